@@ -1,0 +1,332 @@
+"""The local Airbyte, through dagster-airbyte's client: a real sync, and what Airbyte refuses."""
+
+import gzip
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from dagster_airbyte import AirbyteWorkspace
+from starlette.applications import Starlette
+from veracitypro_pipeline.local.airbyte import create_airbyte_app
+from veracitypro_pipeline.local.airbyte_connector import SyncError, declared_schema
+from veracitypro_pipeline.local.airbyte_destination import Bucket, S3Destination
+from veracitypro_pipeline.local.airbyte_jobs import CANCELLED, FAILED, SUCCEEDED, JobStore
+from veracitypro_pipeline.local.airbyte_sync import Connection, Syncs
+from veracitypro_pipeline.local.credentials import Credentials
+from veracitypro_pipeline.local.s3 import s3_client
+from veracitypro_pipeline.local.stack import MANIFEST, StackState, play_day
+
+pytestmark = pytest.mark.filterwarnings("ignore:Class:dagster.BetaWarning")
+
+RAW_BUCKET = "vp-raw-local-us-east-2"
+NIGHT = datetime(2025, 11, 21, 0, 10, tzinfo=UTC)
+SYNC_SECONDS = 30.0
+OWN = Credentials()
+
+
+# A real sync, in the running stack
+
+
+@pytest.fixture
+def client(local_stack: StackState) -> Any:
+    return AirbyteWorkspace(
+        rest_api_base_url=local_stack.airbyte_api_url,
+        configuration_api_base_url=local_stack.airbyte_configuration_api_url,
+        workspace_id=local_stack.airbyte_workspace_id,
+        client_id=local_stack.airbyte_client_id,
+        client_secret=local_stack.airbyte_client_secret,
+        request_max_retries=0,
+        poll_interval=0.1,
+    ).get_client()
+
+
+@pytest.fixture
+def s3(local_stack: StackState) -> Any:
+    return s3_client(
+        local_stack.s3_endpoint_url,
+        local_stack.aws_access_key_id,
+        local_stack.aws_secret_access_key,
+    )
+
+
+def _lines(s3: Any, key: str) -> list[dict[str, Any]]:
+    body = s3.get_object(Bucket=RAW_BUCKET, Key=key)["Body"].read()
+    return [json.loads(line) for line in gzip.decompress(body).splitlines()]
+
+
+def _keys(s3: Any, prefix: str) -> list[str]:
+    listing = s3.list_objects_v2(Bucket=RAW_BUCKET, Prefix=prefix)
+    return [entry["Key"] for entry in listing.get("Contents", [])]
+
+
+def _wait(client: Any, job_id: int) -> dict[str, Any]:
+    deadline = time.monotonic() + SYNC_SECONDS
+    while (job := client.get_job_details(job_id))["status"] == "running":
+        assert time.monotonic() < deadline, f"job {job_id} does not end"
+        time.sleep(0.05)
+    return dict(job)
+
+
+def test_a_sync_brings_every_tracked_product_to_s3(
+    local_stack: StackState, client: Any, s3: Any
+) -> None:
+    play_day(local_stack, date(2025, 11, 20), products=None)
+
+    job = client.sync_and_poll(local_stack.airbyte_connection_id).job_details
+
+    assert (job["status"], job["rowsSynced"]) == (SUCCEEDED, 3)
+    assert job["startTime"] == "2025-11-21T00:10:00Z"
+    assert job["duration"].startswith("PT")
+    (key,) = _keys(s3, "env=local/source=keepa/stream=product_raw/2025_11_21_")
+    assert key.endswith("_0.jsonl.gz")
+    lines = _lines(s3, key)
+    data = [line["_airbyte_data"] for line in lines]
+    assert sorted((one["domainId"], one["asin"]) for one in data) == [
+        (1, "B0PADDLE01"),
+        (1, "B0PADDLE02"),
+        (3, "B0PADDLE01"),
+    ]
+    assert job["bytesSynced"] == sum(
+        len(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode()) + 1
+        for line in lines
+    )
+    for line in lines:
+        read_at = datetime.fromtimestamp(line["_airbyte_extracted_at"] / 1000, UTC)
+        assert NIGHT <= read_at < NIGHT + timedelta(minutes=5)
+        assert line["_airbyte_meta"] == {"sync_id": job["jobId"], "changes": []}
+        assert line["_airbyte_data"]["csv"]
+
+
+def test_a_running_sync_excludes_another_and_can_be_cancelled(
+    local_stack: StackState, client: Any, s3: Any
+) -> None:
+    play_day(local_stack, date(2025, 11, 22), products=None)
+    job = client.start_sync_job(local_stack.airbyte_connection_id)
+    second = httpx.post(
+        f"{local_stack.airbyte_api_url}/jobs",
+        headers=client.authorization_request_headers,
+        json={"connectionId": local_stack.airbyte_connection_id, "jobType": "sync"},
+    )
+
+    cancelled = client.cancel_job(job["jobId"])
+
+    assert job["status"] == "running"
+    assert second.status_code == 409 and "already running" in second.text
+    assert cancelled["status"] == CANCELLED
+    assert _wait(client, job["jobId"])["status"] == CANCELLED
+    assert _keys(s3, "env=local/source=keepa/stream=product_raw/2025_11_23_") == []
+
+
+def test_a_sync_that_keepa_refuses_fails_with_the_connectors_reason(
+    local_stack: StackState, client: Any, tmp_path: Path
+) -> None:
+    payload = tmp_path / "B0VANISHED.json"
+    payload.write_text(json.dumps({"asin": "B0VANISHED", "domainId": 1}))
+    play_day(local_stack, date(2025, 11, 24), products=tmp_path)
+    payload.unlink()
+    tmp_path.rmdir()
+    tmp_path.touch()
+
+    job = _wait(client, client.start_sync_job(local_stack.airbyte_connection_id)["jobId"])
+
+    assert job["status"] == FAILED
+    assert "product_raw" in job["failureReason"]
+
+
+def test_the_workspace_and_its_connection_are_described(
+    local_stack: StackState, client: Any
+) -> None:
+    client.validate_workspace_id()
+    (listed,) = client.get_connections()
+    connection = client.get_connection_details(listed["connectionId"])
+    destination = client.get_destination_details(connection["destinationId"])
+
+    assert listed["connectionId"] == local_stack.airbyte_connection_id
+    (stream,) = connection["syncCatalog"]["streams"]
+    assert stream["stream"]["name"] == "product_raw"
+    assert {"asin", "csv", "salesRanks"} <= stream["stream"]["jsonSchema"]["properties"].keys()
+    assert (stream["config"]["syncMode"], stream["config"]["destinationSyncMode"]) == (
+        "full_refresh",
+        "append",
+    )
+    assert destination["configuration"]["s3_bucket_name"] == RAW_BUCKET
+
+
+# The API by itself, over jobs that the test has written
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> JobStore:
+    ticks = (NIGHT + timedelta(minutes=minutes) for minutes in range(1000))
+    return JobStore(tmp_path / "airbyte.json", lambda: next(ticks))
+
+
+@pytest.fixture
+def app_of(jobs: JobStore, tmp_path: Path) -> Callable[..., Starlette]:
+    def make(**options: float) -> Starlette:
+        connection = Connection(
+            manifest=MANIFEST,
+            source_config=lambda: {"api_key": "k"},
+            inputs=lambda: "fingerprint",
+            bucket=Bucket(client=None, name=RAW_BUCKET, prefix="p/"),
+        )
+        syncs = Syncs(connection, jobs, lambda: NIGHT, tmp_path)
+        return create_airbyte_app(
+            credentials=OWN, connection=connection, syncs=syncs, now=lambda: NIGHT, **options
+        )
+
+    return make
+
+
+def _signed_in(url: str) -> httpx.Client:
+    sign_in = {"client_id": OWN.airbyte_client_id, "client_secret": OWN.airbyte_client_secret}
+    token = httpx.post(f"{url}/v1/applications/token", json=sign_in).json()["access_token"]
+    return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"})
+
+
+@pytest.fixture
+def api(
+    serve: Callable[[Starlette], str], app_of: Callable[..., Starlette]
+) -> Iterator[httpx.Client]:
+    with _signed_in(serve(app_of())) as client:
+        yield client
+
+
+def _ids(answer: httpx.Response) -> list[int]:
+    return [job["jobId"] for job in answer.json()["data"]]
+
+
+def test_jobs_are_listed_by_status_time_and_page(api: httpx.Client, jobs: JobStore) -> None:
+    for status in (SUCCEEDED, FAILED, SUCCEEDED):  # Begun at 00:10, 00:12 and 00:14.
+        jobs.finish(jobs.start("inputs"), status, "why" if status == FAILED else None)
+
+    assert _ids(api.get("/v1/jobs")) == [3, 2, 1]
+    assert _ids(api.get("/v1/jobs", params={"orderBy": "createdAt|ASC"})) == [1, 2, 3]
+    assert _ids(api.get("/v1/jobs", params={"status": SUCCEEDED})) == [3, 1]
+    assert _ids(api.get("/v1/jobs", params={"createdAtStart": "2025-11-21T00:12:00Z"})) == [3, 2]
+    assert _ids(api.get("/v1/jobs", params={"connectionId": "another"})) == []
+    first_page = api.get("/v1/jobs", params={"limit": 2})
+    assert _ids(first_page) == [3, 2]
+    second_page = api.get(first_page.json()["next"])
+    assert _ids(second_page) == [1] and second_page.json()["next"] == ""
+    assert api.get("/v1/jobs/2").json()["failureReason"] == "why"
+
+
+def test_a_job_that_ran_when_the_stack_ended_has_failed(jobs: JobStore, tmp_path: Path) -> None:
+    jobs.start("inputs")
+
+    (job,) = JobStore(tmp_path / "airbyte.json", lambda: NIGHT).newest_first()
+
+    assert job.status == FAILED
+    assert job.failure_reason == "The local stack was stopped while the sync ran."
+
+
+def test_requests_without_a_good_token_are_refused(
+    serve: Callable[[Starlette], str], app_of: Callable[..., Starlette]
+) -> None:
+    url = serve(app_of(token_seconds=0.0))
+    wrong = {"client_id": OWN.airbyte_client_id, "client_secret": "wrong"}
+    with _signed_in(url) as expired:
+        assert expired.get("/v1/jobs").status_code == 401
+        assert expired.post("/api/v1/connections/get", json={}).status_code == 401
+    assert httpx.get(f"{url}/v1/jobs").status_code == 401
+    assert httpx.post(f"{url}/v1/applications/token", json=wrong).status_code == 401
+
+
+def test_what_does_not_exist_is_not_found(api: httpx.Client) -> None:
+    for path in ("workspaces/x", "sources/x", "destinations/x", "jobs/99"):
+        assert api.get(f"/v1/{path}").status_code == 404
+    assert api.delete("/v1/jobs/99").status_code == 404
+    sync = {"connectionId": "x", "jobType": "sync"}
+    assert api.post("/v1/jobs", json=sync).status_code == 404
+    assert api.post("/api/v1/connections/get", json={"connectionId": "x"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"limit": "0"}, {"limit": "101"}, {"offset": "-1"}, {"orderBy": "jobId"}],
+)
+def test_a_listing_that_airbyte_rejects_is_rejected(
+    api: httpx.Client, parameters: dict[str, str]
+) -> None:
+    assert api.get("/v1/jobs", params=parameters).status_code == 400
+
+
+def test_a_job_of_another_kind_is_rejected(api: httpx.Client) -> None:
+    reset = {"connectionId": OWN.airbyte_connection_id, "jobType": "reset"}
+
+    assert api.post("/v1/jobs", json=reset).status_code == 400
+
+
+def test_a_manifest_without_the_stream_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.yaml"
+    manifest.write_text("streams: [{name: tokens}]")
+
+    with pytest.raises(SyncError, match="declares no inline schema of the stream product_raw"):
+        declared_schema(manifest)
+
+
+# The S3 destination
+
+
+@pytest.fixture
+def destination_of(s3: Any, tmp_path: Path) -> Callable[..., S3Destination]:
+    def make(prefix: str, on_part: Callable[[int, int], None], part_bytes: int) -> S3Destination:
+        return S3Destination(
+            Bucket(s3, RAW_BUCKET, prefix, part_bytes),
+            sync_id=7,
+            started_at=NIGHT,
+            columns=frozenset({"asin"}),
+            on_part=on_part,
+            folder=tmp_path,
+        )
+
+    return make
+
+
+def test_large_syncs_are_written_in_parts_with_the_declared_columns_only(
+    destination_of: Callable[..., S3Destination], s3: Any
+) -> None:
+    parts: list[int] = []
+
+    with destination_of("parts/", lambda rows, _: parts.append(rows), 1) as destination:
+        for asin in ("A", "B"):
+            destination.write({"asin": asin, "undeclared": 1}, NIGHT)
+
+    assert parts == [1, 1]
+    keys = _keys(s3, "parts/")
+    assert keys == [f"parts/2025_11_21_1763683800000_{part}.jsonl.gz" for part in (0, 1)]
+    assert [_lines(s3, key)[0]["_airbyte_data"] for key in keys] == [{"asin": "A"}, {"asin": "B"}]
+
+
+def test_a_sync_that_fails_leaves_its_finished_parts_only(
+    destination_of: Callable[..., S3Destination], s3: Any
+) -> None:
+    parts: list[int] = []
+
+    def sync() -> None:
+        with destination_of("broken/", lambda rows, _: parts.append(rows), 100_000) as destination:
+            while not parts:
+                destination.write({"asin": "".join(map(chr, range(200, 8000)))}, NIGHT)
+            destination.write({"asin": "lost"}, NIGHT)
+            raise SyncError("the connector crashed")
+
+    with pytest.raises(SyncError):
+        sync()
+
+    (key,) = _keys(s3, "broken/")
+    assert "lost" not in [line["_airbyte_data"]["asin"] for line in _lines(s3, key)]
+
+
+def test_a_sync_without_records_writes_no_object(
+    destination_of: Callable[..., S3Destination], s3: Any
+) -> None:
+    with destination_of("empty/", lambda _rows, _bytes: None, 1):
+        pass
+
+    assert _keys(s3, "empty/") == []

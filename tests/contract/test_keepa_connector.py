@@ -1,0 +1,392 @@
+"""The connector manifest, run by airbyte-cdk against the stand-in of Keepa's API."""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from itertools import chain
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+import pytest
+import yaml
+from airbyte_cdk.models import FailureType, Status, SyncMode  # type: ignore[attr-defined]
+from airbyte_cdk.sources.declarative.concurrent_declarative_source import (
+    ConcurrentDeclarativeSource,
+)
+from airbyte_cdk.test.catalog_builder import CatalogBuilder
+from airbyte_cdk.test.entrypoint_wrapper import discover, read
+from airbyte_cdk.test.models import ExpectedOutcome
+from jsonschema import Draft7Validator  # type: ignore[import-untyped]
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from veracitypro_pipeline.local.catalogue import CatalogueSource, TrackedProduct
+from veracitypro_pipeline.local.keepa import create_keepa_app
+from veracitypro_pipeline.local.products import DirectorySource, ProductSource
+from veracitypro_pipeline.local.token_bucket import REFILL_SECONDS, TokenBucket
+from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
+
+MANIFEST: Final = yaml.safe_load((REPOSITORY_DIR / "infra/airbyte/source_keepa.yaml").read_text())
+KEY: Final = "k3y0f0urk33pa4cc0unt"
+AT: Final = datetime(2026, 1, 15, 0, 10, tzinfo=UTC)
+SEVERAL: Final = {
+    1: [f"B0{number:08d}" for number in range(130)],
+    3: ["0061958549"] + [f"{number:010d}" for number in range(1_500_000_000, 1_500_000_119)],
+}
+
+# Where airbyte-cdk takes `sleep` from, for its pauses before a request is repeated.
+PAUSES: Final = "airbyte_cdk.sources.streams.http.rate_limiting.time"
+
+Serve = Callable[[Any], str]
+
+
+class Keepa:
+    """The stand-in, and the requests that reached it."""
+
+    def __init__(self, source: ProductSource, bucket: TokenBucket | None = None) -> None:
+        self.queries: list[dict[str, str]] = []
+        self.paths: list[str] = []
+        self.faults: list[int] = []
+        self._app = create_keepa_app(
+            api_key=KEY, now=lambda: AT, source=lambda: source, bucket=bucket
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app: ASGIApp = self._app
+        if scope["type"] == "http":
+            query = parse_qs(scope["query_string"].decode())
+            self.queries.append({name: ",".join(values) for name, values in query.items()})
+            self.paths.append(scope["path"])
+            if self.faults:
+                app = JSONResponse({}, self.faults.pop(0))
+        await app(scope, receive, send)
+
+
+class Connector:
+    """The manifest with a configuration, as Airbyte would run it."""
+
+    def __init__(self, address: str, asins: dict[int, list[str]], **options: Any) -> None:
+        marketplaces = [{"domain_id": domain_id, "asins": of} for domain_id, of in asins.items()]
+        self._config = {
+            "api_key": KEY,
+            "base_url": address,
+            "marketplaces": marketplaces,
+            **options,
+        }
+        self._catalog = CatalogBuilder().with_stream("product_raw", SyncMode.full_refresh).build()
+        self._source = ConcurrentDeclarativeSource(
+            catalog=self._catalog, config=self._config, state=[], source_config=MANIFEST
+        )
+
+    def read(self, outcome: ExpectedOutcome = ExpectedOutcome.EXPECT_SUCCESS) -> "Reading":
+        output = read(self._source, self._config, self._catalog, expected_outcome=outcome)
+        return Reading(
+            records=[message.record.data for message in output.records if message.record],
+            errors=[message.trace.error for message in output.errors if message.trace],
+            log_lines=[message.log.message for message in output.logs if message.log],
+        )
+
+    def check(self) -> Any:
+        return self._source.check(logging.getLogger("airbyte"), self._config)
+
+    def streams(self) -> dict[str, Any]:
+        catalog = discover(self._source, self._config).catalog.catalog
+        assert catalog is not None
+        return {stream.name: stream for stream in catalog.streams}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the connector said: records, errors in their order, log lines."""
+
+    records: list[dict[str, Any]]
+    errors: list[Any]
+    log_lines: list[str]
+
+
+def empty_catalogue() -> CatalogueSource:
+    """Every ASIN is unknown, so answers are small."""
+    return CatalogueSource([])
+
+
+# --- requests ------------------------------------------------------------------------------------
+
+
+def test_each_marketplace_is_asked_in_batches_of_100(serve: Serve) -> None:
+    """250 ASINs on two marketplaces; those of books are digits only and stay text."""
+    keepa = Keepa(empty_catalogue())
+    reading = Connector(serve(keepa), SEVERAL).read()
+
+    asked = [(query["domain"], query["asin"].split(",")) for query in keepa.queries]
+    assert [(domain, len(asins)) for domain, asins in asked] == [
+        ("1", 100),
+        ("1", 30),
+        ("3", 100),
+        ("3", 20),
+    ]
+    assert [*chain.from_iterable(asins for _, asins in asked)] == SEVERAL[1] + SEVERAL[3]
+    assert len(reading.records) == 250
+
+
+def test_with_offers_the_batches_are_of_20(serve: Serve) -> None:
+    keepa = Keepa(empty_catalogue())
+    Connector(serve(keepa), {1: SEVERAL[1][:45]}, offers=20).read()
+
+    assert [len(query["asin"].split(",")) for query in keepa.queries] == [20, 20, 5]
+
+
+def test_unset_options_are_left_out_so_a_product_costs_one_token(serve: Serve) -> None:
+    keepa = Keepa(empty_catalogue())
+    Connector(serve(keepa), {1: ["B0PADDLE01"]}).read()
+
+    assert keepa.queries == [{"key": KEY, "domain": "1", "asin": "B0PADDLE01"}]
+
+
+def test_each_option_reaches_keepa(serve: Serve) -> None:
+    """Every option of the specification, with a value that is not its default."""
+    options: dict[str, Any] = {
+        "days": 90,
+        "stats": 180,
+        "update": 0,
+        "rating": True,
+        "buybox": True,
+        "offers": 40,
+        "only_live_offers": True,
+        "stock": True,
+        "rental": True,
+        "videos": True,
+        "aplus": True,
+        "historical_variations": True,
+    }
+    specified = MANIFEST["spec"]["connection_specification"]["properties"]
+    assert set(options) == set(specified) - {"api_key", "base_url", "marketplaces"}
+
+    keepa = Keepa(empty_catalogue())
+    Connector(serve(keepa), {1: ["1589803426"]}, **options).read()
+
+    assert keepa.queries == [
+        {"key": KEY, "domain": "1", "asin": "1589803426"}
+        | {
+            name.replace("_", "-"): "1" if value is True else str(value)
+            for name, value in options.items()
+        }
+    ]
+
+
+def test_the_check_reads_the_balance_and_no_product(serve: Serve) -> None:
+    keepa = Keepa(empty_catalogue())
+    result = Connector(serve(keepa), SEVERAL).check()
+
+    assert result.status is Status.SUCCEEDED
+    assert set(keepa.paths) == {"/token"}
+
+
+def test_product_raw_is_a_full_refresh_stream_keyed_by_marketplace_and_asin() -> None:
+    streams = Connector("http://127.0.0.1:1", {1: ["B0PADDLE01"]}).streams()
+
+    assert set(streams) == {"product_raw", "tokens"}
+    stream = streams["product_raw"]
+    assert stream.source_defined_primary_key == [["domainId"], ["asin"]]
+    assert stream.supported_sync_modes == [SyncMode.full_refresh]
+
+
+# --- records -------------------------------------------------------------------------------------
+
+
+def test_every_field_of_a_product_arrives_as_it_was_sent(serve: Serve, tmp_path: Path) -> None:
+    sent = {
+        "asin": "0061958549",
+        "domainId": 5,
+        "csv": [[7_900_000, 4900], None, [7_900_000, -1, 7_900_002, 4800]],
+        "ebayListingIds": [130_382_777_620, None],
+        "salesRanks": {"7538396011": [7_900_000, 1]},
+        "referralFeePercentage": 15.01,
+        "unitCount": {"unitValue": 1.0, "unitType": "Fl Oz"},
+        "stats": {"buyBoxStats": {"A1": {"percentageWon": 0.24238965}}, "min": [[1, 2], None]},
+        "title": "猫トイレ <b>“grün”</b>\n",
+        "features": [],
+        "brand": "",
+        "offers": [{"conditionComment": None}],
+        "notYetDocumented": {"deep": [[None, True, 1e-3]]},
+    }
+    (tmp_path / "one.json").write_text(json.dumps(sent))
+    reading = Connector(serve(Keepa(DirectorySource(tmp_path, 0))), {5: ["0061958549"]}).read()
+
+    (record,) = reading.records
+    assert record == sent
+    assert json.dumps(record, sort_keys=True) == json.dumps(sent, sort_keys=True)
+
+
+def test_a_field_that_is_null_is_left_out_by_the_connector(serve: Serve, tmp_path: Path) -> None:
+    """airbyte-cdk writes no null in a record's own fields; absent and null mean the same there."""
+    sent = {"asin": "B0PADDLE01", "domainId": 1, "csv": None, "stats": {"buyBoxSellerId": None}}
+    (tmp_path / "one.json").write_text(json.dumps(sent))
+    reading = Connector(serve(Keepa(DirectorySource(tmp_path, 0))), {1: ["B0PADDLE01"]}).read()
+
+    (record,) = reading.records
+    assert record == {name: sent[name] for name in ("asin", "domainId", "stats")}
+
+
+def test_the_generated_catalogue_arrives_whole_and_as_declared(serve: Serve) -> None:
+    rows = [TrackedProduct(1, f"B0PADDLE0{number}", "own", "tour") for number in range(5)]
+    source = CatalogueSource(rows)
+    keepa = Keepa(source)
+    options = {"offers": 20, "rating": True, "stats": 90, "videos": True, "aplus": True}
+    reading = Connector(serve(keepa), source.tracked(), **options).read()
+
+    assert [record["asin"] for record in reading.records] == source.tracked()[1]
+    for record in reading.records:
+        assert_declared(record)
+
+
+def test_every_field_of_the_real_payloads_is_declared_with_its_type() -> None:
+    """The destination keeps declared fields only, so an undeclared one would be lost."""
+    files = sorted(Settings().keepa_samples.rglob("*.json"))
+    if not files:
+        pytest.skip("VP_KEEPA_SAMPLES names no folder with real payloads")
+    for file in files:
+        payload = json.loads(file.read_text())
+        for product in payload.get("products", [payload]):
+            assert_declared(product)
+
+
+def assert_declared(product: dict[str, Any]) -> None:
+    schema = MANIFEST["schemas"]["product_raw"]
+    assert set(product) <= set(schema["properties"])
+    if product.get("stats"):
+        assert set(product["stats"]) <= set(schema["properties"]["stats"]["properties"])
+    offer_fields = schema["properties"]["offers"]["items"]["properties"]
+    for offer in product.get("offers") or []:
+        assert set(offer) <= set(offer_fields)
+    assert not [error.message for error in Draft7Validator(schema).iter_errors(product)]
+
+
+# --- tokens, refusals, faults --------------------------------------------------------------------
+
+
+def test_an_empty_balance_is_waited_for_exactly_until_the_debt_is_refilled(serve: Serve) -> None:
+    """The first batch overdraws by 50; 20 a minute means three refills before the second one."""
+    clock = Refills(seconds_to_first=0.2)
+    bucket = TokenBucket(20, tokens=50, clock=clock)
+    keepa = Keepa(empty_catalogue(), bucket)
+    connector = Connector(serve(keepa), {1: SEVERAL[1][:101]})
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        clock.pass_by(seconds)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PAUSES, SimpleNamespace(sleep=sleep))
+        reading = connector.read()
+
+    assert len(reading.records) == 101
+    assert [len(query["asin"].split(",")) for query in keepa.queries] == [100, 1, 1]
+    # The CDK adds one second to each wait.
+    assert waited == [pytest.approx(0.2 + 2 * REFILL_SECONDS + 1, abs=0.01)]
+    assert bucket.tokens_left == 9
+
+
+class Refills:
+    """A bucket's clock: it stands until someone waits."""
+
+    def __init__(self, seconds_to_first: float) -> None:
+        self._seconds = 0.0
+        self._next = REFILL_SECONDS - seconds_to_first
+
+    def __call__(self) -> float:
+        # The bucket reads it once when it is made; the next minute is then nearly over.
+        seconds, self._seconds = self._seconds, max(self._seconds, self._next)
+        return seconds
+
+    def pass_by(self, seconds: float) -> None:
+        self._seconds += seconds
+
+
+def test_a_refused_key_ends_the_sync_at_once_with_keepas_words(serve: Serve) -> None:
+    keepa = Keepa(empty_catalogue())
+    started = time.monotonic()
+    connector = Connector(serve(keepa), {1: ["B0PADDLE01"]}, api_key="an0therk3y")
+    reading = connector.read(ExpectedOutcome.EXPECT_EXCEPTION)
+
+    first, *_ = reading.errors
+    assert first.failure_type is FailureType.config_error
+    assert first.message == (
+        "Keepa refuses the API key (HTTP 402): The API key is invalid or has no paid subscription."
+        " Check the key and its subscription."
+    )
+    assert len(keepa.queries) == 1
+    assert time.monotonic() - started < 5
+
+
+def test_a_refused_key_fails_the_check(serve: Serve) -> None:
+    connector = Connector(serve(Keepa(empty_catalogue())), SEVERAL, api_key="an0therk3y")
+    result = connector.check()
+
+    assert result.status is Status.FAILED
+    assert "Keepa refuses the API key (HTTP 402)" in str(result.message)
+
+
+@pytest.mark.parametrize("options", [{"days": -1}, {"offers": 101}])
+def test_a_rejected_request_is_not_repeated(serve: Serve, options: dict[str, int]) -> None:
+    keepa = Keepa(empty_catalogue())
+    with pytest.MonkeyPatch.context() as patch:
+        # Without its specification, which refuses these values before any request.
+        patch.setitem(MANIFEST["spec"]["connection_specification"], "properties", {})
+        connector = Connector(serve(keepa), {1: ["B0PADDLE01"]}, **options)
+        reading = connector.read(ExpectedOutcome.EXPECT_EXCEPTION)
+
+    (name,) = options
+    assert reading.errors[0].failure_type is FailureType.config_error
+    assert (
+        f"Keepa rejects the request: {name} is {options[name]}, expected"
+        in reading.errors[0].message
+    )
+    assert len(keepa.queries) == 1
+
+
+@pytest.mark.parametrize("fault", [HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.BAD_GATEWAY])
+def test_a_server_error_is_tried_again_after_a_growing_pause(serve: Serve, fault: int) -> None:
+    keepa = Keepa(empty_catalogue())
+    keepa.faults = [fault] * 2
+    pauses: list[float] = []
+    connector = Connector(serve(keepa), {1: ["B0PADDLE01"]})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PAUSES, SimpleNamespace(sleep=pauses.append))
+        reading = connector.read()
+
+    assert len(reading.records) == 1
+    assert pauses == [3.0, 5.0]
+
+
+def test_a_lasting_server_error_is_given_up(serve: Serve) -> None:
+    keepa = Keepa(empty_catalogue())
+    keepa.faults = [500] * 99
+    pauses: list[float] = []
+    connector = Connector(serve(keepa), {1: ["B0PADDLE01"]})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PAUSES, SimpleNamespace(sleep=pauses.append))
+        reading = connector.read(ExpectedOutcome.EXPECT_EXCEPTION)
+
+    assert len(keepa.queries) == 6
+    assert sum(pauses) < 120
+    assert reading.errors[0].failure_type is FailureType.transient_error
+
+
+@pytest.mark.parametrize("key", [KEY, "an0therk3y"])
+def test_the_key_is_in_no_log_line(serve: Serve, key: str) -> None:
+    keepa = Keepa(empty_catalogue())
+    keepa.faults = [500]
+    connector = Connector(serve(keepa), {1: ["B0PADDLE01"]}, api_key=key)
+    outcome = ExpectedOutcome.EXPECT_SUCCESS if key == KEY else ExpectedOutcome.EXPECT_EXCEPTION
+    reading = connector.read(outcome)
+
+    assert reading.log_lines
+    assert key not in "\n".join(reading.log_lines)
+    assert all(key not in error.message for error in reading.errors)

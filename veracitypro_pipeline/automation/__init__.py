@@ -1,0 +1,1 @@
+"""When things run and what came of it: jobs, schedules, reports."""

@@ -1,0 +1,1 @@
+"""MART -> Power BI: the refresh of the dataset that people read."""

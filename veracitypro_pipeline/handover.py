@@ -1,0 +1,77 @@
+"""What one stage tells the next: small immutable values, stored as JSON beside the data.
+
+Pure types without Dagster or I/O. The store that keeps them is `resources/handover_store.py`.
+All instants are UTC.
+"""
+
+from datetime import date, datetime
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SyncClaim(_Value):
+    """The Airbyte job which serves an as-of day, written before the job is waited for.
+
+    Grain: one per as-of day. A run that dies while Airbyte works finds the job by this claim and
+    waits for it, instead of paying Keepa tokens for a second sync.
+    """
+
+    as_of_date: date
+    job_id: int
+
+
+class SyncReport(_Value):
+    """What Airbyte says of the sync of one as-of day. Grain: one per as-of day.
+
+    `records` and `size_bytes` are Airbyte's own figures, `seconds` the job's duration.
+    """
+
+    as_of_date: date
+    job_id: int
+    started_at: datetime
+    records: int
+    size_bytes: int
+    seconds: float
+
+
+class LandedFile(_Value):
+    """One object of the landing bucket as it was read. Grain: one per object version.
+
+    `size_bytes` counts the compressed object, `lines` its lines after decompression; `sync_ids`
+    maps an Airbyte job id to the lines that carry it, lines without one count under "none".
+    `damage` says why an object could not be read to its end.
+    """
+
+    key: str
+    etag: str
+    size_bytes: int
+    lines: int
+    sync_ids: dict[str, int]
+    damage: str | None = None
+
+
+class LandingManifest(_Value):
+    """The files that belong to the sync of one as-of day. Grain: one per as-of day."""
+
+    as_of_date: date
+    job_id: int
+    records_reported: int
+    files: tuple[LandedFile, ...]
+
+    @property
+    def lines(self) -> int:
+        return sum(file.lines for file in self.files)
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(file.size_bytes for file in self.files)
+
+
+class LandingIndex(_Value):
+    """Every landing object read so far, by key, so that each is read once. Grain: one per bucket."""
+
+    files: dict[str, LandedFile] = {}

@@ -1,0 +1,132 @@
+"""The Airbyte sync as an asset. The checks on it are in `checks.py`."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import dagster as dg
+
+from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
+from veracitypro_pipeline.handover import SyncClaim, SyncReport
+from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, INGEST, OWNERS
+from veracitypro_pipeline.partitions import daily_as_of, end_of
+from veracitypro_pipeline.resources.airbyte import AirbyteResource
+from veracitypro_pipeline.resources.handover_store import HandoverStore
+
+if TYPE_CHECKING:
+    from veracitypro_pipeline.resources.airbyte_client import Job, SyncClient
+
+_USABLE: Final = frozenset({"succeeded", "running", "pending", "incomplete"})
+
+
+class SyncConfig(dg.Config):
+    """`resync`: sync again although the day has a sync already; costs the tokens again."""
+
+    resync: bool = False
+
+
+def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
+    """The assets of this stage."""
+
+    @dg.asset(
+        key=AIRBYTE_PRODUCT,
+        group_name=INGEST,
+        owners=OWNERS,
+        kinds={"airbyte"},
+        partitions_def=daily_as_of,
+        io_manager_key="handover",
+        retry_policy=retries,
+    )
+    def airbyte_product_raw(
+        context: dg.AssetExecutionContext,
+        config: SyncConfig,
+        airbyte: AirbyteResource,
+        handover: HandoverStore,
+    ) -> dg.MaterializeResult[SyncReport]:
+        """The nightly Airbyte sync of Keepa's product data into S3.
+
+        Grain: one sync per as-of day, which reads every tracked product once.
+        Re-run: a day whose sync has succeeded or is under way uses that sync and spends no tokens;
+        `resync: true` asks for a new one.
+        """
+        as_of_date = context.partition_time_window.start.date()
+        claim_name = f"{'/'.join(AIRBYTE_PRODUCT.path)}/claims/{as_of_date}"
+        client = airbyte.client()
+
+        claim = None if config.resync else handover.read(claim_name, SyncClaim)
+        job = None if claim is None else client.find_job(claim.job_id)
+        started_here = False
+        if job is None or job["status"] not in _USABLE:
+            job, started_here = _start_or_attach(client, context.log.info)
+            job_id = int(job["jobId"])
+            handover.write(claim_name, SyncClaim(as_of_date=as_of_date, job_id=job_id))
+        job_id = int(job["jobId"])
+        context.log.info(f"Following Airbyte job {job_id} for {as_of_date}.")
+
+        try:
+            job = client.wait(job_id, lambda status: context.log.debug(f"Job {job_id}: {status}"))
+        except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
+            if started_here:
+                client.cancel_job(job_id)
+            raise
+
+        report = _report(job, context.partition_time_window.start)
+        if report.started_at < end_of(as_of_date):
+            raise PermanentFailure(
+                f"Airbyte job {job_id} started at {report.started_at:%Y-%m-%d %H:%M} UTC, before"
+                f" the as-of day {as_of_date} was over: run the day again with `resync: true`."
+            )
+        return dg.MaterializeResult(
+            value=report,
+            metadata={
+                "job_id": report.job_id,
+                "started_at": dg.MetadataValue.timestamp(report.started_at),
+                "rows_in": report.records,
+                "rows_out": report.records,
+                "rows_refused": 0,
+                "bytes": report.size_bytes,
+                "sync_seconds": report.seconds,
+                "started_by_this_run": started_here,
+            },
+        )
+
+    return [airbyte_product_raw]
+
+
+def _start_or_attach(client: "SyncClient", say: Callable[[str], None]) -> tuple["Job", bool]:
+    """A job of the connection, and whether we started it: a connection runs one at a time."""
+    running = client.running_job()
+    if running is None:
+        try:
+            return client.start(), True
+        except PermanentFailure as refusal:
+            # Somebody else was quicker: Airbyte answers 409, and now lists the job.
+            running = client.running_job()
+            if running is None:
+                raise refusal from None
+    say(f"Airbyte job {running['jobId']} is running already; waiting for that one.")
+    return running, False
+
+
+def _report(job: "Job", as_of: datetime) -> SyncReport:
+    """Airbyte's figures of a job. Raises TransientFailure if it leaves one out."""
+    try:
+        started_at = datetime.fromisoformat(str(job["startTime"])).astimezone(UTC)
+        return SyncReport(
+            as_of_date=as_of.date(),
+            job_id=int(job["jobId"]),
+            started_at=started_at,
+            records=int(job["rowsSynced"]),
+            size_bytes=int(job["bytesSynced"]),
+            seconds=_duration(job, started_at).total_seconds(),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise TransientFailure(
+            f"Airbyte's answer on job {job.get('jobId')} lacks or garbles a figure ({error});"
+            " it is asked again."
+        ) from error
+
+
+def _duration(job: "Job", started_at: datetime) -> timedelta:
+    """How long the job took; Airbyte's own ISO 8601 duration is whole seconds, so is this."""
+    return datetime.fromisoformat(str(job["lastUpdatedAt"])).astimezone(UTC) - started_at

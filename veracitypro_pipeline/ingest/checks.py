@@ -1,0 +1,60 @@
+"""Checks on the sync: that it brought something, and that it is the newest one."""
+
+from datetime import datetime, timedelta
+
+import dagster as dg
+
+from veracitypro_pipeline.handover import SyncReport
+from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT
+from veracitypro_pipeline.partitions import daily_as_of, end_of
+from veracitypro_pipeline.resources.airbyte import AirbyteResource
+
+
+@dg.asset_check(asset=AIRBYTE_PRODUCT, blocking=True, partitions_def=daily_as_of)
+def sync_succeeded(airbyte_product_raw: SyncReport) -> dg.AssetCheckResult:
+    """The sync ended well and read at least one product.
+
+    If red: every dashboard would show yesterday. Look at the job in Airbyte and at the Keepa
+    token balance, then run the day again.
+    """
+    report = airbyte_product_raw
+    return dg.AssetCheckResult(
+        passed=report.records > 0,
+        description=(
+            f"Airbyte job {report.job_id} read {report.records} records."
+            if report.records
+            else f"Airbyte job {report.job_id} succeeded with no record at all: check the"
+            " connection's list of ASINs and the stream's selection."
+        ),
+        metadata={"job_id": report.job_id, "records": report.records},
+    )
+
+
+@dg.asset_check(asset=AIRBYTE_PRODUCT, partitions_def=daily_as_of)
+def sync_is_newest(
+    airbyte_product_raw: SyncReport, airbyte: AirbyteResource
+) -> dg.AssetCheckResult:
+    """No later sync was started in the night that follows the as-of day.
+
+    If it warns: the figures are right for their sync, but a newer one of the same night waits in
+    S3; run the day again with `resync: true`.
+    """
+    report = airbyte_product_raw
+    night_ends = end_of(report.as_of_date) + timedelta(days=1)
+    newest = max(
+        (
+            int(job["jobId"])
+            for job in airbyte.client().newest_jobs()
+            if job.get("startTime") and datetime.fromisoformat(job["startTime"]) < night_ends
+        ),
+        default=report.job_id,
+    )
+    return dg.AssetCheckResult(
+        passed=newest <= report.job_id,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"The day uses Airbyte job {report.job_id}; the night's newest is {newest}.",
+        metadata={"job_id": report.job_id, "newest_job_id": newest},
+    )
+
+
+CHECKS = [sync_succeeded, sync_is_newest]

@@ -1,0 +1,1 @@
+"""What truly arrived in S3 for one as-of day."""

@@ -1,0 +1,100 @@
+"""The landing files as an asset: every new object is read once, then one manifest is made."""
+
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import dagster as dg
+
+from veracitypro_pipeline import jsonl
+from veracitypro_pipeline.handover import LandedFile, LandingIndex, LandingManifest, SyncReport
+from veracitypro_pipeline.landing.manifest import landed_file, manifest_of
+from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, LANDING, LANDING_PRODUCT, OWNERS
+from veracitypro_pipeline.partitions import daily_as_of
+from veracitypro_pipeline.resources.handover_store import HandoverStore
+from veracitypro_pipeline.resources.run_settings import RunSettings
+from veracitypro_pipeline.resources.s3 import S3Resource, StoredObject
+
+# What was read of the bucket so far. A cache: an entry lost to a concurrent run is read again.
+INDEX: Final = f"{'/'.join(LANDING_PRODUCT.path)}/index"
+
+
+def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
+    """The assets of this stage."""
+
+    @dg.asset(
+        key=LANDING_PRODUCT,
+        ins={"airbyte_product_raw": dg.AssetIn(key=AIRBYTE_PRODUCT)},
+        group_name=LANDING,
+        owners=OWNERS,
+        kinds={"s3"},
+        partitions_def=daily_as_of,
+        io_manager_key="handover",
+        retry_policy=retries,
+    )
+    def landing_product_raw(
+        context: dg.AssetExecutionContext,
+        airbyte_product_raw: SyncReport,
+        run_settings: RunSettings,
+        s3: S3Resource,
+        handover: HandoverStore,
+    ) -> dg.MaterializeResult[LandingManifest]:
+        """The S3 objects that one sync wrote, with their lines counted, as a manifest.
+
+        Grain: one manifest per as-of day; files by key and etag. Counts are lines after
+        decompression; bytes are those in S3.
+        Re-run: reads only objects it has not read before, and gives the same manifest.
+        """
+        settings = run_settings.get()
+        old = handover.read(INDEX, LandingIndex) or LandingIndex()
+        listing = list(s3.list_objects(settings.raw_bucket, settings.landing_prefix))
+        index = _updated(old, listing, s3, settings.raw_bucket)
+        if index != old:
+            handover.write(INDEX, index)
+
+        report = airbyte_product_raw
+        manifest = manifest_of(report, index)
+        return dg.MaterializeResult(
+            value=manifest,
+            metadata={
+                "rows_in": report.records,
+                "rows_out": manifest.lines,
+                "rows_refused": 0,
+                "bytes": manifest.size_bytes,
+                "files": dg.MetadataValue.md(
+                    "\n".join(
+                        f"- `{file.key}`: {file.lines} lines, {file.size_bytes} bytes"
+                        for file in manifest.files
+                    )
+                    or "none"
+                ),
+                "objects_in_bucket": len(listing),
+                "objects_read": len(index.files) - len(_kept(old, listing)),
+            },
+        )
+
+    return [landing_product_raw]
+
+
+def _updated(
+    old: LandingIndex, listing: list[StoredObject], s3: S3Resource, bucket: str
+) -> LandingIndex:
+    """The index of what the bucket holds now; reads what is new or has changed."""
+    files = _kept(old, listing)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "object.jsonl.gz"
+        for entry in listing:
+            if entry.key not in files:
+                etag = s3.download(bucket, entry.key, path)
+                files[entry.key] = landed_file(
+                    entry.key, etag, path.stat().st_size, jsonl.lines(path), jsonl.DAMAGE
+                )
+    return LandingIndex(files=dict(sorted(files.items())))
+
+
+def _kept(old: LandingIndex, listing: list[StoredObject]) -> dict[str, LandedFile]:
+    return {
+        entry.key: old.files[entry.key]
+        for entry in listing
+        if entry.key in old.files and old.files[entry.key].etag == entry.etag
+    }

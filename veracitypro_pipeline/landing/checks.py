@@ -1,0 +1,83 @@
+"""Checks on the landing files: they arrived, they are whole, they are of this sync, all of them."""
+
+import dagster as dg
+
+from veracitypro_pipeline.handover import LandingIndex, LandingManifest
+from veracitypro_pipeline.landing.assets import INDEX
+from veracitypro_pipeline.landing.manifest import surplus
+from veracitypro_pipeline.lineage import LANDING_PRODUCT
+from veracitypro_pipeline.partitions import daily_as_of
+from veracitypro_pipeline.resources.handover_store import HandoverStore
+
+
+@dg.asset_check(asset=LANDING_PRODUCT, blocking=True, partitions_def=daily_as_of)
+def files_arrived(landing_product_raw: LandingManifest) -> dg.AssetCheckResult:
+    """The sync left at least one file, none is empty, and each can be read to its end.
+
+    If red: RAW is not loaded, dashboards show yesterday. Look for the named file in the bucket;
+    if it is gone or cut, run the day again with `resync: true`.
+    """
+    manifest = landing_product_raw
+    damaged = [f"{file.key} ({file.damage})" for file in manifest.files if file.damage]
+    empty = [file.key for file in manifest.files if not file.lines]
+    if not manifest.files:
+        said = f"No object in the bucket was written by Airbyte job {manifest.job_id}."
+    elif damaged or empty:
+        said = f"Cannot be read to the end: {damaged or 'none'}; empty: {empty or 'none'}."
+    else:
+        said = f"{len(manifest.files)} files of Airbyte job {manifest.job_id} are whole."
+    return dg.AssetCheckResult(
+        passed=bool(manifest.files) and not damaged and not empty,
+        description=said,
+        metadata={"files": len(manifest.files), "damaged": damaged, "empty": empty},
+    )
+
+
+@dg.asset_check(asset=LANDING_PRODUCT, blocking=True, partitions_def=daily_as_of)
+def records_equal_lines(landing_product_raw: LandingManifest) -> dg.AssetCheckResult:
+    """Airbyte's count of records equals the lines in the manifest's files.
+
+    If red: products are missing, or were written twice. The numbers say which; the files are
+    listed in the materialization. Run the day again with `resync: true`.
+    """
+    manifest = landing_product_raw
+    difference = manifest.lines - manifest.records_reported
+    word = "agree" if not difference else f"differ by {difference:+d}"
+    return dg.AssetCheckResult(
+        passed=difference == 0,
+        description=(
+            f"Airbyte job {manifest.job_id} reports {manifest.records_reported} records, its files"
+            f" hold {manifest.lines} lines: they {word}."
+        ),
+        metadata={
+            "records_reported": manifest.records_reported,
+            "lines": manifest.lines,
+            "difference": difference,
+        },
+    )
+
+
+@dg.asset_check(asset=LANDING_PRODUCT, partitions_def=daily_as_of)
+def files_of_this_sync(
+    landing_product_raw: LandingManifest, handover: HandoverStore
+) -> dg.AssetCheckResult:
+    """Every line of the manifest's files carries this sync's id, and no file lacks an id.
+
+    If it warns: a line is broken so far that its id cannot be read (it is loaded and quarantined),
+    or somebody else writes into the landing prefix (those files are not loaded). Nothing is lost;
+    find out who wrote the named files.
+    """
+    manifest = landing_product_raw
+    others, unowned = surplus(manifest, handover.read(INDEX, LandingIndex) or LandingIndex())
+    return dg.AssetCheckResult(
+        passed=not others and not unowned,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=(
+            f"Lines of another sync or of none in the files: {others or 'none'}; files that no"
+            f" sync wrote: {list(unowned) or 'none'}."
+        ),
+        metadata={"lines_of_other_syncs": others, "surplus_files": list(unowned)},
+    )
+
+
+CHECKS = [files_arrived, records_equal_lines, files_of_this_sync]

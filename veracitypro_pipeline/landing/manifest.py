@@ -1,0 +1,76 @@
+"""From a bucket listing to the files of one sync. Pure: no Dagster, no S3.
+
+A file is recognised by what is in it, the sync id that Airbyte writes into every line, never by its
+name or time: an interrupted attempt leaves files too, and they may arrive late.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from veracitypro_pipeline.handover import LandedFile, LandingIndex, LandingManifest, SyncReport
+
+# In `_airbyte_meta`; read by bytes, because a line can be 1 MB and need not be valid JSON. The
+# number may be quoted.
+_SYNC_ID: Final = re.compile(rb'"sync_id"\s*:\s*"?(\d+)')
+NO_SYNC_ID: Final = "none"
+# The envelope is written before the data, so that a product cannot pretend to be one.
+_ENVELOPE_BYTES: Final = 2_000
+
+
+def sync_id_of(line: bytes) -> str:
+    """The Airbyte job that wrote a line, or `NO_SYNC_ID`."""
+    found = _SYNC_ID.search(line[:_ENVELOPE_BYTES]) or _SYNC_ID.search(line)
+    return found.group(1).decode() if found else NO_SYNC_ID
+
+
+def landed_file(
+    key: str, etag: str, size_bytes: int, lines: Iterable[bytes], damage: tuple[type[Exception], ...]
+) -> LandedFile:
+    """Count a file's lines by the sync that wrote them.
+
+    An exception of `damage` while reading is kept as the file's damage; the lines before it count.
+    """
+    sync_ids: Counter[str] = Counter()
+    problem = None
+    try:
+        for line in lines:
+            sync_ids[sync_id_of(line)] += 1
+    except damage as error:
+        problem = f"{type(error).__name__}: {error}"
+    return LandedFile(
+        key=key,
+        etag=etag,
+        size_bytes=size_bytes,
+        lines=sync_ids.total(),
+        sync_ids=dict(sync_ids),
+        damage=problem,
+    )
+
+
+def manifest_of(report: SyncReport, index: LandingIndex) -> LandingManifest:
+    """The files with at least one line of the report's sync, by key."""
+    files = (file for file in index.files.values() if str(report.job_id) in file.sync_ids)
+    return LandingManifest(
+        as_of_date=report.as_of_date,
+        job_id=report.job_id,
+        records_reported=report.records,
+        files=tuple(sorted(files, key=lambda file: file.key)),
+    )
+
+
+def surplus(
+    manifest: LandingManifest, index: LandingIndex
+) -> tuple[dict[str, int], tuple[str, ...]]:
+    """What in the bucket nobody accounts for, seen from one manifest.
+
+    The lines inside the manifest's files by the other sync (or none) that wrote them, and the keys
+    of files with no sync id at all. Files of other syncs are other days' business.
+    """
+    own = str(manifest.job_id)
+    others: Counter[str] = Counter()
+    for file in manifest.files:
+        others.update({sync: lines for sync, lines in file.sync_ids.items() if sync != own})
+    unowned = (key for key, file in index.files.items() if not set(file.sync_ids) - {NO_SYNC_ID})
+    return dict(others), tuple(sorted(unowned))

@@ -1,0 +1,34 @@
+"""Every asset key, group, kind and owner of the lineage graph, once.
+
+Stages never import each other: they meet through these names. Nothing else belongs here.
+"""
+
+from typing import Final
+
+from dagster import AssetKey
+
+AIRBYTE_PRODUCT: Final = AssetKey(["airbyte", "keepa", "product_raw"])
+LANDING_PRODUCT: Final = AssetKey(["landing", "keepa", "product_raw"])
+RAW_KEEPA: Final = AssetKey(["raw", "keepa_raw"])
+POWERBI_DATASET: Final = AssetKey(["powerbi", "veracitypro"])
+
+# The seven stages in the order in which a record passes them; also the groups in the Dagster UI.
+INGEST: Final = "ingest"
+LANDING: Final = "landing"
+RAW: Final = "raw"
+STG: Final = "stg"
+CORE: Final = "core"
+MART: Final = "mart"
+BI: Final = "bi"
+STAGES: Final = (INGEST, LANDING, RAW, STG, CORE, MART, BI)
+DBT_STAGES: Final = (STG, CORE, MART)
+
+OWNERS: Final = ["team:data"]
+
+JOB_NAME: Final = "vp_daily_batch"
+SCHEDULE_NAME: Final = "vp_daily_batch_schedule"
+
+
+def model_key(stage: str, model: str) -> AssetKey:
+    """The asset key of a dbt model or seed, e.g. `stg/stg_keepa_price`."""
+    return AssetKey([stage, model])

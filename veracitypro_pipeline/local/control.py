@@ -1,0 +1,101 @@
+"""The stack's own API, for `vp` and tests: health, the clock, the day in play, what Slack received.
+
+Every request needs the control token. Errors are `{"error": sentence}` with HTTP 400 or 409.
+"""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from veracitypro_pipeline.local.airbyte_jobs import JobStore
+from veracitypro_pipeline.local.bearer import bearer_token, same_secret
+from veracitypro_pipeline.local.playback import KEEP, KeepSource, Playback, PlaybackError, PlayedDay
+from veracitypro_pipeline.local.powerbi import OUTCOMES, Refreshes
+from veracitypro_pipeline.local.products import PayloadError
+from veracitypro_pipeline.local.slack import Inbox
+
+
+def create_control_app(
+    *,
+    token: str,
+    health: Callable[[], dict[str, Any] | None],
+    playback: Playback,
+    jobs: JobStore,
+    inbox: Inbox,
+    refreshes: Refreshes,
+) -> Starlette:
+    """The control API as an ASGI application; `health` is None while S3 is down."""
+
+    async def sign_in(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        if not same_secret(bearer_token(request), token):
+            return JSONResponse({"error": "The control token is missing or wrong."}, 401)
+        return await call_next(request)
+
+    def get_health(_request: Request) -> Response:
+        state = health()
+        return JSONResponse(state or {"error": "The local S3 has ended."}, 200 if state else 503)
+
+    def get_clock(_request: Request) -> Response:
+        return JSONResponse({"now": playback.now().isoformat()})
+
+    async def play(request: Request) -> Response:
+        try:
+            as_of_date, products = play_from_json(await request.json())
+        except (ValueError, KeyError, TypeError) as error:
+            return JSONResponse({"error": f"No day that can be played: {error}."}, 400)
+        try:
+            played = await run_in_threadpool(playback.play, as_of_date, products, jobs)
+        except (PayloadError, PlaybackError) as error:
+            return JSONResponse({"error": str(error)}, 409)
+        return JSONResponse(vars(played))
+
+    def slack_messages(_request: Request) -> Response:
+        return JSONResponse(inbox.messages())
+
+    async def rehearse_refreshes(request: Request) -> Response:
+        asked = await request.json()
+        if asked.get("outcome", OUTCOMES[0]) not in OUTCOMES:
+            return JSONResponse({"error": f"outcome is none of {', '.join(OUTCOMES)}."}, 400)
+        refreshes.outcome = asked.get("outcome", refreshes.outcome)
+        refreshes.seconds = float(asked.get("seconds", refreshes.seconds))
+        return Response(status_code=204)
+
+    return Starlette(
+        routes=[
+            Route("/health", get_health, methods=["GET"]),
+            Route("/clock", get_clock, methods=["GET"]),
+            Route("/play", play, methods=["POST"]),
+            Route("/slack/messages", slack_messages, methods=["GET"]),
+            Route("/powerbi", rehearse_refreshes, methods=["PUT"]),
+        ],
+        middleware=[Middleware(BaseHTTPMiddleware, dispatch=sign_in)],
+    )
+
+
+def play_to_json(as_of_date: date, products: Path | KeepSource | None) -> dict[str, Any]:
+    """The body of POST /play."""
+    asked: dict[str, Any] = {"as_of_date": as_of_date.isoformat()}
+    if not isinstance(products, KeepSource):
+        asked["products"] = None if products is None else str(products.resolve())
+    return asked
+
+
+def play_from_json(asked: dict[str, Any]) -> tuple[date, Path | KeepSource | None]:
+    """What `play_to_json` wrote; `products` absent keeps those in play."""
+    as_of_date = date.fromisoformat(asked["as_of_date"])
+    if "products" not in asked:
+        return as_of_date, KEEP
+    return as_of_date, None if asked["products"] is None else Path(asked["products"])
+
+
+def played_from_json(answer: dict[str, Any]) -> PlayedDay:
+    return PlayedDay(**answer)

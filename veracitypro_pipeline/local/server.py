@@ -1,0 +1,192 @@
+"""The stack's background process: every stand-in behind one loopback port, rclone as its child.
+
+Run as a module by `stack.py`, which names the folder and the files to use. It ends on SIGTERM,
+and its children with it.
+
+Not here: starting it (`stack.py`), and the stand-ins.
+"""
+
+import argparse
+import logging
+import os
+import shutil
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from veracitypro_pipeline.local import processes
+from veracitypro_pipeline.local.airbyte import create_airbyte_app
+from veracitypro_pipeline.local.airbyte_connector import source_config
+from veracitypro_pipeline.local.airbyte_destination import Bucket
+from veracitypro_pipeline.local.airbyte_jobs import JobStore
+from veracitypro_pipeline.local.airbyte_sync import Connection, Syncs
+from veracitypro_pipeline.local.control import create_control_app
+from veracitypro_pipeline.local.credentials import Credentials
+from veracitypro_pipeline.local.keepa import create_keepa_app
+from veracitypro_pipeline.local.playback import Playback
+from veracitypro_pipeline.local.powerbi import Refreshes, create_powerbi_app
+from veracitypro_pipeline.local.private_files import (
+    DamagedFileError,
+    make_private_folder,
+    write_json,
+)
+from veracitypro_pipeline.local.s3 import S3Server, S3StartError, s3_client, start_s3
+from veracitypro_pipeline.local.slack import Inbox, create_slack_app
+from veracitypro_pipeline.local.stack import (
+    CREDENTIALS_FILE,
+    REFUSED_EXIT_CODE,
+    SLACK_CHANNEL,
+    STATE_FILE,
+)
+
+HOST: Final = "127.0.0.1"
+RAW_BUCKET: Final = "vp-raw-local-us-east-2"
+LANDING_PREFIX: Final = "env=local/source=keepa/stream=product_raw/"
+# Open connections get this long to finish when the stack stops.
+GRACE_SECONDS: Final = 2
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line; `folder` is `<home>/stack`, port 0 a free one."""
+
+    folder: Path
+    tracked_products: Path
+    manifest: Path
+    port: int
+
+
+def main() -> int:
+    """Serve until SIGTERM. A start that is refused ends with one sentence on standard error."""
+    options = _parsed(sys.argv[1:])
+    os.umask(0o077)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    processes.end_orphans(options.folder)
+    shutil.rmtree(options.folder / "work", ignore_errors=True)
+    try:
+        listener = _listener(options.port)
+        credentials = Credentials.load_or_make(options.folder / CREDENTIALS_FILE)
+        s3 = start_s3(
+            make_private_folder(options.folder / "s3"),
+            credentials.aws_access_key_id,
+            credentials.aws_secret_access_key,
+        )
+        url = f"http://{HOST}:{listener.getsockname()[1]}"
+        app = _create_app(options, credentials, s3, url)
+    except (DamagedFileError, OSError, S3StartError) as error:
+        print(error, file=sys.stderr)  # noqa: T201 - read by whoever starts the stack
+        return REFUSED_EXIT_CODE
+    state = {
+        "pid": os.getpid(),
+        "url": url,
+        "s3_url": s3.url,
+        "tracked_products": str(options.tracked_products),
+        "manifest": str(options.manifest),
+    }
+    write_json(options.folder / STATE_FILE, state)
+    # No access log: Keepa's key stands in URLs.
+    config = uvicorn.Config(
+        app, access_log=False, log_config=None, timeout_graceful_shutdown=GRACE_SECONDS
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+    return 0
+
+
+def _create_app(options: Options, credentials: Credentials, s3: S3Server, url: str) -> Starlette:
+    folder = options.folder
+    playback = Playback(folder / "playback.json", options.tracked_products)
+    inbox = Inbox(make_private_folder(folder / "slack") / "messages.jsonl", playback.now)
+    refreshes = Refreshes(make_private_folder(folder / "powerbi") / "refreshes.json", playback.now)
+    jobs = JobStore(folder / "airbyte.json", playback.now)
+    client = s3_client(s3.url, credentials.aws_access_key_id, credentials.aws_secret_access_key)
+
+    def connector_config() -> dict[str, Any]:
+        return source_config(
+            playback.source().tracked(),
+            base_url=f"{url}/keepa",
+            api_key=credentials.keepa_api_key,
+        )
+
+    connection = Connection(
+        manifest=options.manifest,
+        source_config=connector_config,
+        inputs=playback.inputs,
+        bucket=Bucket(client, RAW_BUCKET, LANDING_PREFIX),
+    )
+    syncs = Syncs(connection, jobs, playback.now, make_private_folder(folder / "work"))
+
+    def health() -> dict[str, Any] | None:
+        return {"pid": os.getpid()} if s3.is_running else None
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        syncs.shut_down()
+        s3.stop()
+        (folder / STATE_FILE).unlink(missing_ok=True)
+
+    keepa = create_keepa_app(
+        api_key=credentials.keepa_api_key, now=playback.now, source=playback.source
+    )
+    airbyte = create_airbyte_app(
+        credentials=credentials, connection=connection, syncs=syncs, now=playback.now
+    )
+    slack = create_slack_app(
+        bot_token=credentials.slack_bot_token,
+        webhook_secret=credentials.slack_webhook_secret,
+        channel=SLACK_CHANNEL,
+        inbox=inbox,
+    )
+    powerbi = create_powerbi_app(credentials=credentials, refreshes=refreshes)
+    control = create_control_app(
+        token=credentials.control_token,
+        health=health,
+        playback=playback,
+        jobs=jobs,
+        inbox=inbox,
+        refreshes=refreshes,
+    )
+    return Starlette(
+        routes=[
+            Mount("/keepa", keepa),
+            Mount("/airbyte", airbyte),
+            Mount("/slack", slack),
+            Mount("/powerbi", powerbi),
+            Mount("/control", control),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def _listener(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        raise OSError(
+            f"The port {port} for the local stack cannot be had ({error.strerror}): name another"
+            " port, or none for a free one."
+        ) from error
+    return listener
+
+
+def _parsed(arguments: list[str]) -> Options:
+    parser = argparse.ArgumentParser(prog="veracitypro_pipeline.local.server")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--tracked-products", type=Path, required=True)
+    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--port", type=int, default=0)
+    return Options(**vars(parser.parse_args(arguments)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Who is told what: Slack messages about runs."""

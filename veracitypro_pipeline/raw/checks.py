@@ -1,0 +1,73 @@
+"""Checks on the RAW load: no line is lost, and few are refused."""
+
+from typing import Final
+
+import dagster as dg
+
+from veracitypro_pipeline.handover import LandingManifest
+from veracitypro_pipeline.lineage import LANDING_PRODUCT, RAW_KEEPA
+from veracitypro_pipeline.partitions import daily_as_of
+from veracitypro_pipeline.raw.duckdb import ROWS_OF_FILES
+from veracitypro_pipeline.resources.warehouse import WarehouseResource
+
+# Airbyte writes each line itself, so a broken one is a broken file. One in a hundred is shown as a
+# warning; more means that something other than a single file is wrong.
+REFUSED_CEILING: Final = 0.01
+
+_MANIFEST: Final = {"manifest": dg.AssetIn(key=LANDING_PRODUCT)}
+
+
+@dg.asset_check(
+    asset=RAW_KEEPA, blocking=True, partitions_def=daily_as_of, additional_ins=_MANIFEST
+)
+def lines_loaded_or_quarantined(
+    manifest: LandingManifest, warehouse: WarehouseResource
+) -> dg.AssetCheckResult:
+    """Every line of every file of the manifest is one row of RAW, and RAW has no other of them.
+
+    If red: prices of some products would be missing or doubled. The file is named; delete its row
+    in MONITORING.LOAD_LEDGER and run the day again.
+    """
+    answer = warehouse.query(ROWS_OF_FILES, {"files": [file.key for file in manifest.files]})
+    rows = {row["source_file"]: row["raw_rows"] for row in answer.dicts()}
+    wrong = [
+        f"{file.key}: {file.lines} lines, {rows.get(file.key, 0)} rows"
+        for file in manifest.files
+        if rows.get(file.key, 0) != file.lines
+    ]
+    return dg.AssetCheckResult(
+        passed=not wrong,
+        description=(
+            f"The manifest's files hold {manifest.lines} lines, RAW holds {sum(rows.values())} rows"
+            f" of them; files that differ: {wrong or 'none'}."
+        ),
+        metadata={"lines": manifest.lines, "rows": sum(rows.values()), "differences": wrong},
+    )
+
+
+@dg.asset_check(asset=RAW_KEEPA, partitions_def=daily_as_of, additional_ins=_MANIFEST)
+def lines_are_json(
+    manifest: LandingManifest, warehouse: WarehouseResource
+) -> dg.AssetCheckResult:
+    """No line is refused for not being a JSON record.
+
+    If it warns: the named lines are kept in RAW as text and in STG.STG_KEEPA_QUARANTINE with their
+    reason; their products keep yesterday's figures. An error above 1 % means that the files are
+    damaged: run the day again with `resync: true`.
+    """
+    answer = warehouse.query(ROWS_OF_FILES, {"files": [file.key for file in manifest.files]})
+    refused = {row["source_file"]: row["refused"] for row in answer.dicts() if row["refused"]}
+    share = sum(refused.values()) / max(manifest.lines, 1)
+    return dg.AssetCheckResult(
+        passed=not refused,
+        severity=(
+            dg.AssetCheckSeverity.ERROR
+            if share > REFUSED_CEILING
+            else dg.AssetCheckSeverity.WARN
+        ),
+        description=f"{sum(refused.values())} of {manifest.lines} lines are refused: {refused}.",
+        metadata={"refused": sum(refused.values()), "share": share, "files": refused},
+    )
+
+
+CHECKS = [lines_loaded_or_quarantined, lines_are_json]

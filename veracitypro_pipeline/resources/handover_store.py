@@ -1,0 +1,55 @@
+"""Where stages leave what they tell each other: JSON objects in the monitoring bucket.
+
+One object per asset and as-of day, so that any stage can be run again alone, days later and on
+another machine.
+"""
+
+from typing import TypeVar
+
+import dagster as dg
+from pydantic import BaseModel
+
+from veracitypro_pipeline.failures import PermanentFailure
+from veracitypro_pipeline.resources.run_settings import RunSettings
+from veracitypro_pipeline.resources.s3 import S3Resource
+
+Value = TypeVar("Value", bound=BaseModel)
+
+
+class HandoverStore(dg.ConfigurableIOManager):  # type: ignore[type-arg]
+    """Reads and writes the values of `handover.py`; also the assets' I/O manager."""
+
+    settings: dg.ResourceDependency[RunSettings]
+    s3: dg.ResourceDependency[S3Resource]
+
+    def read(self, name: str, kind: type[Value]) -> Value | None:
+        """The value stored under a name, or None."""
+        text = self.s3.read_text(self.settings.get().monitoring_bucket, self._key(name))
+        return None if text is None else kind.model_validate_json(text)
+
+    def write(self, name: str, value: BaseModel) -> None:
+        """Store a value under a name, replacing an older one."""
+        bucket = self.settings.get().monitoring_bucket
+        self.s3.write_text(bucket, self._key(name), value.model_dump_json(indent=1))
+
+    def handle_output(self, context: dg.OutputContext, obj: BaseModel | None) -> None:
+        if obj is not None:
+            self.write(_name(context), obj)
+
+    def load_input(self, context: dg.InputContext) -> BaseModel:
+        kind = context.dagster_type.typing_type
+        value = self.read(_name(context), kind)
+        if value is None:
+            raise PermanentFailure(
+                f"{context.asset_key.to_user_string()} has left nothing for"
+                f" {context.asset_partition_key}: materialize that partition of it first."
+            )
+        assert isinstance(value, BaseModel)
+        return value
+
+    def _key(self, name: str) -> str:
+        return f"env={self.settings.get().environment}/handover/{name}.json"
+
+
+def _name(context: dg.InputContext | dg.OutputContext) -> str:
+    return f"{'/'.join(context.asset_key.path)}/{context.asset_partition_key}"

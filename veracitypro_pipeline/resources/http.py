@@ -1,0 +1,71 @@
+"""HTTP as all our REST clients speak it: bounded repeats of what is safe, one reading of statuses.
+
+Reads are repeated inside the request (urllib3), a POST never is: a request that timed out may have
+been carried out, so the step decides what a second one would mean.
+"""
+
+from typing import Final
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
+
+from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
+
+TIMEOUT_SECONDS: Final = 30.0
+TRANSIENT_STATUSES: Final = (408, 429, 500, 502, 503, 504)
+SHOWN_BODY_CHARACTERS: Final = 300
+
+# 0.5 s doubling: three repeats spend 3.5 s, or what Retry-After says.
+_RETRY: Final = Retry(
+    total=3,
+    backoff_factor=0.5,
+    status_forcelist=TRANSIENT_STATUSES,
+    allowed_methods=frozenset({"GET", "DELETE"}),
+    raise_on_status=False,
+    respect_retry_after_header=True,
+)
+
+
+def mount_retries(session: requests.Session) -> requests.Session:
+    """Let the session repeat reads that failed for a passing reason."""
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=_RETRY))
+    return session
+
+
+def refuse_errors(service: str, response: requests.Response) -> None:
+    """Turn an HTTP error into the failure that says whether a retry can help.
+
+    Raises:
+        TransientFailure: 408, 429 and 5xx. PermanentFailure: every other status from 400 on.
+    """
+    if response.status_code < 400:
+        return
+    sentence = (
+        f"{service} answered {response.status_code} to {response.request.method}"
+        f" {_without_query(response.url)}: {_shortened(response.text)}"
+    )
+    if response.status_code in TRANSIENT_STATUSES:
+        raise TransientFailure(f"{sentence} It is tried again later.")
+    raise PermanentFailure(
+        f"{sentence} Correct the setting or the permission, then run it again.",
+        status_code=response.status_code,
+    )
+
+
+def unreachable(service: str, url: str, error: Exception) -> TransientFailure:
+    """The failure for a request that got no answer."""
+    return TransientFailure(
+        f"{service} did not answer at {_without_query(url)} ({type(error).__name__})."
+        " It is tried again later."
+    )
+
+
+def _without_query(url: str) -> str:
+    return url.split("?", 1)[0]
+
+
+def _shortened(body: str) -> str:
+    text = " ".join(body.split()) or "an empty body"
+    return text if len(text) <= SHOWN_BODY_CHARACTERS else f"{text[:SHOWN_BODY_CHARACTERS]}..."

@@ -1,0 +1,124 @@
+"""Power BI's REST API: start a dataset refresh and look at one by its own request id.
+
+Source: Power BI REST API, "Datasets - Refresh Dataset In Group" and "Get Refresh History In
+Group"; Microsoft identity platform, client credentials flow. dagster-powerbi is not used because
+it follows whichever refresh is newest and has no time-outs (0.29.27).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import dagster as dg
+import requests
+
+from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
+from veracitypro_pipeline.resources.http import (
+    TIMEOUT_SECONDS,
+    mount_retries,
+    refuse_errors,
+    unreachable,
+)
+from veracitypro_pipeline.resources.run_settings import RunSettings
+from veracitypro_pipeline.settings import Settings
+
+SERVICE: Final = "Power BI"
+SCOPE: Final = "https://analysis.windows.net/powerbi/api/.default"
+HISTORY: Final = 20
+
+Refresh = Mapping[str, Any]
+
+
+class PowerBIClient:
+    """Calls for one dataset, signed in as the service principal."""
+
+    def __init__(self, settings: Settings) -> None:
+        settings.require(
+            "powerbi_tenant_id",
+            "powerbi_client_id",
+            "powerbi_client_secret",
+            "powerbi_workspace_id",
+            "powerbi_dataset_id",
+        )
+        self._settings = settings
+        self._session = mount_retries(requests.Session())
+        self._refreshes = (
+            f"{settings.powerbi_api_url}/groups/{settings.powerbi_workspace_id}"
+            f"/datasets/{settings.powerbi_dataset_id}/refreshes"
+        )
+
+    def start_refresh(self) -> str:
+        """Ask for a refresh and return its request id.
+
+        Raises:
+            TransientFailure: no answer, 429 or 5xx, or another refresh is still running.
+            PermanentFailure: refused; the message says how.
+        """
+        response = self._request("POST", self._refreshes, json={"notifyOption": "NoNotification"})
+        if response.status_code == 400 and "another refresh" in response.text.lower():
+            raise TransientFailure(
+                "Power BI is still running another refresh of the dataset; this one is tried"
+                " again later."
+            )
+        refuse_errors(SERVICE, response)
+        request_id = response.headers.get("RequestId") or response.headers.get("x-ms-request-id")
+        if not request_id:
+            raise PermanentFailure(
+                "Power BI accepted the refresh but named no request id in its headers, so that it"
+                " cannot be followed; look at the dataset's refresh history."
+            )
+        return request_id
+
+    def refresh(self, request_id: str) -> Refresh | None:
+        """The history entry of one refresh, or None while Power BI does not list it yet."""
+        response = self._request("GET", self._refreshes, params={"$top": HISTORY})
+        refuse_errors(SERVICE, response)
+        entries: list[Refresh] = response.json().get("value", [])
+        return next((entry for entry in entries if entry.get("requestId") == request_id), None)
+
+    def _request(self, method: str, url: str, **options: Any) -> requests.Response:
+        try:
+            return self._session.request(
+                method,
+                url,
+                headers={"Authorization": f"Bearer {self._access_token()}"},
+                timeout=TIMEOUT_SECONDS,
+                **options,
+            )
+        except requests.RequestException as error:
+            raise unreachable(SERVICE, url, error) from error
+
+    def _access_token(self) -> str:
+        """A fresh token for each call: a refresh can outlive a token, and calls are few."""
+        settings = self._settings
+        assert settings.powerbi_client_secret is not None
+        url = f"{settings.powerbi_authority_url}/{settings.powerbi_tenant_id}/oauth2/v2.0/token"
+        response = self._session.post(
+            url,
+            data={
+                "grant_type": "client_credentials",
+                "client_id": settings.powerbi_client_id,
+                "client_secret": settings.powerbi_client_secret.get_secret_value(),
+                "scope": SCOPE,
+            },
+            timeout=TIMEOUT_SECONDS,
+        )
+        refuse_errors("Microsoft sign-in", response)
+        return str(response.json()["access_token"])
+
+
+class PowerBIResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The Power BI dataset that people read."""
+
+    settings: dg.ResourceDependency[RunSettings]
+
+    def client(self) -> PowerBIClient:
+        """A client. Raises SettingsError if a setting is missing."""
+        return PowerBIClient(self.settings.get())
+
+    @property
+    def poll_seconds(self) -> float:
+        return self.settings.get().powerbi_poll_seconds
+
+    @property
+    def timeout_seconds(self) -> float:
+        return self.settings.get().powerbi_timeout_seconds

@@ -1,0 +1,111 @@
+"""S3 as a Dagster resource, by dagster-aws."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import dagster as dg
+
+from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
+from veracitypro_pipeline.resources.http import TRANSIENT_STATUSES
+from veracitypro_pipeline.resources.run_settings import RunSettings
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
+MAX_ATTEMPTS: Final = 4
+_MISSING: Final = frozenset({"NoSuchKey", "404", "NotFound"})
+
+
+class StoredObject(NamedTuple):
+    """One entry of a bucket listing; `etag` without its quotes."""
+
+    key: str
+    etag: str
+    size_bytes: int
+
+
+class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The landing and monitoring buckets of the environment."""
+
+    settings: dg.ResourceDependency[RunSettings]
+
+    def client(self) -> Any:
+        """A boto3 S3 client with the settings' endpoint and sign-in."""
+        from dagster_aws.s3 import S3Resource as DagsterS3Resource
+
+        settings = self.settings.get()
+        secret, token = settings.aws_secret_access_key, settings.aws_session_token
+        return DagsterS3Resource(
+            region_name=settings.aws_region,
+            endpoint_url=settings.aws_endpoint_url_s3,
+            aws_access_key_id=settings.aws_access_key_id,
+            aws_secret_access_key=secret.get_secret_value() if secret else None,
+            aws_session_token=token.get_secret_value() if token else None,
+            max_attempts=MAX_ATTEMPTS,
+        ).get_client()
+
+    def list_objects(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
+        """Every object under a prefix, by key."""
+        with _explained(f"list s3://{bucket}/{prefix}"):
+            pages = self.client().get_paginator("list_objects_v2").paginate(
+                Bucket=bucket, Prefix=prefix
+            )
+            for page in pages:
+                for entry in page.get("Contents", []):
+                    yield StoredObject(entry["Key"], entry["ETag"].strip('"'), entry["Size"])
+
+    def download(self, bucket: str, key: str, target: Path) -> str:
+        """Write an object to a local file and return the etag of the version that was read."""
+        with _explained(f"read s3://{bucket}/{key}"):
+            answer = self.client().get_object(Bucket=bucket, Key=key)
+            with target.open("wb") as file:
+                for chunk in answer["Body"].iter_chunks(1 << 20):
+                    file.write(chunk)
+        return str(answer["ETag"]).strip('"')
+
+    def read_text(self, bucket: str, key: str) -> str | None:
+        """The text of a small object, or None if there is none."""
+        from botocore.exceptions import ClientError
+
+        with _explained(f"read s3://{bucket}/{key}"):
+            try:
+                body: bytes = self.client().get_object(Bucket=bucket, Key=key)["Body"].read()
+            except ClientError as error:
+                if _code(error) in _MISSING:
+                    return None
+                raise
+        return body.decode()
+
+    def write_text(self, bucket: str, key: str, text: str) -> None:
+        """Store a small object, replacing an older version."""
+        with _explained(f"write s3://{bucket}/{key}"):
+            self.client().put_object(
+                Bucket=bucket, Key=key, Body=text.encode(), ContentType="application/json"
+            )
+
+
+@contextmanager
+def _explained(action: str) -> Iterator[None]:
+    """Say what was tried when S3 refuses, and whether a retry can help."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500))
+        if status in TRANSIENT_STATUSES:
+            raise TransientFailure(f"S3 could not {action}: {_code(error)}.") from error
+        raise PermanentFailure(
+            f"S3 refused to {action}: {_code(error)}; check the bucket, AWS_ACCESS_KEY_ID and its"
+            " policy."
+        ) from error
+    except BotoCoreError as error:
+        raise TransientFailure(
+            f"S3 did not answer when asked to {action} ({type(error).__name__})."
+        ) from error
+
+
+def _code(error: "ClientError") -> str:
+    return str(error.response.get("Error", {}).get("Code", "unknown"))

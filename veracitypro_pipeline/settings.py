@@ -1,0 +1,299 @@
+"""The only reader of the environment: one frozen, validated `Settings` object.
+
+Every setting is a field here with its variable, unit, default and reader; `.env.example` is made
+from this list (`python -m veracitypro_pipeline.settings`) and a test keeps both equal. Values come
+from the process environment, then from a `.env` file in the working directory.
+
+Not here: what to do with a value, and how a service is called.
+"""
+
+import os
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
+
+ENV_FILE: Final = ".env"
+PREFIX: Final = "VP_"
+PACKAGE_DIR: Final = Path(__file__).resolve().parent
+REPOSITORY_DIR: Final = PACKAGE_DIR.parent
+
+Environment = Literal["local", "dev", "prod"]
+
+
+class SettingsError(ValueError):
+    """A setting is unknown, missing or wrong. The message is one sentence with the next step."""
+
+
+def _setting(name: str, default: Any, description: str, **constraints: Any) -> Any:
+    return Field(
+        default,
+        validation_alias=AliasChoices(name),
+        description=description,
+        **constraints,
+    )
+
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """Everything that differs between deployments. Secrets never appear in a repr or dump."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_file=ENV_FILE)
+
+    environment: Environment = _setting(
+        "VP_ENVIRONMENT", "local", "local, dev or prod: which services and which dbt target."
+    )
+    home: Path = _setting(
+        "VP_HOME", Path(".vp"), "Folder of all local state (warehouse, stack, Dagster runs)."
+    )
+    warehouse_file: Path | None = _setting(
+        "VP_WAREHOUSE_PATH", None, "The DuckDB file; empty means warehouse/vp_dwh.duckdb in VP_HOME."
+    )
+    dbt_project_dir: Path = _setting(
+        "VP_DBT_PROJECT_DIR", REPOSITORY_DIR / "dbt_project", "Folder of the dbt project."
+    )
+    retry_delay_seconds: Seconds | None = _setting(
+        "VP_RETRY_DELAY_SECONDS",
+        None,
+        "Seconds between two tries of a step; 300 in dev and prod, 2 in local.",
+    )
+    keepa_samples: Path = _setting(
+        "VP_KEEPA_SAMPLES",
+        REPOSITORY_DIR.parent / "shared" / "keepa_samples",
+        "Folder of real Keepa payloads; read by the tests only.",
+    )
+    as_of_date: date | None = _setting(
+        "AS_OF_DATE", None, "auto, or the UTC day (YYYY-MM-DD) that a scheduled run is for."
+    )
+
+    airbyte_api_url: str = _setting(
+        "AIRBYTE_API_URL", "https://api.airbyte.com/v1", "Airbyte's public API."
+    )
+    airbyte_configuration_api_url: str = _setting(
+        "AIRBYTE_CONFIGURATION_API_URL",
+        "https://cloud.airbyte.com/api/v1",
+        "Airbyte's configuration API.",
+    )
+    airbyte_workspace_id: str | None = _setting(
+        "AIRBYTE_WORKSPACE_ID", None, "Airbyte workspace (UUID)."
+    )
+    airbyte_connection_id: str | None = _setting(
+        "AIRBYTE_CONNECTION_ID", None, "Airbyte connection Keepa -> S3 (UUID)."
+    )
+    airbyte_client_id: str | None = _setting(
+        "AIRBYTE_CLIENT_ID", None, "Airbyte application, client id."
+    )
+    airbyte_client_secret: SecretStr | None = _setting(
+        "AIRBYTE_CLIENT_SECRET", None, "Airbyte application, secret."
+    )
+    airbyte_poll_seconds: Seconds = _setting(
+        "AIRBYTE_POLL_SECONDS", 10.0, "Seconds between two looks at a running sync."
+    )
+    airbyte_timeout_seconds: Seconds = _setting(
+        "AIRBYTE_TIMEOUT_SECONDS", 10_800.0, "Seconds after which a running sync is given up."
+    )
+
+    aws_region: str = _setting("AWS_REGION", "us-east-2", "Region of the S3 buckets.")
+    aws_endpoint_url_s3: str | None = _setting(
+        "AWS_ENDPOINT_URL_S3", None, "S3 endpoint; empty means Amazon's own."
+    )
+    aws_access_key_id: str | None = _setting(
+        "AWS_ACCESS_KEY_ID", None, "S3 sign-in; empty means the AWS default chain."
+    )
+    aws_secret_access_key: SecretStr | None = _setting(
+        "AWS_SECRET_ACCESS_KEY", None, "S3 sign-in; empty means the AWS default chain."
+    )
+    aws_session_token: SecretStr | None = _setting(
+        "AWS_SESSION_TOKEN", None, "S3 sign-in with temporary credentials; empty means none."
+    )
+
+    snowflake_account: str | None = _setting(
+        "SNOWFLAKE_ACCOUNT", None, "Snowflake account identifier."
+    )
+    snowflake_user: str | None = _setting("SNOWFLAKE_USER", None, "Snowflake user of the pipeline.")
+    snowflake_private_key_path: Path | None = _setting(
+        "SNOWFLAKE_PRIVATE_KEY_PATH", None, "File of the user's private key (PEM)."
+    )
+    snowflake_role: str = _setting("SNOWFLAKE_ROLE", "DAGSTER_ROLE", "Role of the pipeline.")
+    snowflake_warehouse: str = _setting(
+        "SNOWFLAKE_WAREHOUSE", "WH_INGEST", "Warehouse of the pipeline."
+    )
+    snowflake_database: str = _setting("SNOWFLAKE_DATABASE", "VP_DWH", "Database of the pipeline.")
+
+    powerbi_api_url: str = _setting(
+        "POWERBI_API_URL", "https://api.powerbi.com/v1.0/myorg", "Power BI REST API."
+    )
+    powerbi_authority_url: str = _setting(
+        "POWERBI_AUTHORITY_URL", "https://login.microsoftonline.com", "Microsoft sign-in."
+    )
+    powerbi_tenant_id: str | None = _setting("POWERBI_TENANT_ID", None, "Microsoft Entra tenant.")
+    powerbi_client_id: str | None = _setting("POWERBI_CLIENT_ID", None, "Service principal, id.")
+    powerbi_client_secret: SecretStr | None = _setting(
+        "POWERBI_CLIENT_SECRET", None, "Service principal, secret."
+    )
+    powerbi_workspace_id: str | None = _setting(
+        "POWERBI_WORKSPACE_ID", None, "Power BI workspace (group id)."
+    )
+    powerbi_dataset_id: str | None = _setting(
+        "POWERBI_DATASET_ID", None, "Power BI dataset to refresh."
+    )
+    powerbi_poll_seconds: Seconds = _setting(
+        "POWERBI_POLL_SECONDS", 15.0, "Seconds between two looks at a running refresh."
+    )
+    powerbi_timeout_seconds: Seconds = _setting(
+        "POWERBI_TIMEOUT_SECONDS", 3_600.0, "Seconds after which a running refresh is given up."
+    )
+
+    slack_api_url: str = _setting("SLACK_API_URL", "https://slack.com/api/", "Slack Web API.")
+    slack_bot_token: SecretStr | None = _setting(
+        "SLACK_BOT_TOKEN", None, "Slack bot token; or use SLACK_WEBHOOK_URL."
+    )
+    slack_channel: str = _setting("SLACK_CHANNEL", "#data-alerts", "Channel for run messages.")
+    slack_webhook_url: SecretStr | None = _setting(
+        "SLACK_WEBHOOK_URL", None, "Slack incoming webhook; used when there is no bot token."
+    )
+
+    @field_validator("as_of_date", mode="before")
+    @classmethod
+    def _auto_is_no_date(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and value.strip().lower() in ("", "auto") else value
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_is_default(cls, value: Any, info: Any) -> Any:
+        """A variable that is set but empty means the default, as in most shells and CI systems."""
+        if isinstance(value, str) and not value.strip():
+            return cls.model_fields[info.field_name].default
+        return value
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """Read the environment and the `.env` file; `overrides` are fields by their name.
+
+        Raises:
+            SettingsError: an unknown `VP_*` name, or a value that its setting does not accept.
+        """
+        _refuse_unknown_names()
+        try:
+            settings = cls()
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise SettingsError(
+                f"The setting {first['loc'][0]} is {first.get('input')!r}: {first['msg']}."
+                f" {_description(str(first['loc'][0]))} Correct it in the environment or in"
+                f" {ENV_FILE}."
+            ) from None
+        return settings.model_copy(update=overrides) if overrides else settings
+
+    def require(self, *fields: str) -> None:
+        """Check that these fields are set.
+
+        Raises:
+            SettingsError: one is empty; the message names its variable and what it is for.
+        """
+        for field in fields:
+            if getattr(self, field) is None:
+                raise SettingsError(
+                    f"{variable_of(field)} is not set, but the {self.environment} environment"
+                    f" needs it ({type(self).model_fields[field].description}) Set it in the"
+                    f" environment or in {ENV_FILE}; `.env.example` lists every setting."
+                )
+
+    @property
+    def retry_delay(self) -> float:
+        """Seconds between two tries of a step."""
+        if self.retry_delay_seconds is not None:
+            return self.retry_delay_seconds
+        return 2.0 if self.environment == "local" else 300.0
+
+    @property
+    def raw_bucket(self) -> str:
+        return f"vp-raw-{self.environment}-us-east-2"
+
+    @property
+    def monitoring_bucket(self) -> str:
+        return f"vp-monitoring-{self.environment}-us-east-2"
+
+    @property
+    def landing_prefix(self) -> str:
+        return f"env={self.environment}/source=keepa/stream=product_raw/"
+
+    @property
+    def home_dir(self) -> Path:
+        return self.home.expanduser().resolve()
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The DuckDB file of the local environment."""
+        if self.warehouse_file is not None:
+            return self.warehouse_file.expanduser().resolve()
+        return self.home_dir / "warehouse" / "vp_dwh.duckdb"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.home_dir / "dagster"
+
+    @property
+    def dbt_target_dir(self) -> Path:
+        """Where the dbt manifest lies: in the project, where an image was built, else in home."""
+        if self.environment == "local":
+            return self.home_dir / "dbt" / "parse"
+        return self.dbt_project_dir / "target"
+
+
+def variable_of(field: str) -> str:
+    """The environment variable of a settings field."""
+    alias = Settings.model_fields[field].validation_alias
+    assert isinstance(alias, AliasChoices)
+    return str(alias.choices[0])
+
+
+def known_variables() -> tuple[str, ...]:
+    """Every environment variable that the project reads."""
+    return tuple(variable_of(field) for field in Settings.model_fields)
+
+
+def inherited_environment() -> dict[str, str]:
+    """The process environment for a child process, without our own settings and secrets."""
+    ours = set(known_variables())
+    return {name: value for name, value in os.environ.items() if name not in ours}
+
+
+def env_example() -> str:
+    """The text of `.env.example`: every setting, commented out, with its default."""
+    lines = [
+        "# Every setting of the pipeline, made by `python -m veracitypro_pipeline.settings`.",
+        "# Nothing is needed for VP_ENVIRONMENT=local. Copy to .env and uncomment what you set.",
+    ]
+    for field, info in Settings.model_fields.items():
+        default = info.default
+        if default is None or isinstance(default, Path):
+            default = ".vp" if field == "home" else ""
+        lines += ["", f"# {info.description}", f"# {variable_of(field)}={default}"]
+    return "\n".join(lines) + "\n"
+
+
+def _description(variable: str) -> str:
+    for field, info in Settings.model_fields.items():
+        if variable in (field, variable_of(field)):
+            return str(info.description)
+    return ""
+
+
+def _refuse_unknown_names() -> None:
+    in_file = DotEnvSettingsSource(Settings, env_file=ENV_FILE, case_sensitive=True).env_vars
+    known = set(known_variables())
+    for name in sorted({*os.environ, *in_file}):
+        if name.startswith(PREFIX) and name not in known:
+            raise SettingsError(
+                f"{name} is not a setting of this project: remove it, or use one of"
+                f" {', '.join(sorted(k for k in known if k.startswith(PREFIX)))}."
+            )
+
+
+if __name__ == "__main__":
+    print(env_example(), end="")  # noqa: T201 - this module run as a script prints the file

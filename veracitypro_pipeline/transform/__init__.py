@@ -1,0 +1,1 @@
+"""RAW -> STG -> CORE -> MART: the dbt project."""
