@@ -72,6 +72,6 @@ class LandingManifest(_Value):
 
 
 class LandingIndex(_Value):
-    """Every landing object read so far, by key, so that each is read once. Grain: one per bucket."""
+    """Every landing object read so far, by key, so that each is read once. Grain: a bucket."""
 
     files: dict[str, LandedFile] = {}

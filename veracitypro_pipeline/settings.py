@@ -51,7 +51,9 @@ class Settings(BaseSettings):
         "VP_HOME", Path(".vp"), "Folder of all local state (warehouse, stack, Dagster runs)."
     )
     warehouse_file: Path | None = _setting(
-        "VP_WAREHOUSE_PATH", None, "The DuckDB file; empty means warehouse/vp_dwh.duckdb in VP_HOME."
+        "VP_WAREHOUSE_PATH",
+        None,
+        "The DuckDB file; empty means warehouse/vp_dwh.duckdb in VP_HOME.",
     )
     dbt_project_dir: Path = _setting(
         "VP_DBT_PROJECT_DIR", REPOSITORY_DIR / "dbt_project", "Folder of the dbt project."

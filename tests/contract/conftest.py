@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from starlette.applications import Starlette
+
 from veracitypro_pipeline.local.stack import StackState, ensure_stack, stop_stack
 
 TRACKED_PRODUCTS = """domain_id,asin,role,product_line
@@ -16,6 +17,7 @@ TRACKED_PRODUCTS = """domain_id,asin,role,product_line
 1,B0PADDLE02,competitor,Carbon
 3,B0PADDLE01,own,Carbon
 """
+
 
 @pytest.fixture(scope="session")
 def tracked_products(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -1,4 +1,4 @@
-"""The local Power BI over HTTP: sign-in, one refresh at a time, a history that tells how it went."""
+"""The local Power BI over HTTP: sign-in, one refresh at a time, a history of how it went."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from starlette.applications import Starlette
+
 from veracitypro_pipeline.local.credentials import Credentials
 from veracitypro_pipeline.local.powerbi import Refreshes, create_powerbi_app
 
@@ -74,7 +75,8 @@ def test_only_one_refresh_runs_at_a_time(client: httpx.Client, refreshes: Refres
     assert refused.status_code == 400
     assert "Another refresh request is already executing" in refused.text
     (running,) = client.get(REFRESHES).json()["value"]
-    assert running["status"] == "Unknown" and "endTime" not in running
+    assert running["status"] == "Unknown"
+    assert "endTime" not in running
 
 
 def test_a_failing_refresh_can_be_rehearsed(client: httpx.Client, refreshes: Refreshes) -> None:
@@ -83,7 +85,8 @@ def test_a_failing_refresh_can_be_rehearsed(client: httpx.Client, refreshes: Ref
 
     (failed,) = client.get(REFRESHES).json()["value"]
 
-    assert failed["status"] == "Failed" and "errorCode" in failed["serviceExceptionJson"]
+    assert failed["status"] == "Failed"
+    assert "errorCode" in failed["serviceExceptionJson"]
 
 
 def test_the_history_is_there_after_a_restart(

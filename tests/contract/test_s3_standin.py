@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from veracitypro_pipeline.local.s3 import BUCKETS, S3Server, s3_client, start_s3
 
 KEY_ID, SECRET = "AKIATEST", "not-on-the-command-line"

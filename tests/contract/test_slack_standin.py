@@ -11,6 +11,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 from starlette.applications import Starlette
+
 from veracitypro_pipeline.local.slack import Inbox, create_slack_app
 
 NIGHT = datetime(2025, 11, 21, 0, 10, tzinfo=UTC)
@@ -42,7 +43,8 @@ def _section(text: str) -> dict[str, Any]:
 def test_a_message_by_the_bot_is_kept_with_its_blocks(client: WebClient, inbox: Inbox) -> None:
     answer = client.chat_postMessage(channel=CHANNEL, text="All well", blocks=[SECTION])
 
-    assert answer["ok"] and answer["channel"] == CHANNEL
+    assert answer["ok"]
+    assert answer["channel"] == CHANNEL
     assert inbox.messages() == [
         {
             "ts": answer["ts"],

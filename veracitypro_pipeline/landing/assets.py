@@ -33,7 +33,6 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         retry_policy=retries,
     )
     def landing_product_raw(
-        context: dg.AssetExecutionContext,
         airbyte_product_raw: SyncReport,
         run_settings: RunSettings,
         s3: S3Resource,

@@ -26,7 +26,11 @@ def sync_id_of(line: bytes) -> str:
 
 
 def landed_file(
-    key: str, etag: str, size_bytes: int, lines: Iterable[bytes], damage: tuple[type[Exception], ...]
+    key: str,
+    etag: str,
+    size_bytes: int,
+    lines: Iterable[bytes],
+    damage: tuple[type[Exception], ...],
 ) -> LandedFile:
     """Count a file's lines by the sync that wrote them.
 

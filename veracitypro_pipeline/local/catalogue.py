@@ -151,7 +151,8 @@ class _Listing:
         live, all_offers = offers(
             self.random("offers"), self._sellers(), self.usual_price, self.tracking_since, end
         )
-        assert new and sales  # Every product has them from its first minute on.
+        assert new
+        assert sales
         return {
             **paddles.attributes(self.random("attributes"), self.paddle),
             "domainId": self._row.domain_id,

@@ -31,7 +31,7 @@ from starlette.routing import Route
 
 from veracitypro_pipeline.keepa import INVALID_PRODUCT_TYPE, NO_VALUE, minute_of
 from veracitypro_pipeline.local.product_request import BadParameterError, ProductRequest
-from veracitypro_pipeline.local.products import Product, ProductSource
+from veracitypro_pipeline.local.products import PayloadError, Product, ProductSource
 from veracitypro_pipeline.local.token_bucket import TokenBucket
 
 # Answers are megabytes: a higher level costs more time than the loopback saves.
@@ -80,7 +80,11 @@ class _Keepa:
             raise HTTPException(400, str(error)) from error
         if not self.bucket.admits():
             raise HTTPException(429, "Not enough tokens: wait refillIn milliseconds.")
-        products, tokens = await run_in_threadpool(_answer, self.source(), asked, at)
+        try:
+            products, tokens = await run_in_threadpool(_answer, self.source(), asked, at)
+        except PayloadError as error:
+            # No fault of Keepa's that time would heal: the sync ends with this sentence.
+            raise HTTPException(400, str(error)) from error
         self.bucket.spend(tokens)
         return self._respond(200, at, started, tokens=tokens, products=products)
 
@@ -89,7 +93,7 @@ class _Keepa:
         self._sign_in(request.query_params)
         return self._respond(200, at, started)
 
-    async def refusal(self, request: Request, error: Exception) -> Response:
+    async def refusal(self, _request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         kind = _ERROR_TYPES.get(error.status_code, "requestRejected")
         body = {"type": kind, "message": error.detail, "details": ""}

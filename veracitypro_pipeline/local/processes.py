@@ -65,6 +65,9 @@ def _command_line(pid: int) -> str:
         except OSError:
             return ""
     listing = subprocess.run(
-        ["ps", "-ww", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False
+        ["ps", "-ww", "-p", str(pid), "-o", "command="],  # noqa: S607 - where it is differs
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return listing.stdout

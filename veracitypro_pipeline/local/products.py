@@ -68,8 +68,8 @@ class DirectorySource:
         self._fetches = _index(directory)
         self._turn = turn
         # Read again when asked for, since a large folder does not fit into memory; but an envelope
-        # of many products, which are asked for one after the other, only once.
-        self._read = lru_cache(maxsize=2)(_read)
+        # of many products, which are asked for one after the other, only once per version.
+        self._read_version = lru_cache(maxsize=2)(lambda path, _version: _read(path))
 
     def tracked(self) -> dict[int, list[str]]:
         by_domain = defaultdict[int, list[str]](list)
@@ -77,12 +77,17 @@ class DirectorySource:
             by_domain[domain_id].append(asin)
         return dict(by_domain)
 
-    def product(self, domain_id: int, asin: str, at: datetime) -> Product | None:
+    def product(
+        self,
+        domain_id: int,
+        asin: str,
+        at: datetime,  # noqa: ARG002 - recorded payloads know no other time than their turn
+    ) -> Product | None:
         fetches = self._fetches.get((domain_id, asin))
         if fetches is None:
             return None
         fetch = fetches[min(self._turn, len(fetches) - 1)]
-        _, products = self._read(fetch.path)
+        _, products = self._read_version(fetch.path, _version(fetch.path))
         return dict(products[fetch.position])
 
 
@@ -145,6 +150,14 @@ def _read(path: Path) -> tuple[int | None, list[Any]]:
             f"In the payload file {path} `products` is no list: repair or remove the file."
         )
     return timestamp if isinstance(timestamp, int) else None, products
+
+
+def _version(path: Path) -> int:
+    """When a file was last written (unix ns); -1 if it is gone, which reading it then tells."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return -1
 
 
 def _refuse_constant(name: str) -> None:

@@ -46,9 +46,7 @@ def lines_loaded_or_quarantined(
 
 
 @dg.asset_check(asset=RAW_KEEPA, partitions_def=daily_as_of, additional_ins=_MANIFEST)
-def lines_are_json(
-    manifest: LandingManifest, warehouse: WarehouseResource
-) -> dg.AssetCheckResult:
+def lines_are_json(manifest: LandingManifest, warehouse: WarehouseResource) -> dg.AssetCheckResult:
     """No line is refused for not being a JSON record.
 
     If it warns: the named lines are kept in RAW as text and in STG.STG_KEEPA_QUARANTINE with their
@@ -61,9 +59,7 @@ def lines_are_json(
     return dg.AssetCheckResult(
         passed=not refused,
         severity=(
-            dg.AssetCheckSeverity.ERROR
-            if share > REFUSED_CEILING
-            else dg.AssetCheckSeverity.WARN
+            dg.AssetCheckSeverity.ERROR if share > REFUSED_CEILING else dg.AssetCheckSeverity.WARN
         ),
         description=f"{sum(refused.values())} of {manifest.lines} lines are refused: {refused}.",
         metadata={"refused": sum(refused.values()), "share": share, "files": refused},

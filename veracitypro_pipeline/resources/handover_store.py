@@ -16,7 +16,7 @@ from veracitypro_pipeline.resources.s3 import S3Resource
 Value = TypeVar("Value", bound=BaseModel)
 
 
-class HandoverStore(dg.ConfigurableIOManager):  # type: ignore[type-arg]
+class HandoverStore(dg.ConfigurableIOManager):
     """Reads and writes the values of `handover.py`; also the assets' I/O manager."""
 
     settings: dg.ResourceDependency[RunSettings]

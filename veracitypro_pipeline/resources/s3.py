@@ -49,8 +49,10 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def list_objects(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
         """Every object under a prefix, by key."""
         with _explained(f"list s3://{bucket}/{prefix}"):
-            pages = self.client().get_paginator("list_objects_v2").paginate(
-                Bucket=bucket, Prefix=prefix
+            pages = (
+                self.client()
+                .get_paginator("list_objects_v2")
+                .paginate(Bucket=bucket, Prefix=prefix)
             )
             for page in pages:
                 for entry in page.get("Contents", []):

@@ -20,7 +20,7 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     settings: dg.ResourceDependency[RunSettings]
 
     def query(self, sql: str, values: Mapping[str, Any] | None = None) -> "Answer":
-        """Rows of one read-only statement. Raises TransientFailure while a writer holds the file."""
+        """Rows of one read-only statement. Raises TransientFailure if the file stays in use."""
         with _explained():
             return self._connect().query(sql, values)
 

@@ -1,0 +1,92 @@
+{# Reading JSON. `path` is a dot path of plain keys and [n] positions, e.g. `fbaFees.lastUpdate`. #}
+
+{# The value at `path` as text; a string without its quotes; null if absent or JSON null. #}
+{% macro json_text(json, path) -%}
+    {{ return(adapter.dispatch('json_text')(json, path)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_text(json, path) -%} ({{ json }} ->> '$.{{ path }}') {%- endmacro %}
+
+{% macro snowflake__json_text(json, path) -%} {{ json }}:{{ path }}::varchar {%- endmacro %}
+
+{# The payload cut down to these top-level fields, to read many of them: DuckDB's functions parse the
+   whole text once per call, and hold what they parsed for a whole batch of rows. #}
+{% macro json_fields(relation, columns, fields) -%}
+    {{ return(adapter.dispatch('json_fields')(relation, columns, fields)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_fields(relation, columns, fields) %}
+select
+    {{ columns | join(',\n    ') }},
+    json_object(
+        {% for field in fields -%}
+        '{{ field }}', parts[{{ loop.index }}]{{ "," if not loop.last }}
+        {% endfor %}
+    ) as payload
+from (
+    select
+        {{ columns | join(',\n        ') }},
+        payload -> [{% for field in fields %}'$.{{ field }}'{{ ", " if not loop.last }}{% endfor %}] as parts
+    from {{ relation }}
+) as parsed
+{% endmacro %}
+
+{% macro snowflake__json_fields(relation, columns, fields) %}
+select
+    {{ columns | join(',\n    ') }},
+    payload
+from {{ relation }}
+{% endmacro %}
+
+{# The text at `path` if it is a JSON string; null for every other type. #}
+{% macro json_string(json, path) -%}
+    case when {{ json_is(json, 'string', path) }} then {{ json_text(json, path) }} end
+{%- endmacro %}
+
+{# True if the value at `path` (or `json` itself) is a JSON `object`, `array` or `string`; false for
+   any other type, for JSON null and if absent. #}
+{% macro json_is(json, type, path=none) -%}
+    {{ return(adapter.dispatch('json_is')(json, type, path)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_is(json, type, path) -%}
+    {%- set name = {'object': 'OBJECT', 'array': 'ARRAY', 'string': 'VARCHAR'}[type] -%}
+    coalesce(json_type({{ json }}{% if path %}, '$.{{ path }}'{% endif %}) = '{{ name }}', false)
+{%- endmacro %}
+
+{% macro snowflake__json_is(json, type, path) -%}
+    {%- set name = {'object': 'OBJECT', 'array': 'ARRAY', 'string': 'VARCHAR'}[type] -%}
+    coalesce(typeof({{ json }}{% if path %}:{{ path }}{% endif %}) = '{{ name }}', false)
+{%- endmacro %}
+
+{# Text of a whole JSON value, compact; what a refused value is kept as. #}
+{% macro json_as_text(json) -%}
+    {{ return(adapter.dispatch('json_as_text')(json)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_as_text(json) -%} cast({{ json }} as varchar) {%- endmacro %}
+
+{% macro snowflake__json_as_text(json) -%} to_json({{ json }}) {%- endmacro %}
+
+{# Text as an integer of at most 18 digits; null for anything else. A plain try_cast would not do:
+   it rounds '1.5' to 2. #}
+{% macro text_as_integer(text) -%}
+    {{ return(adapter.dispatch('text_as_integer')(text)) }}
+{%- endmacro %}
+
+{% macro duckdb__text_as_integer(text) -%}
+    case when regexp_full_match({{ text }}, '-?[0-9]{1,18}') then try_cast({{ text }} as bigint) end
+{%- endmacro %}
+
+{% macro snowflake__text_as_integer(text) -%}
+    case when regexp_like({{ text }}, '-?[0-9]{1,18}') then try_to_number({{ text }}, 38, 0) end
+{%- endmacro %}
+
+{# How many elements a JSON array has. #}
+{% macro json_array_size(json) -%}
+    {{ return(adapter.dispatch('json_array_size')(json)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_array_size(json) -%} json_array_length({{ json }}) {%- endmacro %}
+
+{% macro snowflake__json_array_size(json) -%} array_size({{ json }}) {%- endmacro %}

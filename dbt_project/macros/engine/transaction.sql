@@ -1,0 +1,13 @@
+{# Statements that count together or not at all. dbt holds a transaction open around a model on
+   DuckDB; on Snowflake each statement commits by itself unless told otherwise. #}
+{% macro in_one_transaction(statements) -%}
+    {{ return(adapter.dispatch('in_one_transaction')(statements)) }}
+{%- endmacro %}
+
+{% macro duckdb__in_one_transaction(statements) -%}
+    {{ return(statements) }}
+{%- endmacro %}
+
+{% macro snowflake__in_one_transaction(statements) -%}
+    {{ return(snowflake_dml_explicit_transaction(statements)) }}
+{%- endmacro %}

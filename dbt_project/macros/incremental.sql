@@ -1,0 +1,46 @@
+{# Incremental models here follow no watermark. Each row carries the key of what it was built from
+   (`meta.built_from` names the columns), and `meta.current` names the relation that lists the keys in
+   force. A build makes the rows of keys that are not there yet and removes those of keys no longer
+   in force. So a late, repeated or replaced load is found whenever it comes, a build that failed is
+   made up for by the next, and the table equals a full refresh. #}
+
+{# A condition on `candidate`: its key has no rows in this model yet. True outside of an
+   incremental build. #}
+{% macro not_yet_built(candidate) -%}
+    {%- set key = config.get('meta')['built_from'] -%}
+    {%- if is_incremental() -%}
+    not exists (
+        select 1
+        from {{ this }} as built
+        where
+            {% for column in key -%}
+            {{ "and " if not loop.first }}built.{{ column }} = {{ candidate }}.{{ column }}
+            {% endfor %}
+    )
+    {%- else -%}
+    true
+    {%- endif -%}
+{%- endmacro %}
+
+{# dbt's hook for `incremental_strategy='replace_outdated'`. #}
+{% macro get_incremental_replace_outdated_sql(arguments) -%}
+    {%- set target_relation = arguments['target_relation'] -%}
+    {%- set meta = config.get('meta') -%}
+    {%- set columns = get_quoted_csv(arguments['dest_columns'] | map(attribute='name')) -%}
+    {%- set current = source('keepa', 'keepa_raw') if meta['current'] == 'keepa_raw' else ref(meta['current']) -%}
+    {%- set statements -%}
+    delete from {{ target_relation }} as outdated
+    where not exists (
+        select 1
+        from {{ current }} as in_force
+        where
+            {% for column in meta['built_from'] -%}
+            {{ "and " if not loop.first }}in_force.{{ column }} = outdated.{{ column }}
+            {% endfor %}
+    );
+    insert into {{ target_relation }} ({{ columns }})
+    select {{ columns }}
+    from {{ arguments['temp_relation'] }};
+    {%- endset -%}
+    {{ return(in_one_transaction(statements)) }}
+{%- endmacro %}

@@ -1,0 +1,113 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_outdated',
+        meta={
+            'built_from': ['domain_id', 'asin', 'history_version'],
+            'current': 'stg_keepa_history',
+        },
+    )
+}}
+
+-- The checks that nothing is lost on the way through STG need the quarantine. Naming it here makes
+-- dbt run them before this model, so that a red one stops the build.
+-- depends_on: {{ ref('stg_keepa_quarantine') }}
+
+with
+
+products as (
+
+    select *
+    from {{ ref('stg_keepa_history') }} as history
+    where {{ not_yet_built('history') }}
+
+),
+
+points as (
+
+    select
+        prices.domain_id,
+        prices.asin,
+        prices.price_channel,
+        prices.price,
+        prices.landed_price,
+        prices.state,
+        prices.currency_code,
+        prices.minute,
+        products.history_version,
+        {{ horizon_minute('products.last_as_of_date') }} as horizon_minute
+    from {{ ref('stg_keepa_price') }} as prices
+    inner join products
+        on prices.domain_id = products.domain_id and prices.asin = products.asin
+
+),
+
+pieces as (
+
+    {{ pieces_of_days(
+        'points',
+        ['domain_id', 'asin', 'price_channel'],
+        ['price', 'landed_price', 'state', 'currency_code', 'history_version'],
+    ) }}
+
+),
+
+days as (
+
+    select
+        domain_id,
+        asin,
+        price_channel,
+        day_number,
+        max(history_version) as history_version,
+        max(currency_code) as currency_code,
+        max(case when is_opening then price end) as price_open,
+        max(case when is_closing then price end) as price_close,
+        min(price) as price_min,
+        max(price) as price_max,
+        {{ mean_over_minutes('price') }} as price_avg,
+        max(case when is_closing then landed_price end) as landed_close,
+        min(landed_price) as landed_min,
+        max(landed_price) as landed_max,
+        {{ mean_over_minutes('landed_price') }} as landed_avg,
+        max(case when is_closing then state end) as close_state,
+        sum(case when price is not null then minutes else 0 end) as minutes_priced,
+        sum(case when is_change then 1 else 0 end) as change_count
+    from pieces
+    group by domain_id, asin, price_channel, day_number
+
+),
+
+final as (
+
+    select
+        -- ids
+        domain_id,
+        asin,
+        price_channel,
+        {{ date_of_day('day_number') }} as date,
+        history_version,
+
+        -- attributes
+        currency_code,
+        close_state,
+
+        -- numerics
+        price_open,
+        price_close,
+        price_min,
+        price_max,
+        price_avg,
+        landed_close,
+        landed_min,
+        landed_max,
+        landed_avg,
+        cast(minutes_priced as integer) as minutes_priced,
+        -- Also the minutes before the first point, of which nothing is known.
+        cast(1440 - minutes_priced as integer) as minutes_unpriced,
+        cast(change_count as integer) as change_count
+    from days
+
+)
+
+select * from final

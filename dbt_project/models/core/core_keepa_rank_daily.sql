@@ -1,0 +1,89 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_outdated',
+        meta={
+            'built_from': ['domain_id', 'asin', 'history_version'],
+            'current': 'stg_keepa_history',
+        },
+    )
+}}
+
+-- The checks that nothing is lost on the way through STG need the quarantine. Naming it here makes
+-- dbt run them before this model, so that a red one stops the build.
+-- depends_on: {{ ref('stg_keepa_quarantine') }}
+
+with
+
+products as (
+
+    select *
+    from {{ ref('stg_keepa_history') }} as history
+    where {{ not_yet_built('history') }}
+
+),
+
+points as (
+
+    select
+        ranks.domain_id,
+        ranks.asin,
+        ranks.sales_rank,
+        ranks.minute,
+        products.history_version,
+        {{ horizon_minute('products.last_as_of_date') }} as horizon_minute
+    from {{ ref('stg_keepa_rank') }} as ranks
+    inner join products
+        on ranks.domain_id = products.domain_id and ranks.asin = products.asin
+    -- Ranks of different categories do not compare; the main series is the one that goes through.
+    where ranks.category_id is null
+
+),
+
+pieces as (
+
+    {{ pieces_of_days('points', ['domain_id', 'asin'], ['sales_rank', 'history_version']) }}
+
+),
+
+days as (
+
+    select
+        domain_id,
+        asin,
+        day_number,
+        max(history_version) as history_version,
+        max(case when is_opening then sales_rank end) as rank_open,
+        max(case when is_closing then sales_rank end) as rank_close,
+        min(sales_rank) as rank_min,
+        max(sales_rank) as rank_max,
+        {{ mean_over_minutes('sales_rank') }} as rank_avg,
+        sum(case when sales_rank is not null then minutes else 0 end) as minutes_ranked,
+        sum(case when is_change then 1 else 0 end) as change_count
+    from pieces
+    group by domain_id, asin, day_number
+
+),
+
+final as (
+
+    select
+        -- ids
+        domain_id,
+        asin,
+        {{ date_of_day('day_number') }} as date,
+        history_version,
+
+        -- numerics
+        rank_open,
+        rank_close,
+        rank_min,
+        rank_max,
+        rank_avg,
+        cast(minutes_ranked as integer) as minutes_ranked,
+        cast(change_count as integer) as change_count
+    from days
+
+)
+
+select * from final

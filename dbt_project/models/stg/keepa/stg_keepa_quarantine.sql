@@ -1,0 +1,197 @@
+with
+
+records as (
+
+    select * from {{ ref('stg_keepa_record') }}
+    where refusal_reason is not null
+
+),
+
+series_with_refusals as (
+
+    select * from {{ ref('stg_keepa_series') }}
+    where refused_count > 0 or refusal_reason is not null
+
+),
+
+products_with_refusals as (
+
+    select * from {{ ref('stg_keepa_product') }}
+    where refused_attribute_count > 0
+
+),
+
+fetches as (
+
+    select *
+    from {{ ref('stg_keepa_fetch') }}
+    where
+        not is_repeat
+        and (
+            fetch_id in (select series_with_refusals.fetch_id from series_with_refusals)
+            or fetch_id in (select products_with_refusals.fetch_id from products_with_refusals)
+        )
+
+),
+
+files as (
+
+    select source_file
+    from records
+    union all
+    select source_file
+    from fetches
+
+),
+
+-- Only of the files concerned, so that the payloads of all others stay unread.
+raw_rows as (
+
+    select *
+    from {{ source('keepa', 'keepa_raw') }}
+    where source_file in (select files.source_file from files)
+
+),
+
+refused_records as (
+
+    select
+        records.source_file,
+        records.file_row_number,
+        records.as_of_date,
+        records.refusal_reason as reason,
+        'record' as scope,
+        cast(null as varchar) as series,
+        cast(null as bigint) as position,
+        coalesce(raw_rows.raw_line, {{ json_as_text('raw_rows.payload') }}) as raw_text
+    from records
+    inner join raw_rows
+        on
+            records.source_file = raw_rows.source_file
+            and records.file_row_number = raw_rows.file_row_number
+
+),
+
+payloads as (
+
+    select
+        fetches.fetch_id,
+        raw_rows.payload
+    from fetches
+    inner join raw_rows
+        on
+            fetches.source_file = raw_rows.source_file
+            and fetches.file_row_number = raw_rows.file_row_number
+
+),
+
+histories as (
+
+    {{ named_histories('payloads') }}
+
+),
+
+readable as (
+
+    select
+        histories.fetch_id,
+        histories.series,
+        histories.series_group,
+        histories.stride,
+        histories.series_json
+    from histories
+    inner join series_with_refusals
+        on
+            histories.fetch_id = series_with_refusals.fetch_id
+            and histories.series = series_with_refusals.series
+    where histories.refusal_reason is null
+
+),
+
+points as (
+
+    {{ points_of_series('readable', with_text=true) }}
+
+),
+
+judged as (
+
+    select
+        fetch_id,
+        series,
+        position,
+        point_text as raw_text,
+        {{ point_refusal() }} as reason
+    from points
+
+),
+
+refused_points as (
+
+    select
+        fetch_id,
+        series,
+        position,
+        reason,
+        raw_text
+    from judged
+    where reason is not null
+    union all
+    select
+        fetch_id,
+        series,
+        null as position,
+        refusal_reason as reason,
+        {{ json_as_text('series_json') }} as raw_text
+    from histories
+    where refusal_reason is not null
+
+),
+
+refused_attributes as (
+
+    {{ refused_attributes('payloads') }}
+
+),
+
+refused_parts as (
+
+    select
+        fetch_id,
+        series,
+        position,
+        reason,
+        raw_text,
+        'point' as scope
+    from refused_points
+    union all
+    select
+        fetch_id,
+        attribute as series,
+        null as position,
+        reason,
+        raw_text,
+        'attribute' as scope
+    from refused_attributes
+
+),
+
+final as (
+
+    select * from refused_records
+    union all
+    select
+        fetches.source_file,
+        fetches.file_row_number,
+        fetches.as_of_date,
+        refused_parts.reason,
+        refused_parts.scope,
+        refused_parts.series,
+        refused_parts.position,
+        refused_parts.raw_text
+    from refused_parts
+    inner join fetches on refused_parts.fetch_id = fetches.fetch_id
+
+)
+
+select * from final

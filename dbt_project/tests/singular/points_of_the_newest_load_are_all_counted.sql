@@ -1,0 +1,76 @@
+-- If red: the explode overlooks points of a payload, so prices or ranks are missing. The row names
+-- the product and its file. Only the newest load is counted again, because a day must cost what the
+-- day brings; older ones were counted when they came.
+{{ config(meta={'dagster': {'ref': {'name': 'stg_keepa_series'}}}) }}
+
+with
+
+fetches as (
+
+    select *
+    from {{ ref('stg_keepa_fetch') }}
+    where
+        not is_repeat
+        and loaded_at = (select max(newest.loaded_at) from {{ ref('stg_keepa_fetch') }} as newest)
+
+),
+
+-- Only of the files concerned, so that the payloads of all others stay unread.
+raw_rows as (
+
+    select *
+    from {{ source('keepa', 'keepa_raw') }}
+    where source_file in (select fetches.source_file from fetches)
+
+),
+
+payloads as (
+
+    select
+        fetches.fetch_id,
+        raw_rows.payload
+    from fetches
+    inner join raw_rows
+        on
+            fetches.source_file = raw_rows.source_file
+            and fetches.file_row_number = raw_rows.file_row_number
+
+),
+
+histories as (
+
+    {{ named_histories('payloads') }}
+
+),
+
+in_payloads as (
+
+    select
+        fetch_id,
+        sum(ceil({{ json_array_size('series_json') }} / cast(stride as decimal(1, 0)))) as point_count
+    from histories
+    where refusal_reason is null
+    group by fetch_id
+
+),
+
+in_series as (
+
+    select
+        fetch_id,
+        sum(point_count) as point_count
+    from {{ ref('stg_keepa_series') }}
+    group by fetch_id
+
+)
+
+select
+    fetches.source_file,
+    fetches.file_row_number,
+    fetches.asin,
+    coalesce(in_payloads.point_count, 0) as points_in_payload,
+    coalesce(in_series.point_count, 0) as points_counted
+from fetches
+left join in_payloads on fetches.fetch_id = in_payloads.fetch_id
+left join in_series on fetches.fetch_id = in_series.fetch_id
+where coalesce(in_payloads.point_count, 0) <> coalesce(in_series.point_count, 0)

@@ -1,0 +1,1 @@
+"""`dbt build` on DuckDB, held against what plain Python makes of the same payloads."""

@@ -1,0 +1,176 @@
+"""Build the dbt project on a DuckDB file, quickly and in this process.
+
+dbt is parsed once; every build starts from a copy of that manifest. All warehouse files carry the
+same name, because the name of the database is part of the manifest.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import patch
+
+import duckdb
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
+
+from veracitypro_pipeline.raw.duckdb import CREATE_TABLES
+
+from .reference import Fetch
+
+FILE_NAME: Final = "warehouse.duckdb"
+LOADED_AT: Final = datetime(2026, 1, 1)
+UNTESTED: Final = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of RAW. `payload` is JSON text; None for a line that is no JSON, kept in `raw_line`."""
+
+    payload: str | None
+    fetched_at: datetime | None
+    as_of_date: date
+    source_file: str
+    file_row_number: int = 1
+    raw_line: str | None = None
+    load_id: str = "load-1"
+
+
+@dataclass(frozen=True)
+class Project:
+    folder: Path
+    target: Path
+    manifest: Any
+
+    def dbt(self, path: Path, *args: str) -> dict[str, str]:
+        """Run dbt against the warehouse at `path`; what went wrong, by name of the node."""
+        with environment(path, self.target):
+            result = dbtRunner(manifest=self.manifest.deepcopy()).invoke(
+                [*args, "--project-dir", str(self.folder), "--profiles-dir", str(self.folder)]
+            )
+        if result.exception is not None:
+            raise result.exception
+        outcomes: Any = result.result
+        return {
+            outcome.node.name: f"{outcome.status} {outcome.message}"
+            for outcome in outcomes
+            if outcome.status not in ("success", "pass", "no-op")  # An exposure is a no-op.
+        }
+
+
+def parse_project(folder: Path, target: Path, profile: str = "local") -> Project:
+    with environment(target / FILE_NAME, target):
+        result = dbtRunner().invoke(
+            [
+                "parse",
+                *("--target", profile),
+                *("--project-dir", str(folder)),
+                *("--profiles-dir", str(folder)),
+            ]
+        )
+    if result.exception is not None:
+        raise result.exception
+    return Project(folder, target, result.result)
+
+
+@contextmanager
+def environment(warehouse_path: Path, target: Path) -> Iterator[None]:
+    """What a dbt invocation reads from its environment; the database file is let go at the end."""
+    variables = {
+        "DBT_TARGET": "local",
+        "DBT_TARGET_PATH": str(target),
+        "DBT_LOG_PATH": str(target),
+        "DBT_LOG_LEVEL": "none",
+        "DBT_LOG_LEVEL_FILE": "warn",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "VP_WAREHOUSE_PATH": str(warehouse_path),
+        "SNOWFLAKE_ACCOUNT": "account",
+        "SNOWFLAKE_USER": "user",
+        "SNOWFLAKE_PASSWORD": "password",
+    }
+    with patch.dict(os.environ, variables):
+        try:
+            yield
+        finally:
+            DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+
+
+@dataclass
+class Warehouse:
+    """A DuckDB file with the RAW table, which tests fill by hand."""
+
+    project: Project
+    folder: Path
+    path: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True)
+        self.path = self.folder / FILE_NAME
+        with duckdb.connect(str(self.path)) as connection:
+            for statement in CREATE_TABLES:
+                connection.execute(statement.sql)
+
+    def load(self, lines: Iterable[Line]) -> None:
+        """Append lines, as a load that brings these files for the first time."""
+        rows = [
+            (
+                line.payload,
+                line.raw_line,
+                f"{line.source_file}:{line.file_row_number}",
+                line.fetched_at,
+                line.as_of_date,
+                line.source_file,
+                line.file_row_number,
+                line.load_id,
+                LOADED_AT,
+            )
+            for line in lines
+        ]
+        with duckdb.connect(str(self.path)) as connection:
+            connection.executemany("insert into RAW.KEEPA_RAW values (?,?,?,?,?,?,?,?,?)", rows)
+
+    def forget(self, source_file: str) -> None:
+        """Take a file's lines away, as the raw stage does before it loads another version."""
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute("delete from RAW.KEEPA_RAW where source_file = ?", [source_file])
+
+    def run(self) -> None:
+        """Seeds and models, without their tests."""
+        self._build(*UNTESTED)
+
+    def refresh(self) -> None:
+        """The same, from nothing."""
+        self._build("--full-refresh", *UNTESTED)
+
+    def build(self) -> None:
+        """Everything, with all tests."""
+        self._build()
+
+    def _build(self, *args: str) -> None:
+        failures = self.project.dbt(self.path, "build", *args)
+        assert not failures, "\n".join(f"{name}: {why}" for name, why in failures.items())
+
+    def red_checks(self, names: Iterable[str]) -> set[str]:
+        """Which of these data tests fail on the tables as they are."""
+        return set(self.project.dbt(self.path, "test", "--select", *names))
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.path), read_only=True) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            return connection.execute(sql).fetchall()
+
+
+def line_of(fetch: Fetch, source_file: str | None = None, row: int = 1) -> Line:
+    """The line that a fetch arrives as."""
+    payload = json.dumps(fetch.product, ensure_ascii=False)
+    name = source_file or f"{fetch.fetched_at:%Y%m%d%H%M}_{fetch.product['asin']}.jsonl.gz"
+    return Line(payload, fetch.fetched_at, fetch.as_of_date, name, row)
+
+
+def fetch_at(product: dict[str, Any], fetched_at: datetime) -> Fetch:
+    """A nightly fetch: it reads as of the day before."""
+    return Fetch(product, fetched_at, fetched_at.date() - timedelta(days=1))

@@ -1,0 +1,86 @@
+"""Made-up sequences of fetches, with everything that can happen between two of them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any, Final
+
+from veracitypro_pipeline.keepa import CHANNEL_BY_NAME, minute_of
+
+from .building import fetch_at
+from .products import a_product, an_unknown_asin
+from .reference import Fetch
+
+FIRST_NIGHT: Final = datetime(2026, 1, 10, 0, 10)
+NIGHTS: Final = 5
+# Of every kind that a model reads, with both strides.
+SERIES: Final = ("AMAZON", "BUY_BOX_SHIPPING", "SALES", "RATING", "COUNT_REVIEWS")
+
+Points = dict[str, list[tuple[int, ...]]]
+
+
+def minute(at: datetime) -> int:
+    return minute_of(at.replace(tzinfo=UTC))
+
+
+def fetches_of(random: Random, asin: str, domain_id: int) -> list[Fetch]:
+    """One product over some nights, oldest first.
+
+    Points are added; the newest is withdrawn; one in the past is restated; a series is left out;
+    only the last days are sent; the ASIN is unknown for a night; two answers come in one minute.
+    """
+    truth: Points = {}
+    fetches: list[Fetch] = []
+    for night in range(NIGHTS):
+        at = FIRST_NIGHT + timedelta(days=night, minutes=random.randrange(30))
+        _happen(random, truth, at)
+        if random.random() < 0.1:
+            fetches.append(fetch_at(an_unknown_asin(asin, domain_id), at))
+        elif random.random() < 0.9:
+            fetches.append(fetch_at(_answer(random, asin, domain_id, truth, at), at))
+        if fetches and random.random() < 0.2:
+            # Once more in the same minute, possibly with another answer.
+            again = _answer(random, asin, domain_id, truth, at)
+            fetches.append(fetch_at(again, fetches[-1].fetched_at))
+    return fetches
+
+
+def _happen(random: Random, truth: Points, now: datetime) -> None:
+    """What Keepa has learned, or unlearned, since the night before."""
+    for name in SERIES:
+        points = truth.setdefault(name, [])
+        since = minute(now) - (1440 if points else 20 * 1440)
+        for _ in range(random.randrange(4)):
+            points.append((random.randrange(since, minute(now)), *_values(random, name)))
+        points[:] = sorted({point[0]: point for point in points}.values())
+        if points and random.random() < 0.3:
+            points.pop()
+        if points and random.random() < 0.3:
+            place = random.randrange(len(points))
+            points[place] = (points[place][0], *_values(random, name))
+
+
+def _values(random: Random, name: str) -> tuple[int, ...]:
+    value = random.choice((-2, -1, *range(0, 50, 7)))
+    stride = CHANNEL_BY_NAME[name].stride
+    return (value, random.choice((-1, 0, 5))) if stride == 3 else (value,)
+
+
+def _answer(
+    random: Random, asin: str, domain_id: int, truth: Points, now: datetime
+) -> dict[str, Any]:
+    since = minute(now) - random.choice((2, 3, 1000)) * 1440
+    sent = {}
+    for name, points in truth.items():
+        recent = [point for point in points if point[0] >= since]
+        if recent and random.random() < 0.8:
+            sent[name] = [number for point in recent for number in point]
+    ranks = {"77": sent["SALES"]} if "SALES" in sent and random.random() < 0.5 else None
+    return a_product(asin, domain_id, sent, title=f"Seen {now:%d %H:%M}", salesRanks=ranks)
+
+
+def batches(random: Random, items: Sequence[Any], count: int) -> list[list[Any]]:
+    """The items in some order, in that many loads."""
+    shuffled = random.sample(items, len(items))
+    cuts = sorted(random.randrange(len(items) + 1) for _ in range(count - 1))
+    return [shuffled[a:b] for a, b in zip([0, *cuts], [*cuts, len(items)], strict=True)]

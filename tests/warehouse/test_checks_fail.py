@@ -1,0 +1,103 @@
+"""Each check across models is red when what it guards against has happened."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import duckdb
+import pytest
+
+from .building import Project, Warehouse, fetch_at, line_of
+from .histories import FIRST_NIGHT
+from .products import a_product
+from .test_load_order import START
+
+# What somebody, or a fault, does to the tables -> the checks that notice.
+DAMAGES = {
+    "a fetch is lost": (
+        "delete from STG.stg_keepa_record where asin = 'B0PADDLE02'",
+        {"raw_rows_are_accepted_or_refused"},
+    ),
+    "a refused line is lost": (
+        "delete from STG.stg_keepa_quarantine where scope = 'record'",
+        {"raw_rows_are_accepted_or_refused"},
+    ),
+    "a refused point is lost": (
+        "delete from STG.stg_keepa_quarantine where scope = 'point'",
+        {"points_are_kept_refused_or_superseded"},
+    ),
+    "a point is lost": (
+        "delete from STG.stg_keepa_point where minute = (select max(minute) from"
+        " STG.stg_keepa_point)",
+        {"points_are_kept_refused_or_superseded"},
+    ),
+    "a withdrawn point is kept": (
+        "insert into STG.stg_keepa_point select * replace (minute + 1 as minute)"
+        " from STG.stg_keepa_point limit 1",
+        {"points_are_kept_refused_or_superseded"},
+    ),
+    "a series of the newest load is overlooked": (
+        "update STG.stg_keepa_series set point_count = point_count - 1"
+        " where point_count = (select max(point_count) from STG.stg_keepa_series)",
+        {"points_of_the_newest_load_are_all_counted", "points_are_kept_refused_or_superseded"},
+    ),
+    "a day counts too many minutes": (
+        "update MART.fct_price_history_daily set minutes_priced = 1441",
+        {"fct_price_history_daily_accounts_for_every_minute"},
+    ),
+    "a mean lies above the highest price": (
+        "update CORE.core_keepa_price_daily set price_avg = price_max + 1",
+        {"core_keepa_price_daily_is_ordered"},
+    ),
+    "a day stands twice": (
+        "insert into MART.fct_review_history_daily select * from MART.fct_review_history_daily",
+        {"unique_combination_fct_review_history_daily_domain_id__asin__date"},
+    ),
+    "a key is null": (
+        "update MART.fct_review_history_daily set asin = null",
+        {"unique_combination_fct_review_history_daily_domain_id__asin__date"},
+    ),
+    "six stars": (
+        "update MART.fct_review_history_daily set rating_close = 6",
+        {"within_range_fct_review_history_daily_rating_close__5__0"},
+    ),
+    "a point without a value": (
+        "update STG.stg_keepa_point set value = null",
+        {"never_null_stg_keepa_point_value__fetch_id__history_version"},
+    ),
+}
+CHECKS = {check for _, checks in DAMAGES.values() for check in checks}
+
+pytestmark = pytest.mark.xdist_group("checks")
+
+
+@pytest.fixture(scope="module")
+def given_warehouse(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    warehouse = Warehouse(project, tmp_path_factory.mktemp("damage") / "all")
+    old = a_product(
+        series={"NEW": [START, 1, START + 5, 2], "SALES": [START, "x"], "RATING": [START, 45]}
+    )
+    new = a_product(series={"NEW": [START + 1, 3, START + 6, 4, START + 7, 5]})
+    warehouse.load(
+        [
+            line_of(fetch_at(old, FIRST_NIGHT), "old.gz"),
+            line_of(fetch_at(new, FIRST_NIGHT + timedelta(days=1)), "new.gz"),
+            line_of(fetch_at(a_product("B0PADDLE02"), FIRST_NIGHT), "other.gz"),
+            line_of(fetch_at(a_product(asin="wrong"), FIRST_NIGHT), "broken.gz"),
+        ]
+    )
+    warehouse.build()
+    return warehouse
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_check_notices(
+    damage: str,
+    given_warehouse: Warehouse,
+    new_warehouse: Callable[[], Warehouse],
+) -> None:
+    statement, expected = DAMAGES[damage]
+    damaged = new_warehouse()
+    damaged.path.write_bytes(given_warehouse.path.read_bytes())
+    with duckdb.connect(str(damaged.path)) as connection:
+        connection.execute(statement)
+    assert damaged.red_checks(CHECKS) >= expected

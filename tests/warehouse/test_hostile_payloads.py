@@ -1,0 +1,321 @@
+"""Payloads nobody promised us not to get: nothing crashes, and what is refused says why.
+
+One build with all of them; each case is a product of its own, so that none hides another.
+"""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+
+from .building import Line, Project, Warehouse
+from .products import a_product, csv_of
+
+NIGHT = datetime(2026, 1, 15, 0, 10)
+AS_OF = date(2026, 1, 14)
+
+Refusal = tuple[str | None, int | None, str]  # Series, position, reason.
+Kept = dict[str, list[tuple[int, int, int | None]]]  # Series -> minute, value, shipping.
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    fields: dict[str, Any]
+    kept: Kept
+    refused: tuple[Refusal, ...] = ()
+
+
+def prices(*numbers: object, name: str = "NEW") -> dict[str, Any]:
+    return {"csv": csv_of({name: list(numbers)})}
+
+
+CASES = (
+    Case("csv absent", {"csv": None}, {}),
+    Case("csv empty", {"csv": []}, {}),
+    Case("csv of 32", {"csv": csv_of({"NEW": [5, 100]}, 32)}, {"NEW": [(5, 100, None)]}),
+    Case(
+        "csv of 34",
+        {"csv": csv_of({"PRIME_EXCL": [5, 100]}, 34)},
+        {"PRIME_EXCL": [(5, 100, None)]},
+    ),
+    Case(
+        "csv of 40: what we have no name for is not read",
+        {"csv": [*csv_of({"NEW": [5, 100]}), [1, 2], "?", {}, [None]]},
+        {"NEW": [(5, 100, None)]},
+    ),
+    Case("csv is text", {"csv": "none"}, {}, (("csv", None, "histories_not_a_collection"),)),
+    Case("csv is an object", {"csv": {}}, {}, (("csv", None, "histories_not_a_collection"),)),
+    Case(
+        "a series is text, another an object, a third a number",
+        {"csv": csv_of({"AMAZON": "1,2", "NEW": {"1": 2}, "SALES": 7, "USED": [5, 1]})},
+        {"USED": [(5, 1, None)]},
+        (
+            ("AMAZON", None, "series_not_an_array"),
+            ("NEW", None, "series_not_an_array"),
+            ("SALES", None, "series_not_an_array"),
+        ),
+    ),
+    Case(
+        "a count that no model reads yet is left alone",
+        {"csv": csv_of({"COUNT_NEW": "many", "EXTRA_INFO_UPDATES": [1]})},
+        {},
+    ),
+    Case("an empty series", prices(), {}),
+    Case("one point: gone", prices(5, -1), {"NEW": [(5, -1, None)]}),
+    Case("unsorted", prices(9, 3, 5, 1, 7, 2), {"NEW": [(5, 1, None), (7, 2, None), (9, 3, None)]}),
+    Case(
+        "a minute twice: the later position counts",
+        prices(5, 1, 5, 2, 7, 3, 5, 4),
+        {"NEW": [(5, 4, None), (7, 3, None)]},
+    ),
+    Case(
+        "a cut pair",
+        prices(5, 1, 7),
+        {"NEW": [(5, 1, None)]},
+        (("NEW", 1, "point_incomplete"),),
+    ),
+    Case(
+        "cut triples",
+        {"csv": csv_of({"BUY_BOX_SHIPPING": [5, 1, 0, 7, 2], "NEW_FBM_SHIPPING": [5]})},
+        {"BUY_BOX_SHIPPING": [(5, 1, 0)]},
+        (
+            ("BUY_BOX_SHIPPING", 1, "point_incomplete"),
+            ("NEW_FBM_SHIPPING", 0, "point_incomplete"),
+        ),
+    ),
+    Case("integers as text", prices("5", "100", 7, "-1"), {"NEW": [(5, 100, None), (7, -1, None)]}),
+    Case(
+        "no integers",
+        prices(1, 1.5, 2, None, 3, {"a": 1}, 4, [4], 5, True, 6, "six", 7, "7.0", 8, "", 9, 9),
+        {"NEW": [(9, 9, None)]},
+        tuple(("NEW", position, "value_not_an_integer") for position in range(8)),
+    ),
+    Case(
+        "no integers for minutes",
+        prices(None, 1, 2.5, 1, "x", 1, [], 1, 9, 9),
+        {"NEW": [(9, 9, None)]},
+        tuple(("NEW", position, "minute_not_an_integer") for position in range(4)),
+    ),
+    Case(
+        "numbers beyond 32 bits",
+        prices(10**10, 1, -5, 1, 7, 2**31, 8, -(2**31), 9, 2**31 - 1),
+        {"NEW": [(9, 2**31 - 1, None)]},
+        (
+            ("NEW", 0, "minute_out_of_range"),
+            ("NEW", 1, "minute_out_of_range"),
+            ("NEW", 2, "value_out_of_range"),
+            ("NEW", 3, "value_out_of_range"),
+        ),
+    ),
+    Case(
+        "numbers beyond everything",
+        prices(10**30, 1, 7, -(10**30), 9, 9),
+        {"NEW": [(9, 9, None)]},
+        (("NEW", 0, "minute_not_an_integer"), ("NEW", 1, "value_not_an_integer")),
+    ),
+    Case(
+        "shipping of all kinds",
+        {"csv": csv_of({"BUY_BOX_SHIPPING": [1, 9, None, 2, 9, 10**12, 3, 9, -2, 4, 9, "5"]})},
+        {"BUY_BOX_SHIPPING": [(3, 9, -2), (4, 9, 5)]},
+        (
+            ("BUY_BOX_SHIPPING", 0, "shipping_not_an_integer"),
+            ("BUY_BOX_SHIPPING", 1, "shipping_out_of_range"),
+        ),
+    ),
+    Case(
+        "more than five stars",
+        {"csv": csv_of({"RATING": [1, 51, 2, 50, 3, -1]})},
+        {"RATING": [(2, 50, None), (3, -1, None)]},
+        (("RATING", 0, "value_out_of_range"),),
+    ),
+    Case(
+        "category ranks",
+        {"salesRanks": {"9007199254740993": [5, 1], "x": [5, 1], "7": None, "8": "no", "9": [5]}},
+        {"salesRanks:9007199254740993": [(5, 1, None)]},
+        (
+            ("salesRanks:x", None, "category_id_not_an_integer"),
+            ("salesRanks:8", None, "series_not_an_array"),
+            ("salesRanks:9", 0, "point_incomplete"),
+        ),
+    ),
+    Case(
+        "category ranks are a list",
+        {"salesRanks": [1, 2]},
+        {},
+        (("salesRanks", None, "histories_not_a_collection"),),
+    ),
+    *(
+        Case(
+            f"product type {kind!r}", {"productType": kind, **prices(5, 1)}, {"NEW": [(5, 1, None)]}
+        )
+        for kind in (1, 2, 3, 5, 99, -1, None)
+    ),
+    *(
+        Case(
+            f"product type {kind!r}",
+            {"productType": kind, **prices(5, 1)},
+            {"NEW": [(5, 1, None)]},
+            (("productType", None, "attribute_not_an_integer"),),
+        )
+        for kind in ("standard", [0])
+    ),
+    Case(
+        "attributes of the wrong type",
+        {
+            "title": {"text": "x"},
+            "brand": 7,
+            "categoryTree": "Sports",
+            "rootCategory": "none",
+            "trackingSince": [1],
+            "lastUpdate": 10**25,
+            "listedSince": -1,
+        },
+        {},
+        (
+            ("title", None, "attribute_not_text"),
+            ("brand", None, "attribute_not_text"),
+            ("categoryTree", None, "attribute_not_an_array"),
+            ("rootCategory", None, "attribute_not_an_integer"),
+            ("trackingSince", None, "attribute_not_an_integer"),
+            ("lastUpdate", None, "attribute_not_an_integer"),
+        ),
+    ),
+    Case(
+        "a category that is none",
+        {"categoryTree": [7], "salesRanks": None, "parentAsin": ["x"]},
+        {},
+        (("parentAsin", None, "attribute_not_text"),),
+    ),
+    Case("attributes are empty", {"title": "", "brand": "  ", "categoryTree": []}, {}),
+)
+TITLES = {
+    "B0HTML0001": "<b>Paddle</b> &amp; Ball <script>alert('x')</script>",
+    "B0HTML0002": "'; drop table RAW.KEEPA_RAW; --",
+    "B0HTML0003": "Schläger 羽子板 \u0000\u202e {{ ref('x') }}",
+}
+ASIN_OF = {case.name: f"B0CASE{number:04d}" for number, case in enumerate(CASES)}
+
+# Lines that name no product: what stands in RAW, and why it is refused.
+BROKEN_LINES: tuple[tuple[str | None, str | None, str], ...] = (
+    (None, '{"_airbyte_data": {"asin', "not_a_json_object"),
+    (None, "", "not_a_json_object"),
+    ("[]", None, "not_a_json_object"),
+    ('"text"', None, "not_a_json_object"),
+    ("null", None, "not_a_json_object"),
+    ("{}", None, "domain_id_missing"),
+    ('{"domainId": null, "asin": "B0PADDLE01"}', None, "domain_id_missing"),
+    ('{"domainId": 7, "asin": "B0PADDLE01"}', None, "domain_id_unknown"),
+    ('{"domainId": "us", "asin": "B0PADDLE01"}', None, "domain_id_unknown"),
+    ('{"domainId": 1.5, "asin": "B0PADDLE01"}', None, "domain_id_unknown"),
+    ('{"domainId": [1], "asin": "B0PADDLE01"}', None, "domain_id_unknown"),
+    ('{"domainId": 1}', None, "asin_missing"),
+    ('{"domainId": 1, "asin": null}', None, "asin_missing"),
+    ('{"domainId": 1, "asin": 61958549}', None, "asin_not_text"),
+    ('{"domainId": 1, "asin": ["B0PADDLE01"]}', None, "asin_not_text"),
+    ('{"domainId": 1, "asin": ""}', None, "asin_malformed"),
+    ('{"domainId": 1, "asin": "B0PADDLE0"}', None, "asin_malformed"),
+    ('{"domainId": 1, "asin": "B0PADDLE01 "}', None, "asin_malformed"),
+    ('{"domainId": 1, "asin": "B0PADDLE01\\n"}', None, "asin_malformed"),
+)
+
+pytestmark = pytest.mark.xdist_group("hostile")
+
+
+@pytest.fixture(scope="module")
+def built(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    products = [a_product(ASIN_OF[case.name], **case.fields) for case in CASES]
+    products += [a_product(asin, title=title) for asin, title in TITLES.items()]
+    warehouse = Warehouse(project, tmp_path_factory.mktemp("hostile") / "all")
+    warehouse.load(
+        Line(json.dumps(product), NIGHT, AS_OF, "good.jsonl.gz", row)
+        for row, product in enumerate(products, start=1)
+    )
+    warehouse.load(
+        Line(payload, NIGHT, AS_OF, "broken.jsonl.gz", row, raw_line)
+        for row, (payload, raw_line, _) in enumerate(BROKEN_LINES, start=1)
+    )
+    warehouse.build()
+    return warehouse
+
+
+@pytest.fixture(scope="module")
+def kept(built: Warehouse) -> dict[str, Kept]:
+    result: dict[str, Kept] = defaultdict(lambda: defaultdict(list))
+    for asin, series, *point in built.query(
+        "select asin, series, minute, value, shipping from STG.stg_keepa_point order by all"
+    ):
+        result[asin][series].append((point[0], point[1], point[2]))
+    return result
+
+
+@pytest.fixture(scope="module")
+def refused(built: Warehouse) -> dict[str, list[Refusal]]:
+    result = defaultdict[str, list[Refusal]](list)
+    for asin, *refusal in built.query(
+        "select f.asin, q.series, q.position, q.reason from STG.stg_keepa_quarantine as q"
+        " join STG.stg_keepa_fetch as f using (source_file, file_row_number)"
+    ):
+        result[asin].append((refusal[0], refusal[1], refusal[2]))
+    return result
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_what_can_be_read_is_read_and_the_rest_is_in_quarantine(
+    case: Case, kept: dict[str, Kept], refused: dict[str, list[Refusal]]
+) -> None:
+    asin = ASIN_OF[case.name]
+    assert kept.get(asin, {}) == case.kept
+    assert sorted(refused.get(asin, []), key=str) == sorted(case.refused, key=str)
+
+
+def test_every_line_that_names_no_product_is_in_quarantine_once(built: Warehouse) -> None:
+    rows = built.query(
+        "select file_row_number, reason, series, position, raw_text, as_of_date"
+        " from STG.stg_keepa_quarantine where scope = 'record' order by 1"
+    )
+    assert rows == [
+        (row, reason, None, None, payload if payload is not None else raw_line, AS_OF)
+        for row, (payload, raw_line, reason) in enumerate(BROKEN_LINES, start=1)
+    ]
+
+
+def test_a_refused_point_keeps_its_text(built: Warehouse) -> None:
+    rows = built.query(
+        "select position, raw_text from STG.stg_keepa_quarantine join STG.stg_keepa_fetch"
+        f" using (source_file, file_row_number) where asin = '{ASIN_OF['no integers']}' order by 1"
+    )
+    assert [text for _, text in rows] == [
+        *("[1,1.5]", "[2,null]", '[3,{"a":1}]', "[4,[4]]", "[5,true]", '[6,"six"]', '[7,"7.0"]'),
+        '[8,""]',
+    ]
+
+
+def test_titles_come_through_as_they_are(built: Warehouse) -> None:
+    rows = built.query("select asin, title from MART.dim_product where asin like 'B0HTML%'")
+    # JSON text with a NUL in it is text like any other.
+    assert dict(rows) == TITLES
+
+
+def test_attributes_of_the_wrong_type_are_none(built: Warehouse) -> None:
+    for name in ("attributes of the wrong type", "attributes are empty"):
+        (row,) = built.query(
+            "select title, brand, root_category_name, root_category_id, tracking_since_at,"
+            f" listed_since_at from CORE.core_keepa_product where asin = '{ASIN_OF[name]}'"
+        )
+        assert row == (None,) * 6
+
+
+def test_nothing_is_counted_twice_or_lost(built: Warehouse) -> None:
+    (counts,) = built.query(
+        "select (select count(*) from RAW.KEEPA_RAW), (select count(*) from STG.stg_keepa_fetch),"
+        " (select count(*) from STG.stg_keepa_quarantine where scope = 'record')"
+    )
+    assert counts == (
+        len(CASES) + len(TITLES) + len(BROKEN_LINES),
+        len(CASES) + len(TITLES),
+        len(BROKEN_LINES),
+    )

@@ -1,0 +1,245 @@
+"""The tables depend on the set of fetches: not on the order, the number or the size of loads."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+
+from veracitypro_pipeline.keepa import CHANNEL_BY_NAME
+
+from . import reference
+from .building import Line, Warehouse, fetch_at, line_of
+from .histories import FIRST_NIGHT, batches, fetches_of
+from .products import ASIN, a_product, an_unknown_asin
+from .reference import Fetch
+
+NewWarehouse = Callable[[], Warehouse]
+
+# When a file came is no part of what it says.
+_ABOUT_THE_LOAD = ("load_id", "loaded_at")
+
+
+def tables(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table that dbt makes, in a fixed order."""
+    names = warehouse.query(
+        "select table_schema || '.' || table_name from information_schema.tables"
+        " where table_schema in ('STG', 'CORE', 'MART') order by 1"
+    )
+    assert len(names) == 21
+    return {
+        name: warehouse.query(
+            f"select columns(lambda c: c not in {_ABOUT_THE_LOAD}) from {name} order by all"
+        )
+        for (name,) in names
+    }
+
+
+def lines_in_loads(loads: list[list[Line]]) -> list[list[Line]]:
+    return [
+        [replace(line, load_id=f"load-{number}") for line in lines]
+        for number, lines in enumerate(loads)
+    ]
+
+
+def assert_same(actual: dict[str, list[Any]], expected: dict[str, list[Any]]) -> None:
+    for name, rows in expected.items():
+        assert actual[name] == rows, name
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_order_and_number_of_loads_gives_the_same_tables(
+    seed: int, new_warehouse: NewWarehouse
+) -> None:
+    """Also equal to a full refresh, and to what plain Python makes of the fetches."""
+    random = Random(seed)  # noqa: S311 - a story to tell, no secret
+    fetches = [
+        fetch for number in range(12) for fetch in fetches_of(random, f"B0ORDER{number:03d}", 1)
+    ]
+    lines = [line_of(fetch, f"file-{number}.gz") for number, fetch in enumerate(fetches)]
+    # Airbyte delivers at least once: some files come a second time under another name.
+    lines += [
+        replace(
+            line,
+            source_file=f"again-{line.source_file}",
+            as_of_date=line.as_of_date + random.choice((0, 1)) * NIGHT,
+        )
+        for line in lines[::9]
+    ]
+    # One line is broken, wherever it comes.
+    lines.append(Line(None, None, fetches[0].as_of_date, "broken.gz", 1, "{"))
+
+    stepwise, at_once = new_warehouse(), new_warehouse()
+    for load in lines_in_loads(batches(random, lines, count=2 + seed % 3)):
+        stepwise.load(load)
+        stepwise.run()
+    at_once.load(lines)
+    at_once.run()
+    built_stepwise = tables(stepwise)
+    assert_same(built_stepwise, tables(at_once))
+    stepwise.refresh()
+    assert_same(built_stepwise, tables(stepwise))
+    assert_points_are_those_of(fetches, at_once)
+
+
+def assert_points_are_those_of(fetches: list[Fetch], warehouse: Warehouse) -> None:
+    of_product = defaultdict[str, list[Fetch]](list)
+    for fetch in sorted(fetches, key=order_of_fetches):
+        of_product[fetch.product["asin"]].append(fetch)
+    expected = {
+        (asin, name, minute): (point.value, point.shipping, point.fetched_at)
+        for asin, of in of_product.items()
+        for name, points in reference.merged(of).items()
+        for minute, point in points.items()
+    }
+    rows = warehouse.query(
+        "select asin, replace(series, 'salesRanks:', ''), minute, value, shipping, fetched_at"
+        " from STG.stg_keepa_point"
+    )
+    assert {row[:3]: row[3:] for row in rows} == expected
+    assert len(rows) == len(expected)
+
+
+def order_of_fetches(fetch: Fetch) -> tuple[Any, ...]:
+    payload = line_of(fetch).payload
+    assert payload is not None
+    return fetch.fetched_at, hashlib.md5(payload.encode(), usedforsecurity=False).hexdigest()
+
+
+NIGHT = timedelta(days=1)
+# 2026-01-01T00:00Z on Keepa's clock.
+START = 7_889_760
+
+
+def points(warehouse: Warehouse, series: str) -> dict[int, int]:
+    return dict(
+        warehouse.query(f"select minute, value from STG.stg_keepa_point where series = '{series}'")
+    )
+
+
+def given_nights(warehouse: Warehouse, *products: dict[str, Any]) -> None:
+    """One load and build a night, each with one answer."""
+    for night, product in enumerate(products):
+        line = line_of(fetch_at(product, FIRST_NIGHT + night * NIGHT), f"night-{night}.gz")
+        warehouse.load([replace(line, load_id=f"load-{night}")])
+        warehouse.run()
+
+
+def test_what_a_newer_fetch_does_not_have_survives(warehouse: Warehouse) -> None:
+    old = [START, 10, START + 10, 20, START + 20, 30]
+    given_nights(
+        warehouse,
+        a_product(series={"NEW": old, "RATING": [START, 45]}),
+        # Limited to some days, without ratings, and without the point that Keepa took back.
+        a_product(series={"NEW": [START + 10, 21]}),
+        # Not asked for a history.
+        a_product(csv=None, title="Renamed"),
+        # Forgotten by Keepa.
+        an_unknown_asin(),
+    )
+    assert points(warehouse, "NEW") == {START: 10, START + 10: 21}
+    assert points(warehouse, "RATING") == {START: 45}
+    (row,) = warehouse.query(
+        "select title, first_seen_at, last_fetched_at from MART.dim_product"
+        f" where asin = '{ASIN}' and domain_id = 1"
+    )
+    assert row == ("Renamed", FIRST_NIGHT, FIRST_NIGHT + 3 * NIGHT)
+    (last,) = warehouse.query("select max(date) from MART.fct_price_history_daily")
+    assert last == ((FIRST_NIGHT + 2 * NIGHT).date(),)
+
+
+def test_a_late_old_fetch_fills_the_past_and_changes_nothing_else(warehouse: Warehouse) -> None:
+    newer = fetch_at(a_product(series={"NEW": [START + 10, 20]}), FIRST_NIGHT + NIGHT)
+    older = fetch_at(a_product(series={"NEW": [START, 5, START + 10, 6]}), FIRST_NIGHT)
+    warehouse.load([line_of(newer)])
+    warehouse.run()
+    # Its load carries the very instant of the one before: a watermark would pass it over.
+    warehouse.load([replace(line_of(older), load_id="load-2")])
+    warehouse.run()
+    assert points(warehouse, "NEW") == {START: 5, START + 10: 20}
+
+
+def test_a_product_added_later_comes_with_its_whole_past(warehouse: Warehouse) -> None:
+    first = fetch_at(a_product(series={"NEW": [START, 5]}), FIRST_NIGHT)
+    added = fetch_at(a_product("B0ADDED001", series={"NEW": [9, 6]}), FIRST_NIGHT + NIGHT)
+    warehouse.load([line_of(first)])
+    warehouse.run()
+    warehouse.load([line_of(added)])
+    warehouse.run()
+    (row,) = warehouse.query(
+        "select min(date)::varchar, count(*) from MART.fct_price_history_daily"
+        " where asin = 'B0ADDED001'"
+    )
+    assert row == ("2011-01-01", (FIRST_NIGHT.date() - date(2011, 1, 1)).days + 1)
+
+
+def test_a_file_loaded_again_in_another_version_replaces_what_it_brought(
+    new_warehouse: NewWarehouse,
+) -> None:
+    first = fetch_at(a_product(series={"NEW": [START, 5], "AMAZON": [START, 6]}), FIRST_NIGHT)
+    gone = fetch_at(a_product("B0GONE0001", series={"NEW": [START, 7]}), FIRST_NIGHT)
+    corrected = fetch_at(a_product(series={"NEW": [START, 8]}), FIRST_NIGHT)
+    replaced, fresh = new_warehouse(), new_warehouse()
+    replaced.load([line_of(first, "a.gz", 1), line_of(gone, "a.gz", 2)])
+    replaced.run()
+    replaced.forget("a.gz")
+    after = [replace(line_of(corrected, "a.gz"), load_id="load-2")]
+    replaced.load(after)
+    replaced.run()
+    fresh.load(after)
+    fresh.run()
+    assert_same(tables(replaced), tables(fresh))
+
+
+def test_a_second_delivery_changes_nothing(warehouse: Warehouse) -> None:
+    fetch = fetch_at(a_product(series={"NEW": [START, 5, START + 9]}), FIRST_NIGHT)
+    warehouse.load([line_of(fetch, "b.gz")])
+    warehouse.run()
+    before = tables(warehouse)
+    warehouse.load([replace(line_of(fetch, "c.gz"), load_id="load-2")])
+    warehouse.build()
+    after = tables(warehouse)
+    about_lines = {"STG.stg_keepa_record", "STG.stg_keepa_fetch", "STG.stg_keepa_history"}
+    for name in before.keys() - about_lines:
+        assert after[name] == before[name], name
+    assert len(after["STG.stg_keepa_fetch"]) == 2
+
+
+def test_one_asin_on_two_marketplaces_is_two_products(warehouse: Warehouse) -> None:
+    series = {"NEW": [START, 4900]}
+    warehouse.load(
+        [
+            line_of(fetch_at(a_product(domain_id=1, series=series), FIRST_NIGHT), "us.gz"),
+            line_of(fetch_at(a_product(domain_id=5, series=series), FIRST_NIGHT), "jp.gz"),
+        ]
+    )
+    warehouse.run()
+    rows = warehouse.query(
+        "select domain_id, max(price_close), max(currency_code), count(*)"
+        " from MART.fct_price_history_daily group by 1 order by 1"
+    )
+    assert [(row[0], float(row[1]), *row[2:]) for row in rows] == [
+        (1, 49.0, "USD", 9),
+        (5, 4900.0, "JPY", 9),
+    ]
+
+
+def test_a_build_without_anything_new_writes_nothing(warehouse: Warehouse) -> None:
+    """A day costs what the day brings: rows stay where they are when nothing has come."""
+    channel = CHANNEL_BY_NAME["BUY_BOX_SHIPPING"]
+    assert channel.stride == 3
+    warehouse.load(
+        [line_of(fetch_at(a_product(series={channel.name: [START, 5, 0]}), FIRST_NIGHT))]
+    )
+    warehouse.run()
+    before = warehouse.query("select rowid, * from CORE.core_keepa_price_daily order by rowid")
+    other = fetch_at(a_product("B0OTHER001", series={"NEW": [START, 5]}), FIRST_NIGHT)
+    warehouse.load([replace(line_of(other), load_id="load-2")])
+    warehouse.run()
+    after = warehouse.query("select rowid, * from CORE.core_keepa_price_daily order by rowid")
+    assert after[: len(before)] == before
+    assert len(after) > len(before)

@@ -1,0 +1,180 @@
+"""Rules of the dbt project, read from its manifest: no warehouse is needed."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from veracitypro_pipeline.keepa import CHANNELS, MARKETPLACES
+from veracitypro_pipeline.lineage import DBT_STAGES, RAW_KEEPA
+from veracitypro_pipeline.settings import REPOSITORY_DIR
+
+from .building import Project, Warehouse
+
+SEEDS = REPOSITORY_DIR / "dbt_project" / "seeds"
+# Which layers the models of a layer may read.
+MAY_READ = {
+    "stg": {"source", "seed", "stg"},
+    "core": {"seed", "stg", "core"},
+    "mart": {"seed", "core"},
+}
+
+
+def nodes(project: Project, kind: str) -> dict[str, Any]:
+    return {
+        unique_id: node
+        for unique_id, node in project.manifest.nodes.items()
+        if node.resource_type == kind
+    }
+
+
+def layer_of(node: Any) -> str:
+    return str(node.fqn[1])
+
+
+def is_singular(test: Any) -> bool:
+    """A test in a file of its own, about no single model."""
+    return not hasattr(test, "test_metadata")
+
+
+def test_every_model_lies_in_a_layer_and_carries_its_name(project: Project) -> None:
+    models = nodes(project, "model")
+    assert len(models) >= 18
+    for model in models.values():
+        layer = layer_of(model)
+        assert layer in DBT_STAGES
+        assert model.schema == layer.upper()
+        starts = ("dim_", "fct_") if layer == "mart" else (f"{layer}_keepa_",)
+        assert model.name.startswith(starts), model.name
+
+
+def test_a_model_reads_only_the_layers_before_it_and_only_stg_reads_sources(
+    project: Project,
+) -> None:
+    for model in nodes(project, "model").values():
+        for parent in model.depends_on.nodes:
+            kind = parent.split(".")[0]
+            read = layer_of(project.manifest.nodes[parent]) if kind == "model" else kind
+            assert read in MAY_READ[layer_of(model)], f"{model.name} reads {parent}"
+
+
+def test_every_model_states_its_grain_and_tests_its_key(project: Project) -> None:
+    keyed = {
+        test.attached_node
+        for test in nodes(project, "test").values()
+        if not is_singular(test) and test.test_metadata.name == "unique_combination"
+    }
+    for unique_id, model in {**nodes(project, "model"), **nodes(project, "seed")}.items():
+        assert "**Grain**" in model.description, model.name
+        assert unique_id in keyed, f"{model.name} has no test of its key"
+
+
+def test_yml_and_tables_have_the_same_columns(project: Project, built: Warehouse) -> None:
+    """Both ways, and every column is described."""
+    for node in (*nodes(project, "model").values(), *nodes(project, "seed").values()):
+        rows = built.query(
+            "select column_name from information_schema.columns"
+            f" where table_schema = '{node.schema}' and table_name = '{node.name}'"
+        )
+        assert sorted(node.columns) == sorted(name for (name,) in rows), node.name
+        for column in node.columns.values():
+            assert len(column.description) > 10, f"{node.name}.{column.name} is not described"
+
+
+@pytest.fixture(scope="module")
+def built(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """The whole project on an empty RAW, as on the first day, with all its tests."""
+    warehouse = Warehouse(project, tmp_path_factory.mktemp("empty") / "all")
+    warehouse.build()
+    return warehouse
+
+
+def test_an_empty_raw_builds_with_every_tracked_product_in_the_dimension(built: Warehouse) -> None:
+    (row,) = built.query(
+        "select count(*), count(title), count(*) filter (where role = 'own'),"
+        " count(distinct domain_id) from MART.dim_product"
+    )
+    tracked = read_seed("tracked_products")
+    own = sum(row["role"] == "own" for row in tracked)
+    assert row == (len(tracked), 0, own, len({row["domain_id"] for row in tracked}))
+
+
+def test_marts_have_contracts_and_are_all_exposed(project: Project) -> None:
+    marts = {key for key, model in nodes(project, "model").items() if layer_of(model) == "mart"}
+    assert all(project.manifest.nodes[key].config.contract.enforced for key in marts)
+    exposed = {
+        key for exposure in project.manifest.exposures.values() for key in exposure.depends_on.nodes
+    }
+    assert exposed == marts
+
+
+def test_tests_are_errors_and_singular_ones_belong_to_a_model(project: Project) -> None:
+    models = {model.name for model in nodes(project, "model").values()}
+    for test in nodes(project, "test").values():
+        assert test.config.severity.lower() == "error"
+        if is_singular(test):
+            assert test.config.meta["dagster"]["ref"]["name"] in models, test.name
+
+
+def test_a_red_check_across_stg_stops_the_build_before_core(project: Project) -> None:
+    """dbt runs a test before a model only if the model stands on everything that the test reads."""
+
+    def ancestors(unique_id: str) -> set[str]:
+        parents = project.manifest.parent_map[unique_id]
+        return {*parents, *(older for parent in parents for older in ancestors(parent))}
+
+    project.manifest.build_parent_and_child_maps()
+    singular = [test for test in nodes(project, "test").values() if is_singular(test)]
+    assert len(singular) >= 3
+    for unique_id, model in nodes(project, "model").items():
+        if layer_of(model) == "core" and model.name.endswith("_daily"):
+            for test in singular:
+                assert set(test.depends_on.nodes) <= ancestors(unique_id), (model.name, test.name)
+
+
+def test_the_source_is_the_asset_that_the_raw_stage_makes(project: Project) -> None:
+    (source,) = project.manifest.sources.values()
+    assert source.config.meta["dagster"]["asset_key"] == RAW_KEEPA.path
+    assert source.schema == "RAW"
+
+
+def read_seed(name: str) -> list[dict[str, str]]:
+    with (SEEDS / f"{name}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_channels_are_those_of_the_vocabulary() -> None:
+    in_seed = [tuple(row.values()) for row in read_seed("keepa_channels")]
+    in_code = [(str(c.index), c.name, c.kind.value, str(c.stride)) for c in CHANNELS]
+    assert in_seed == in_code
+
+
+def test_marketplaces_are_those_of_the_vocabulary() -> None:
+    in_seed = [tuple(row.values()) for row in read_seed("keepa_marketplaces")]
+    in_code = [
+        (str(m.domain_id), m.code, m.currency, str(m.exponent)) for m in MARKETPLACES.values()
+    ]
+    assert in_seed == in_code
+
+
+def test_tracked_products_are_well_formed_and_of_both_roles() -> None:
+    rows = read_seed("tracked_products")
+    assert {row["role"] for row in rows} == {"own", "competitor"}
+    assert {int(row["domain_id"]) for row in rows} >= {1, 5}
+    for row in rows:
+        assert len(row["asin"]) == 10
+        assert row["asin"].isalnum()
+        assert row["asin"].isupper()
+        assert row["product_line"]
+
+
+def test_engine_differences_live_in_one_folder() -> None:
+    """`target.type` and adapter-specific macros stand nowhere else."""
+    folder = REPOSITORY_DIR / "dbt_project"
+    for file in [*folder.rglob("*.sql")]:
+        text = Path(file).read_text()
+        if file.parent.name != "engine":
+            assert "target.type" not in text, file.name
+            assert "duckdb__" not in text, file.name
+            assert "snowflake__" not in text, file.name

@@ -1,0 +1,88 @@
+"""The same models as Snowflake gets them: compiled without an account, parsed by sqlglot.
+
+Parsing is less than running. It finds DuckDB's syntax in a model and a macro without a Snowflake
+variant; that the statements do the same is for the tests on the emulator.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+import sqlglot
+from dbt.adapters.contracts.relation import RelationType
+from dbt.adapters.snowflake.impl import SnowflakeAdapter
+from dbt.adapters.snowflake.relation import SnowflakeRelation
+from dbt.cli.main import dbtRunner
+
+from veracitypro_pipeline.settings import REPOSITORY_DIR
+
+from .building import environment
+
+# What only DuckDB understands.
+FOREIGN = (
+    r"->>",
+    r"(?<!-)->(?!>)",
+    r"\bjson_type\b",
+    r"\bunnest\b",
+    r"//",
+    r"\bregexp_full_match\b",
+)
+
+
+@contextmanager
+def no_account(*, tables_exist: bool) -> Iterator[None]:
+    """An adapter that sees an empty database, or one in which every model is a table."""
+
+    def existing(_: Any, database: str, schema: str, identifier: str) -> Any:
+        if not tables_exist:
+            return None
+        return SnowflakeRelation.create(database, schema, identifier, type=RelationType.Table)
+
+    with (
+        patch.object(SnowflakeAdapter, "list_relations_without_caching", lambda *_, **__: []),
+        patch.object(SnowflakeAdapter, "list_schemas", lambda *_, **__: []),
+        patch.object(SnowflakeAdapter, "get_relation", existing),
+    ):
+        yield
+
+
+def compiled_for_snowflake(target: Path, *, tables_exist: bool) -> dict[str, str]:
+    """SQL of every model and data test, by name."""
+    folder = str(REPOSITORY_DIR / "dbt_project")
+    with environment(target / "unused.duckdb", target), no_account(tables_exist=tables_exist):
+        result = dbtRunner().invoke(
+            [
+                *("compile", "--target", "dev", "--no-populate-cache"),
+                *("--project-dir", folder, "--profiles-dir", folder),
+            ]
+        )
+    assert result.success, result.exception
+    outcomes: Any = result.result
+    return {
+        outcome.node.name: outcome.node.compiled_code
+        for outcome in outcomes
+        if outcome.node.compiled_code
+    }
+
+
+@pytest.mark.parametrize("tables_exist", [False, True], ids=["first build", "incremental build"])
+def test_every_statement_is_snowflake_sql(tmp_path: Path, tables_exist: bool) -> None:
+    statements = compiled_for_snowflake(tmp_path, tables_exist=tables_exist)
+    assert len(statements) > 70
+    assert ("as built" in statements["stg_keepa_point"]) == tables_exist
+    for name, sql in statements.items():
+        (parsed,) = sqlglot.parse(sql, dialect="snowflake")
+        assert parsed is not None, name
+        without_comments = re.sub(r"--[^\n]*", "", sql)
+        found = [word for word in FOREIGN if re.search(word, without_comments)]
+        assert not found, f"{name}: {found}"
+
+
+def test_a_payload_is_read_by_documented_paths(tmp_path: Path) -> None:
+    """`payload:csv`, never `payload['csv']`, which the emulator reads as null."""
+    for name, sql in compiled_for_snowflake(tmp_path, tables_exist=False).items():
+        assert "payload[" not in sql, name
