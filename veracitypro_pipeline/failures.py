@@ -12,6 +12,10 @@ import dagster as dg
 # Dagster's run-retry daemon reads this tag; it never looks at the exception.
 RUN_RETRIES_TAG: Final = "dagster/max_retries"
 
+# A check asks a service that has just answered its asset; it asks again soon, because it may hold
+# up what follows. Two repeats, seconds between them.
+CHECK_RETRIES: Final = dg.RetryPolicy(max_retries=2, delay=10)
+
 
 class TransientFailure(dg.Failure):
     """A fault that time may heal: a timeout, HTTP 408, 429 or 5xx, a lock held by another run."""

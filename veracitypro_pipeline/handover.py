@@ -71,6 +71,18 @@ class LandingManifest(_Value):
         return sum(file.size_bytes for file in self.files)
 
 
+class RefreshReport(_Value):
+    """A finished refresh of the Power BI dataset. Grain: one per as-of day.
+
+    `rows` counts the MART tables that it read, `seconds` is Power BI's own figure.
+    """
+
+    as_of_date: date
+    request_id: str
+    rows: int
+    seconds: float
+
+
 class LandingIndex(_Value):
     """Every landing object read so far, by key, so that each is read once. Grain: a bucket."""
 

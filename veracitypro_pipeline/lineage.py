@@ -25,8 +25,20 @@ DBT_STAGES: Final = (STG, CORE, MART)
 
 OWNERS: Final = ["team:data"]
 
+# The I/O manager by which a stage hands a value of `handover.py` to the next.
+HANDOVER_IO: Final = "handover_io"
+
 JOB_NAME: Final = "vp_daily_batch"
 SCHEDULE_NAME: Final = "vp_daily_batch_schedule"
+
+
+_STAGE_OF_PREFIX: Final = {"airbyte": INGEST, "powerbi": BI}
+
+
+def stage_of(key: AssetKey) -> str:
+    """The stage of an asset of this project, by the first part of its key."""
+    prefix = key.path[0]
+    return _STAGE_OF_PREFIX.get(prefix, prefix)
 
 
 def model_key(stage: str, model: str) -> AssetKey:

@@ -240,10 +240,16 @@ class Settings(BaseSettings):
         return self.home_dir / "dagster"
 
     @property
+    def is_dbt_parsed_here(self) -> bool:
+        """Whether the dbt manifest is made on this machine: on a laptop and in a git checkout. An
+        image or a wheel brings it along, because a code location must not run dbt when it loads."""
+        return self.environment == "local" or (REPOSITORY_DIR / ".git").exists()
+
+    @property
     def dbt_target_dir(self) -> Path:
-        """Where the dbt manifest lies: in the project, where an image was built, else in home."""
-        if self.environment == "local":
-            return self.home_dir / "dbt" / "parse"
+        """Where the dbt manifest lies."""
+        if self.is_dbt_parsed_here:
+            return self.home_dir / "dbt" / self.environment / "parse"
         return self.dbt_project_dir / "target"
 
 

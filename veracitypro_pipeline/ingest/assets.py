@@ -8,8 +8,8 @@ import dagster as dg
 
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.handover import SyncClaim, SyncReport
-from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, INGEST, OWNERS
-from veracitypro_pipeline.partitions import daily_as_of, end_of
+from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, HANDOVER_IO, INGEST, OWNERS
+from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of, end_of
 from veracitypro_pipeline.resources.airbyte import AirbyteResource
 from veracitypro_pipeline.resources.handover_store import HandoverStore
 
@@ -34,7 +34,8 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         owners=OWNERS,
         kinds={"airbyte"},
         partitions_def=daily_as_of,
-        io_manager_key="handover",
+        backfill_policy=ONE_DAY_A_RUN,
+        io_manager_key=HANDOVER_IO,
         retry_policy=retries,
     )
     def airbyte_product_raw(

@@ -4,13 +4,16 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 
+from veracitypro_pipeline.failures import CHECK_RETRIES
 from veracitypro_pipeline.handover import SyncReport
 from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT
 from veracitypro_pipeline.partitions import daily_as_of, end_of
 from veracitypro_pipeline.resources.airbyte import AirbyteResource
 
 
-@dg.asset_check(asset=AIRBYTE_PRODUCT, blocking=True, partitions_def=daily_as_of)
+@dg.asset_check(
+    asset=AIRBYTE_PRODUCT, blocking=True, partitions_def=daily_as_of, retry_policy=CHECK_RETRIES
+)
 def sync_succeeded(airbyte_product_raw: SyncReport) -> dg.AssetCheckResult:
     """The sync ended well and read at least one product.
 
@@ -30,7 +33,7 @@ def sync_succeeded(airbyte_product_raw: SyncReport) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset=AIRBYTE_PRODUCT, partitions_def=daily_as_of)
+@dg.asset_check(asset=AIRBYTE_PRODUCT, partitions_def=daily_as_of, retry_policy=CHECK_RETRIES)
 def sync_is_newest(
     airbyte_product_raw: SyncReport, airbyte: AirbyteResource
 ) -> dg.AssetCheckResult:

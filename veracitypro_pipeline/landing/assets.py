@@ -9,8 +9,14 @@ import dagster as dg
 from veracitypro_pipeline import jsonl
 from veracitypro_pipeline.handover import LandedFile, LandingIndex, LandingManifest, SyncReport
 from veracitypro_pipeline.landing.manifest import landed_file, manifest_of
-from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, LANDING, LANDING_PRODUCT, OWNERS
-from veracitypro_pipeline.partitions import daily_as_of
+from veracitypro_pipeline.lineage import (
+    AIRBYTE_PRODUCT,
+    HANDOVER_IO,
+    LANDING,
+    LANDING_PRODUCT,
+    OWNERS,
+)
+from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
 from veracitypro_pipeline.resources.handover_store import HandoverStore
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.s3 import S3Resource, StoredObject
@@ -29,7 +35,8 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         owners=OWNERS,
         kinds={"s3"},
         partitions_def=daily_as_of,
-        io_manager_key="handover",
+        backfill_policy=ONE_DAY_A_RUN,
+        io_manager_key=HANDOVER_IO,
         retry_policy=retries,
     )
     def landing_product_raw(

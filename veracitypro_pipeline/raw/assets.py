@@ -10,8 +10,8 @@ import dagster as dg
 from veracitypro_pipeline import jsonl
 from veracitypro_pipeline.failures import PermanentFailure
 from veracitypro_pipeline.handover import LandedFile, LandingManifest
-from veracitypro_pipeline.lineage import LANDING_PRODUCT, OWNERS, RAW, RAW_KEEPA
-from veracitypro_pipeline.partitions import daily_as_of
+from veracitypro_pipeline.lineage import HANDOVER_IO, LANDING_PRODUCT, OWNERS, RAW, RAW_KEEPA
+from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
 from veracitypro_pipeline.raw.duckdb import (
     CREATE_TABLES,
     LEDGER_OF_FILES,
@@ -39,7 +39,8 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         owners=OWNERS,
         kinds={"table"},
         partitions_def=daily_as_of,
-        io_manager_key="handover",
+        backfill_policy=ONE_DAY_A_RUN,
+        io_manager_key=HANDOVER_IO,
         retry_policy=retries,
     )
     def keepa_raw(

@@ -4,6 +4,7 @@ from typing import Final
 
 import dagster as dg
 
+from veracitypro_pipeline.failures import CHECK_RETRIES
 from veracitypro_pipeline.handover import LandingManifest
 from veracitypro_pipeline.lineage import LANDING_PRODUCT, RAW_KEEPA
 from veracitypro_pipeline.partitions import daily_as_of
@@ -18,7 +19,11 @@ _MANIFEST: Final = {"manifest": dg.AssetIn(key=LANDING_PRODUCT)}
 
 
 @dg.asset_check(
-    asset=RAW_KEEPA, blocking=True, partitions_def=daily_as_of, additional_ins=_MANIFEST
+    asset=RAW_KEEPA,
+    blocking=True,
+    partitions_def=daily_as_of,
+    retry_policy=CHECK_RETRIES,
+    additional_ins=_MANIFEST,
 )
 def lines_loaded_or_quarantined(
     manifest: LandingManifest, warehouse: WarehouseResource
@@ -45,7 +50,12 @@ def lines_loaded_or_quarantined(
     )
 
 
-@dg.asset_check(asset=RAW_KEEPA, partitions_def=daily_as_of, additional_ins=_MANIFEST)
+@dg.asset_check(
+    asset=RAW_KEEPA,
+    partitions_def=daily_as_of,
+    retry_policy=CHECK_RETRIES,
+    additional_ins=_MANIFEST,
+)
 def lines_are_json(manifest: LandingManifest, warehouse: WarehouseResource) -> dg.AssetCheckResult:
     """No line is refused for not being a JSON record.
 

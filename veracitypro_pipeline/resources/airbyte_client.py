@@ -8,10 +8,12 @@ Imported only when a run needs it, because dagster-airbyte costs seconds to impo
 """
 
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import requests
+from dagster import BetaWarning
 from dagster_airbyte.resources import AirbyteClient
 
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
@@ -22,6 +24,9 @@ from veracitypro_pipeline.resources.http import (
     unreachable,
 )
 from veracitypro_pipeline.settings import Settings
+
+# dagster-airbyte calls its client beta at every use; the version is pinned, and tests cover it.
+warnings.filterwarnings("ignore", message="Class `AirbyteClient`", category=BetaWarning)
 
 SERVICE: Final = "Airbyte"
 RUNNING: Final = frozenset({"running", "pending", "incomplete"})
@@ -39,13 +44,7 @@ class SyncClient(AirbyteClient):
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "SyncClient":
-        """Raises SettingsError if a setting of the Airbyte workspace is missing."""
-        settings.require(
-            "airbyte_workspace_id",
-            "airbyte_connection_id",
-            "airbyte_client_id",
-            "airbyte_client_secret",
-        )
+        """From settings in which workspace, connection and sign-in are set."""
         assert settings.airbyte_client_secret is not None
         return cls(
             rest_api_base_url=settings.airbyte_api_url,

@@ -60,7 +60,7 @@ def environment(settings: Settings, target_path: Path) -> dict[str, str]:
 
 def build_folder(settings: Settings) -> Path:
     """Where a build leaves its artifacts, starting from the parse that made the manifest."""
-    folder = settings.home_dir / "dbt" / "build"
+    folder = settings.home_dir / "dbt" / settings.environment / "build"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     parsed = settings.dbt_target_dir / PARTIAL_PARSE
     if parsed.exists() and not (folder / PARTIAL_PARSE).exists():
@@ -71,14 +71,14 @@ def build_folder(settings: Settings) -> Path:
 def manifest_path(settings: Settings) -> Path:
     """The manifest that definitions are loaded from.
 
-    In `local` it is made here when it is missing or older than the project; elsewhere it comes with
-    the image, because a code location must not run dbt when it loads.
+    On a laptop and in a checkout it is made here when it is missing or older than the project;
+    elsewhere it comes with the image.
 
     Raises:
         ManifestMissing: it is not there, or dbt cannot parse the project.
     """
     manifest = settings.dbt_target_dir / MANIFEST
-    if settings.environment == "local":
+    if settings.is_dbt_parsed_here:
         _parse_if_stale(settings, manifest)
     if not manifest.exists():
         raise ManifestMissing(

@@ -19,6 +19,14 @@ LOCK_WAIT_SECONDS: Final = 60.0
 LOCK_POLL_SECONDS: Final = 0.1
 
 
+_TABLES_OF_SCHEMA: Final = """
+select table_name
+from information_schema.tables
+where upper(table_schema) = upper($schema) and table_type = 'BASE TABLE'
+order by table_name
+"""
+
+
 class WarehouseBusy(RuntimeError):
     """Another process kept the file locked for the whole wait."""
 
@@ -57,6 +65,18 @@ class DuckDBWarehouse:
             cursor = connection.execute(sql, values)
             columns = [column[0] for column in cursor.description or []]
             return Answer(columns, cursor.fetchall())
+
+    def row_counts(self, schema: str) -> dict[str, int]:
+        """Rows of each table of a schema, by name; raises as `query` does."""
+        names = [row[0] for row in self.query(_TABLES_OF_SCHEMA, {"schema": schema}).rows]
+        if not names:
+            return {}
+        # Names come from the catalogue; quoted all the same, because anybody can make a table.
+        counts = ", ".join(
+            f"(select count(*) from {_quoted(schema)}.{_quoted(name)})"  # noqa: S608 - quoted
+            for name in names
+        )
+        return dict(zip(names, self.query(f"select {counts}").rows[0], strict=True))
 
     def transact(
         self, statements: Sequence[Statement], relations: Mapping[str, Any] | None = None
@@ -108,3 +128,7 @@ class DuckDBWarehouse:
             yield connection
         finally:
             connection.close()
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -16,8 +16,8 @@ from veracitypro_pipeline.resources.s3 import S3Resource
 Value = TypeVar("Value", bound=BaseModel)
 
 
-class HandoverStore(dg.ConfigurableIOManager):
-    """Reads and writes the values of `handover.py`; also the assets' I/O manager."""
+class HandoverStore(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Reads and writes the values of `handover.py`."""
 
     settings: dg.ResourceDependency[RunSettings]
     s3: dg.ResourceDependency[S3Resource]
@@ -32,13 +32,22 @@ class HandoverStore(dg.ConfigurableIOManager):
         bucket = self.settings.get().monitoring_bucket
         self.s3.write_text(bucket, self._key(name), value.model_dump_json(indent=1))
 
+    def _key(self, name: str) -> str:
+        return f"env={self.settings.get().environment}/handover/{name}.json"
+
+
+class HandoverIOManager(dg.ConfigurableIOManager):
+    """Hands the value of an asset's partition to the assets and checks that ask for it."""
+
+    store: dg.ResourceDependency[HandoverStore]
+
     def handle_output(self, context: dg.OutputContext, obj: BaseModel | None) -> None:
         if obj is not None:
-            self.write(_name(context), obj)
+            self.store.write(_name(context), obj)
 
     def load_input(self, context: dg.InputContext) -> BaseModel:
         kind = context.dagster_type.typing_type
-        value = self.read(_name(context), kind)
+        value = self.store.read(_name(context), kind)
         if value is None:
             raise PermanentFailure(
                 f"{context.asset_key.to_user_string()} has left nothing for"
@@ -46,9 +55,6 @@ class HandoverStore(dg.ConfigurableIOManager):
             )
         assert isinstance(value, BaseModel)
         return value
-
-    def _key(self, name: str) -> str:
-        return f"env={self.settings.get().environment}/handover/{name}.json"
 
 
 def _name(context: dg.InputContext | dg.OutputContext) -> str:

@@ -25,20 +25,21 @@ SERVICE: Final = "Power BI"
 SCOPE: Final = "https://analysis.windows.net/powerbi/api/.default"
 HISTORY: Final = 20
 
+REQUIRED: Final = (
+    "powerbi_tenant_id",
+    "powerbi_client_id",
+    "powerbi_client_secret",
+    "powerbi_workspace_id",
+    "powerbi_dataset_id",
+)
+
 Refresh = Mapping[str, Any]
 
 
 class PowerBIClient:
-    """Calls for one dataset, signed in as the service principal."""
+    """Calls for one dataset, signed in as the service principal; its settings must be set."""
 
     def __init__(self, settings: Settings) -> None:
-        settings.require(
-            "powerbi_tenant_id",
-            "powerbi_client_id",
-            "powerbi_client_secret",
-            "powerbi_workspace_id",
-            "powerbi_dataset_id",
-        )
         self._settings = settings
         self._session = mount_retries(requests.Session())
         self._refreshes = (
@@ -70,10 +71,18 @@ class PowerBIClient:
 
     def refresh(self, request_id: str) -> Refresh | None:
         """The history entry of one refresh, or None while Power BI does not list it yet."""
+        entries = self.history()
+        return next((entry for entry in entries if entry.get("requestId") == request_id), None)
+
+    def history(self) -> list[Refresh]:
+        """The newest refreshes, newest first."""
         response = self._request("GET", self._refreshes, params={"$top": HISTORY})
         refuse_errors(SERVICE, response)
-        entries: list[Refresh] = response.json().get("value", [])
-        return next((entry for entry in entries if entry.get("requestId") == request_id), None)
+        try:
+            entries: list[Refresh] = response.json()["value"]
+        except (requests.JSONDecodeError, KeyError, TypeError) as error:
+            raise unreachable(SERVICE, self._refreshes, error) from error
+        return entries
 
     def _request(self, method: str, url: str, **options: Any) -> requests.Response:
         try:
@@ -90,9 +99,18 @@ class PowerBIClient:
     def _access_token(self) -> str:
         """A fresh token for each call: a refresh can outlive a token, and calls are few."""
         settings = self._settings
-        assert settings.powerbi_client_secret is not None
         url = f"{settings.powerbi_authority_url}/{settings.powerbi_tenant_id}/oauth2/v2.0/token"
-        response = self._session.post(
+        try:
+            response = self._sign_in(url)
+        except requests.RequestException as error:
+            raise unreachable("Microsoft sign-in", url, error) from error
+        refuse_errors("Microsoft sign-in", response)
+        return str(response.json()["access_token"])
+
+    def _sign_in(self, url: str) -> requests.Response:
+        settings = self._settings
+        assert settings.powerbi_client_secret is not None
+        return self._session.post(
             url,
             data={
                 "grant_type": "client_credentials",
@@ -102,8 +120,6 @@ class PowerBIClient:
             },
             timeout=TIMEOUT_SECONDS,
         )
-        refuse_errors("Microsoft sign-in", response)
-        return str(response.json()["access_token"])
 
 
 class PowerBIResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -112,8 +128,8 @@ class PowerBIResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     settings: dg.ResourceDependency[RunSettings]
 
     def client(self) -> PowerBIClient:
-        """A client. Raises SettingsError if a setting is missing."""
-        return PowerBIClient(self.settings.get())
+        """A client. Raises PermanentFailure if a setting is missing."""
+        return PowerBIClient(self.settings.get(*REQUIRED))
 
     @property
     def poll_seconds(self) -> float:

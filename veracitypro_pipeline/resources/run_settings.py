@@ -8,18 +8,27 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.failures import PermanentFailure
+from veracitypro_pipeline.settings import Settings, SettingsError
 
 
 class RunSettings(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Settings as the environment gives them when a run needs them."""
 
-    def get(self) -> Settings:
-        """The settings of this process.
+    def get(self, *required: str) -> Settings:
+        """The settings of this process, of which the `required` fields are not empty.
 
         Raises:
-            SettingsError: a setting is unknown or wrong.
+            PermanentFailure: a setting is unknown, wrong or missing.
         """
+        try:
+            settings = self._load()
+            settings.require(*required)
+            return settings
+        except SettingsError as error:
+            raise PermanentFailure(str(error)) from error
+
+    def _load(self) -> Settings:
         return Settings.load()
 
     def now(self) -> datetime:

@@ -24,6 +24,11 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         with _explained():
             return self._connect().query(sql, values)
 
+    def row_counts(self, schema: str) -> dict[str, int]:
+        """Rows of each table of a schema, by name. Raises as `query` does."""
+        with _explained():
+            return self._connect().row_counts(schema)
+
     def transact(
         self, statements: Sequence[Statement], relations: Mapping[str, Any] | None = None
     ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import dbt_assets
 
-from veracitypro_pipeline.partitions import daily_as_of
+from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
 from veracitypro_pipeline.resources.dbt import DbtResource
 from veracitypro_pipeline.transform.translator import StageTranslator
 
@@ -19,8 +19,7 @@ def build_assets(retries: dg.RetryPolicy, manifest: Path) -> list[dg.AssetsDefin
         manifest=manifest,
         dagster_dbt_translator=StageTranslator(),
         partitions_def=daily_as_of,
-        # One day at a time: a day's build reads what that day's load has brought.
-        backfill_policy=dg.BackfillPolicy.multi_run(),
+        backfill_policy=ONE_DAY_A_RUN,
         retry_policy=retries,
     )
     def dbt_models(context: dg.AssetExecutionContext, dbt: DbtResource) -> Iterator[Any]:

@@ -1,0 +1,1 @@
+"""`vp`, the command line: one module per command over the layers below it."""

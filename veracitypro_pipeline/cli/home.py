@@ -1,0 +1,54 @@
+"""`vp down` and `vp reset`: stop what runs on this machine, and delete what it left."""
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+import click
+
+from veracitypro_pipeline.cli.main import CannotDo, common_options
+from veracitypro_pipeline.local.stack import stop_stack
+from veracitypro_pipeline.settings import Settings
+
+# What the project keeps in its home; anything else there is somebody else's.
+CONTENTS: Final = frozenset({"dagster", "dbt", "run.lock", "stack", "vp.log", "warehouse"})
+
+
+@click.command()
+@common_options
+def down() -> None:
+    """Stop the local stack; what it kept stays."""
+    home = Settings.load().home_dir
+    was_running = stop_stack(home)
+    click.echo(f"The local stack of {home} {'is stopped' if was_running else 'was not running'}.")
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@common_options
+def reset(yes: bool) -> None:
+    """Stop the local stack and delete all local state: warehouse, S3 objects, runs."""
+    home = Settings.load().home_dir
+    if not home.exists():
+        click.echo(f"There is nothing at {home}.")
+        return
+    foreign = sorted({entry.name for entry in home.iterdir()} - CONTENTS)
+    if foreign:
+        raise CannotDo(
+            f"{home} also holds {', '.join(foreign)}, which is not of this project: move that"
+            " away, or name the right folder with --home."
+        )
+    if not yes:
+        click.confirm(f"Delete the local state in {home}?", abort=True)
+    stop_stack(home)
+    for entry in sorted(CONTENTS):
+        _delete(home / entry)
+    home.rmdir()
+    click.echo(f"The local state in {home} is deleted.")
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,104 @@
+"""The `vp` command: its sub-commands, loaded when they are called, and how errors are said.
+
+Exit codes: 0 all is well; 1 a run failed or a blocking check is red; 2 a request that cannot be
+carried out (usage, settings, a stack that does not start). An error is one sentence on standard
+error; `--debug` shows the traceback.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+FAILED: Final = 1
+REFUSED: Final = 2
+
+# Command -> its module. Loaded on demand: `vp sql` must not wait for Dagster's import.
+_MODULES: Final = {
+    "run": "veracitypro_pipeline.cli.run",
+    "sql": "veracitypro_pipeline.cli.sql",
+    "dev": "veracitypro_pipeline.cli.dev",
+    "down": "veracitypro_pipeline.cli.home",
+    "reset": "veracitypro_pipeline.cli.home",
+}
+
+
+class CannotDo(click.ClickException):
+    """A request that cannot be carried out. The message is one sentence with the next step."""
+
+    exit_code = REFUSED
+
+    def show(self, file: Any = None) -> None:  # noqa: ARG002 - click's signature
+        click.echo(f"vp: {self.format_message()}", err=True)
+
+
+class _Commands(click.Group):
+    """Commands in the order of a day's use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _MODULES:
+            return None
+        command: click.Command = getattr(importlib.import_module(_MODULES[cmd_name]), cmd_name)
+        return command
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="veracitypro-pipeline", prog_name="vp")
+def vp() -> None:
+    """The VeracityPro pipeline: Keepa to Power BI, every night, or on this machine.
+
+    `vp run` plays one whole night here without any account; `vp sql` looks at what it brought.
+    """
+
+
+def main() -> None:
+    """The console script."""
+    vp(prog_name="vp")
+
+
+def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--home` and `--debug`, and every error of ours as one sentence.
+
+    The command is called once the environment says which home it is; so it, and every process that
+    it starts, finds the same state.
+    """
+
+    @click.option(
+        "--home",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder of all local state  [default: VP_HOME or .vp]",
+    )
+    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    @wraps(command)
+    def with_options(*, home: Path | None, debug: bool, **options: Any) -> None:
+        if home is not None:
+            os.environ["VP_HOME"] = str(home)
+        try:
+            command(**options)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            click.echo("vp: interrupted.", err=True)
+            sys.exit(130)
+        except Exception as error:
+            if debug:
+                raise
+            raise CannotDo(_sentence(error)) from error
+
+    return with_options
+
+
+def _sentence(error: Exception) -> str:
+    """The error's own sentence; an error that was not made for people is named, too."""
+    text = " ".join(str(getattr(error, "description", None) or error).split())
+    if type(error).__module__.startswith("veracitypro_pipeline") and text:
+        return text
+    return f"{type(error).__name__}: {text or 'no reason given'} (--debug shows where.)"

@@ -1,0 +1,135 @@
+"""What a person sees of a run: which stage is at work, and the table at its end.
+
+Progress goes to standard error, and moves only on a terminal; the table goes to standard output.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+from rich.text import Text
+
+from veracitypro_pipeline.lineage import STAGES, stage_of
+from veracitypro_pipeline.run_summary import RunSummary
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+# What a stage's rows are, in and out, for a reader who meets the table for the first time.
+ROWS_ARE: Final = {
+    "ingest": "records Airbyte read",
+    "landing": "lines in S3",
+    "raw": "rows in RAW",
+    "stg": "records accepted",
+    "core": "points in, daily rows out",
+    "mart": "rows for reports",
+    "bi": "rows offered to Power BI",
+}
+_NARROWEST: Final = 100
+
+
+class Progress:
+    """Says what is going on; silent where nobody looks."""
+
+    def __init__(self, console: Console | None) -> None:
+        self._console = console
+        self._status: Status | None = None
+        self._stages_seen: set[str] = set()
+        self._started_at = time.monotonic()
+
+    def say(self, text: str) -> None:
+        """One line about what happens now."""
+        if self._status is not None:
+            self._status.update(Text(text))
+        elif self._console is not None:
+            seconds = time.monotonic() - self._started_at
+            self._console.print(f"{seconds:6.1f} s  {text}", markup=False, highlight=False)
+
+    def on_event(self, entry: "dg.EventLogEntry") -> None:
+        """Follow a run's events: the stage that is at work, models as they are built, retries."""
+        import dagster as dg
+
+        event = entry.dagster_event
+        if event is None:
+            return
+        if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key:
+            self._on_stage(stage_of(event.asset_key), event.asset_key.to_user_string())
+        elif event.event_type is dg.DagsterEventType.STEP_UP_FOR_RETRY:
+            self.say(f"{event.step_key} failed for a passing reason and is tried again")
+
+    def _on_stage(self, stage: str, asset: str) -> None:
+        if self._status is not None:
+            done = STAGES.index(stage) + 1
+            self._status.update(Text(f"[{done}/{len(STAGES)}] {stage}: {asset} is there"))
+        elif stage not in self._stages_seen:
+            self.say(f"{stage}: {asset} is there")
+        self._stages_seen.add(stage)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the moving line away, to print something that stays."""
+        if self._status is not None:
+            self._status.stop()
+        yield
+        if self._status is not None:
+            self._status.start()
+
+
+@contextmanager
+def shown_progress(*, quiet: bool) -> Iterator[Progress]:
+    """Progress on standard error: a moving line on a terminal, a line per stage elsewhere."""
+    if quiet:
+        yield Progress(None)
+        return
+    console = Console(stderr=True)
+    progress = Progress(console)
+    if not console.is_terminal:
+        yield progress
+        return
+    with console.status("") as status:
+        progress._status = status
+        yield progress
+
+
+def print_summary(summary: RunSummary) -> None:
+    """The table of a run and, below it, all that is red."""
+    console = Console(highlight=False)
+    if console.width < _NARROWEST and not console.is_terminal:
+        console = Console(highlight=False, width=_NARROWEST)
+    console.print(_table(summary))
+    for check in summary.red_checks:
+        colour = "red" if check.is_error else "yellow"
+        console.print(Text(f"{check.name}: {check.description}", style=colour))
+    for failure in summary.failures:
+        console.print(Text(f"{failure.step}: {failure.reason}", style="red"))
+    checks = summary.checks
+    verdict = "All is well." if summary.is_good else "The run is not good: see the lines in red."
+    console.print(
+        f"{verdict} {summary.as_of_date} took {summary.seconds:.1f} s; checks: {checks.passed}"
+        f" passed, {checks.warned} warned, {checks.failed} failed; run {summary.run_id}"
+    )
+
+
+def _table(summary: RunSummary) -> Table:
+    table = Table(title=f"VeracityPro, as of {summary.as_of_date}: {summary.status}")
+    table.add_column("stage")
+    for column in ("rows in", "rows out", "refused", "seconds", "checks"):
+        table.add_column(column, justify="right")
+    table.add_column("rows are")
+    for stage in summary.stages:
+        checks = stage.checks
+        red = checks.warned + checks.failed
+        table.add_row(
+            stage.name,
+            f"{stage.rows_in:,}",
+            f"{stage.rows_out:,}",
+            f"{stage.rows_refused:,}",
+            f"{stage.seconds:.1f}",
+            f"{checks.passed} passed" + (f", {red} red" if red else ""),
+            ROWS_ARE[stage.name],
+        )
+    return table

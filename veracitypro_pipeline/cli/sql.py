@@ -1,0 +1,85 @@
+"""`vp sql`: a read-only question to the warehouse."""
+
+import csv
+import json
+import sys
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import click
+
+from veracitypro_pipeline.cli.main import CannotDo, common_options
+from veracitypro_pipeline.resources.duckdb_warehouse import Answer, DuckDBWarehouse
+from veracitypro_pipeline.settings import Settings
+
+
+@click.command()
+@click.argument("query")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="How the rows are printed; json is a list of objects.",
+)
+@common_options
+def sql(query: str, form: str) -> None:
+    """Ask the warehouse one read-only QUERY.
+
+    Schemas: RAW STG CORE MART MONITORING. Instants are UTC.
+
+    \b
+    vp sql "select * from MART.DIM_PRODUCT"
+    vp sql "from MART.FCT_PRICE_HISTORY_DAILY limit 5" --format csv
+    """
+    import duckdb
+
+    settings = Settings.load()
+    if settings.environment != "local":
+        raise CannotDo(
+            f"vp sql reads the DuckDB warehouse, but VP_ENVIRONMENT is {settings.environment}:"
+            " use a Snowflake worksheet there."
+        )
+    try:
+        answer = DuckDBWarehouse(settings.warehouse_path).query(query)
+    except duckdb.Error as error:
+        raise CannotDo(f"The query cannot be run: {' '.join(str(error).split())}") from error
+    _PRINTERS[form](answer)
+
+
+def _print_table(answer: Answer) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for column in answer.columns:
+        table.add_column(column, overflow="fold")
+    for row in answer.rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    console = Console(soft_wrap=False, highlight=False, markup=False)
+    console.print(table)
+    console.print(f"{len(answer.rows)} rows")
+
+
+def _print_csv(answer: Answer) -> None:
+    writer = csv.writer(sys.stdout)
+    writer.writerow(answer.columns)
+    writer.writerows(answer.rows)
+
+
+def _print_json(answer: Answer) -> None:
+    click.echo(json.dumps(answer.dicts(), default=_plain, ensure_ascii=False, indent=1))
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no type for: decimals as numbers, instants and days in ISO 8601."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return str(value)
+
+
+_PRINTERS = {"table": _print_table, "csv": _print_csv, "json": _print_json}

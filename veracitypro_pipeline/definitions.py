@@ -1,0 +1,115 @@
+"""The code location: everything Dagster knows of this project, put together once.
+
+Loads without any network in every environment. In a checkout the dbt manifest is made when it is
+missing or older than the project; an image or a wheel brings it along.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import dagster as dg
+
+from veracitypro_pipeline.automation.jobs import vp_daily_batch
+from veracitypro_pipeline.automation.schedules import build_schedules
+from veracitypro_pipeline.bi import assets as bi_assets
+from veracitypro_pipeline.bi import checks as bi_checks
+from veracitypro_pipeline.ingest import assets as ingest_assets
+from veracitypro_pipeline.ingest import checks as ingest_checks
+from veracitypro_pipeline.landing import assets as landing_assets
+from veracitypro_pipeline.landing import checks as landing_checks
+from veracitypro_pipeline.lineage import HANDOVER_IO, MART, model_key
+from veracitypro_pipeline.notify.sensors import SENSORS
+from veracitypro_pipeline.raw import assets as raw_assets
+from veracitypro_pipeline.raw import checks as raw_checks
+from veracitypro_pipeline.resources.airbyte import AirbyteResource
+from veracitypro_pipeline.resources.dbt import DbtResource
+from veracitypro_pipeline.resources.dbt_command import manifest_path
+from veracitypro_pipeline.resources.handover_store import HandoverIOManager, HandoverStore
+from veracitypro_pipeline.resources.powerbi import PowerBIResource
+from veracitypro_pipeline.resources.run_settings import RunSettings
+from veracitypro_pipeline.resources.s3 import S3Resource
+from veracitypro_pipeline.resources.slack import SlackResource
+from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.transform import assets as transform_assets
+from veracitypro_pipeline.transform import checks as transform_checks
+
+STEP_RETRIES: Final = 2
+
+
+def build_definitions(
+    settings: Settings, overrides: Mapping[str, Any] | None = None
+) -> dg.Definitions:
+    """The definitions for these settings; `overrides` replace resources by their key.
+
+    Raises:
+        ManifestMissing: there is no dbt manifest, and none can be made.
+    """
+    retries = dg.RetryPolicy(max_retries=STEP_RETRIES, delay=settings.retry_delay)
+    manifest = manifest_path(settings)
+    return dg.Definitions(
+        assets=[
+            *ingest_assets.build_assets(retries),
+            *landing_assets.build_assets(retries),
+            *raw_assets.build_assets(retries),
+            *transform_assets.build_assets(retries, manifest),
+            *bi_assets.build_assets(retries, exposed_marts(manifest)),
+        ],
+        asset_checks=[
+            *ingest_checks.CHECKS,
+            *landing_checks.CHECKS,
+            *raw_checks.CHECKS,
+            *transform_checks.CHECKS,
+            *bi_checks.CHECKS,
+        ],
+        jobs=[vp_daily_batch],
+        schedules=build_schedules(settings),
+        sensors=SENSORS,
+        resources={**build_resources(run_settings(settings)), **(overrides or {})},
+        executor=executor(settings),
+    )
+
+
+def build_resources(of_run: RunSettings) -> dict[str, Any]:
+    """One resource per service, all of which read their settings from `of_run`."""
+    s3 = S3Resource(settings=of_run)
+    handover = HandoverStore(settings=of_run, s3=s3)
+    return {
+        "run_settings": of_run,
+        "airbyte": AirbyteResource(settings=of_run),
+        "s3": s3,
+        "handover": handover,
+        HANDOVER_IO: HandoverIOManager(store=handover),
+        "warehouse": WarehouseResource(settings=of_run),
+        "dbt": DbtResource(settings=of_run),
+        "powerbi": PowerBIResource(settings=of_run),
+        "slack": SlackResource(settings=of_run),
+    }
+
+
+def run_settings(settings: Settings) -> RunSettings:
+    """Where a run's settings come from: the environment, in `local` with the stack's addresses."""
+    if settings.environment != "local":
+        return RunSettings()
+    from veracitypro_pipeline.local.run_settings import StackRunSettings
+
+    return StackRunSettings()
+
+
+def executor(settings: Settings) -> dg.ExecutorDefinition:
+    """Steps in the run's own process on a laptop, where a process costs more than most steps."""
+    if settings.environment == "local":
+        return dg.in_process_executor
+    return dg.multiprocess_executor
+
+
+def exposed_marts(manifest: Path) -> list[dg.AssetKey]:
+    """The marts that Power BI imports, as the dbt exposure declares them."""
+    exposures = json.loads(manifest.read_text(encoding="utf-8"))["exposures"].values()
+    nodes = {node for exposure in exposures for node in exposure["depends_on"]["nodes"]}
+    return [model_key(MART, node.split(".")[-1]) for node in sorted(nodes)]
+
+
+defs = build_definitions(Settings.load())

@@ -1,0 +1,147 @@
+"""The seam between production code and the local stack: settings with the stack's addresses.
+
+A resource that asks for settings in `local` gets those of a running stack, which is started if it
+is not there (any more). Nothing else in the graph knows that a service is a stand-in.
+
+Not here: which environment uses this (`definitions.py`), and the stack (`stack.py`).
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import dagster as dg
+from filelock import FileLock, Timeout
+from pydantic import SecretStr
+
+from veracitypro_pipeline.failures import PermanentFailure
+from veracitypro_pipeline.local.private_files import make_private_folder
+from veracitypro_pipeline.local.stack import (
+    StackError,
+    StackState,
+    ensure_stack,
+    play_day,
+    stack_now,
+)
+from veracitypro_pipeline.resources.run_settings import RunSettings
+from veracitypro_pipeline.run_events import PARTITION_TAG
+from veracitypro_pipeline.settings import Settings
+
+LOCK_FILE: Final = "run.lock"
+# Services on loopback answer at once.
+POLL_SECONDS: Final = 0.2
+_LOCK_POLL_SECONDS: Final = 0.2
+
+log = logging.getLogger(__name__)
+
+
+class StackRunSettings(RunSettings):
+    """Settings of a run on the local stack; the day that the run is for is played there first."""
+
+    def _load(self) -> Settings:
+        """The settings of this process, with the stack's addresses and sign-ins.
+
+        Raises:
+            PermanentFailure: the stack cannot be started.
+        """
+        settings = Settings.load()
+        return on_stack(settings, started_stack(settings))
+
+    def now(self) -> datetime:
+        """The stack's clock: 00:10 UTC of the night after the as-of day, then ticking."""
+        return stack_now(started_stack(Settings.load()))
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["StackRunSettings"]:
+        """For a run with a partition: wait for the runs before it, then play its day."""
+        day = context.run.tags.get(PARTITION_TAG) if context.run else None
+        if day is None:
+            yield self
+            return
+        settings = Settings.load()
+        say = context.log.info if context.log else log.info
+        with one_run_at_a_time(settings.home_dir, say) as is_first:
+            if is_first:
+                play(settings, date.fromisoformat(day))
+            yield self
+
+
+def started_stack(settings: Settings) -> StackState:
+    """The running stack of the settings' home.
+
+    Raises:
+        PermanentFailure: it cannot be started; the message says why and what to do.
+    """
+    try:
+        return ensure_stack(settings.home_dir, tracked_products=tracked_products_file(settings))
+    except StackError as error:
+        raise PermanentFailure(str(error)) from error
+
+
+def tracked_products_file(settings: Settings) -> Path:
+    """The dbt seed that says which products are tracked."""
+    return settings.dbt_project_dir / "seeds" / "tracked_products.csv"
+
+
+def play(settings: Settings, as_of_date: date) -> None:
+    """Turn the stack to the night after a day; the products in play stay.
+
+    Raises:
+        PermanentFailure: the day cannot be played.
+    """
+    try:
+        play_day(started_stack(settings), as_of_date)
+    except StackError as error:
+        raise PermanentFailure(str(error)) from error
+
+
+@contextmanager
+def one_run_at_a_time(home: Path, say: Callable[[str], Any]) -> Iterator[bool]:
+    """Hold the home's only place for a run; true for whoever takes it first in this process.
+
+    The stack has one clock and the warehouse file one writer, so a second run waits for its turn.
+    The system frees the place when its holder dies.
+    """
+    lock = FileLock(make_private_folder(home) / LOCK_FILE, is_singleton=True)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        say(f"Another run is at work in {home}; waiting for it to end.")
+        lock.acquire(poll_interval=_LOCK_POLL_SECONDS)
+    try:
+        yield lock.lock_counter == 1
+    finally:
+        lock.release()
+
+
+def on_stack(settings: Settings, stack: StackState) -> Settings:
+    """The settings with every address and sign-in of the stack."""
+    return settings.model_copy(
+        update={
+            "airbyte_api_url": stack.airbyte_api_url,
+            "airbyte_configuration_api_url": stack.airbyte_configuration_api_url,
+            "airbyte_workspace_id": stack.airbyte_workspace_id,
+            "airbyte_connection_id": stack.airbyte_connection_id,
+            "airbyte_client_id": stack.airbyte_client_id,
+            "airbyte_client_secret": SecretStr(stack.airbyte_client_secret),
+            "airbyte_poll_seconds": POLL_SECONDS,
+            "aws_endpoint_url_s3": stack.s3_endpoint_url,
+            "aws_access_key_id": stack.aws_access_key_id,
+            "aws_secret_access_key": SecretStr(stack.aws_secret_access_key),
+            "aws_session_token": None,
+            "powerbi_api_url": stack.powerbi_api_url,
+            "powerbi_authority_url": stack.powerbi_authority_url,
+            "powerbi_tenant_id": stack.powerbi_tenant_id,
+            "powerbi_client_id": stack.powerbi_client_id,
+            "powerbi_client_secret": SecretStr(stack.powerbi_client_secret),
+            "powerbi_workspace_id": stack.powerbi_workspace_id,
+            "powerbi_dataset_id": stack.powerbi_dataset_id,
+            "powerbi_poll_seconds": POLL_SECONDS,
+            "slack_api_url": stack.slack_api_url,
+            "slack_bot_token": SecretStr(stack.slack_bot_token),
+            "slack_channel": stack.slack_channel,
+        }
+    )

@@ -1,0 +1,217 @@
+"""From a run's events in the Dagster instance to its summary.
+
+Grain of the input: the event log of one run. Counts come from materializations and checks, which
+state `rows_in`, `rows_out` and `rows_refused` (or `<stage>_rows_in` and so on where one step stands
+for several stages).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import dagster as dg
+from dagster import AssetKey, DagsterEventType
+
+from veracitypro_pipeline.lineage import DBT_STAGES, STAGES, stage_of
+from veracitypro_pipeline.run_summary import CheckCounts, RedCheck, RunSummary, Stage, StepFailure
+
+COUNTS: Final = ("rows_in", "rows_out", "rows_refused")
+# dagster-dbt's name of a model's own time.
+DBT_SECONDS: Final = "Execution Duration"
+PARTITION_TAG: Final = "dagster/partition"
+
+
+def run_summary(instance: dg.DagsterInstance, run_id: str) -> RunSummary:
+    """The summary of a run, finished or not, as the instance knows it now.
+
+    Raises:
+        LookupError: the instance knows no such run.
+    """
+    record = instance.get_run_record_by_id(run_id)
+    if record is None:
+        raise LookupError(f"Dagster knows no run {run_id}: look for it in the list of runs.")
+    run = record.dagster_run
+    events = [entry for entry in instance.all_logs(run_id) if entry.is_dagster_event]
+    started = record.start_time or record.create_timestamp.timestamp()
+    ended = record.end_time or (events[-1].timestamp if events else started)
+    return summarize(
+        run_id,
+        run.tags.get(PARTITION_TAG),
+        run.status.value.lower(),
+        ended - started,
+        events,
+    )
+
+
+def summarize(
+    run_id: str,
+    as_of_date: str | None,
+    status: str,
+    seconds: float,
+    events: Sequence[dg.EventLogEntry],
+) -> RunSummary:
+    """The same from the parts: `events` are the run's, oldest first."""
+    evaluations = _evaluations(events)
+    counts = _counts(events, evaluations.values())
+    seconds_of = _stage_seconds(events)
+    return RunSummary(
+        run_id=run_id,
+        as_of_date=as_of_date,
+        status=status,
+        seconds=round(seconds, 3),
+        stages=[
+            Stage(
+                name=stage,
+                **counts.get(stage, {}),
+                seconds=round(seconds_of.get(stage, 0.0), 3),
+                checks=_outcomes(
+                    one for key, one in evaluations.items() if stage_of(key[0]) == stage
+                ),
+            )
+            for stage in STAGES
+        ],
+        checks=_outcomes(evaluations.values()),
+        red_checks=[
+            RedCheck(
+                name=f"{one.asset_key.to_user_string()}: {one.check_name}",
+                is_error=one.severity is dg.AssetCheckSeverity.ERROR,
+                description=one.description or "",
+            )
+            for one in evaluations.values()
+            if not one.passed
+        ],
+        failures=_failures(events),
+    )
+
+
+Evaluations = Mapping[tuple[AssetKey, str], dg.AssetCheckEvaluation]
+
+
+def _evaluations(events: Iterable[dg.EventLogEntry]) -> Evaluations:
+    """The last evaluation of each check: a step that is repeated evaluates its checks again."""
+    return {
+        (evaluation.asset_key, evaluation.check_name): evaluation
+        for event in _dagster_events(events, DagsterEventType.ASSET_CHECK_EVALUATION)
+        for evaluation in (event.asset_check_evaluation_data,)
+    }
+
+
+def _outcomes(evaluations: Iterable[dg.AssetCheckEvaluation]) -> CheckCounts:
+    counts = CheckCounts()
+    for one in evaluations:
+        if one.passed:
+            counts.passed += 1
+        elif one.severity is dg.AssetCheckSeverity.ERROR:
+            counts.failed += 1
+        else:
+            counts.warned += 1
+    return counts
+
+
+def _counts(
+    events: Iterable[dg.EventLogEntry], evaluations: Iterable[dg.AssetCheckEvaluation]
+) -> dict[str, dict[str, int]]:
+    """Counts by stage, then by name, from whatever event states them."""
+    by_stage: dict[str, dict[str, int]] = {stage: {} for stage in STAGES}
+    stated: list[tuple[AssetKey, Mapping[str, Any]]] = [
+        (materialization.asset_key, materialization.metadata)
+        for event in _dagster_events(events, DagsterEventType.ASSET_MATERIALIZATION)
+        for materialization in (event.step_materialization_data.materialization,)
+    ]
+    stated += [(evaluation.asset_key, evaluation.metadata) for evaluation in evaluations]
+    for key, metadata in stated:
+        for count in COUNTS:
+            if count in metadata:
+                by_stage[stage_of(key)][count] = int(metadata[count].value)
+            for stage in STAGES:
+                if f"{stage}_{count}" in metadata:
+                    by_stage[stage][count] = int(metadata[f"{stage}_{count}"].value)
+    return by_stage
+
+
+def _stage_seconds(events: Sequence[dg.EventLogEntry]) -> dict[str, float]:
+    """Wall seconds of each stage's steps, checks included.
+
+    The dbt step stands for three stages: its time is shared out by the models' own times.
+    """
+    stages_of_step: dict[str, set[str]] = {}
+    for event in _dagster_events(
+        events,
+        DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+        DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
+    ):
+        if event.step_key is not None and event.asset_key is not None:
+            stages_of_step.setdefault(event.step_key, set()).add(stage_of(event.asset_key))
+        elif event.step_key is not None:
+            planned = event.asset_check_planned_data
+            stages_of_step.setdefault(event.step_key, set()).add(stage_of(planned.asset_key))
+
+    dbt_seconds: dict[str, float] = dict.fromkeys(DBT_STAGES, 0.0)
+    for event in _dagster_events(events, DagsterEventType.ASSET_MATERIALIZATION):
+        materialization = event.step_materialization_data.materialization
+        if DBT_SECONDS in materialization.metadata:
+            stage = stage_of(materialization.asset_key)
+            dbt_seconds[stage] += float(materialization.metadata[DBT_SECONDS].value)
+
+    seconds: dict[str, float] = {}
+    for step, duration in _step_seconds(events).items():
+        stages = stages_of_step.get(step, set())
+        if len(stages) == 1:
+            shares = dict.fromkeys(stages, 1.0)
+        else:
+            total = sum(dbt_seconds[stage] for stage in stages if stage in dbt_seconds)
+            shares = {stage: dbt_seconds.get(stage, 0.0) / total for stage in stages if total}
+        for stage, share in shares.items():
+            seconds[stage] = seconds.get(stage, 0.0) + share * duration
+    return seconds
+
+
+def _step_seconds(events: Iterable[dg.EventLogEntry]) -> dict[str, float]:
+    """From the start of a step's first try to the end of its last."""
+    started: dict[str, float] = {}
+    ended: dict[str, float] = {}
+    for entry in events:
+        event = entry.dagster_event
+        if event is None or event.step_key is None:
+            continue
+        if event.event_type is DagsterEventType.STEP_START:
+            started.setdefault(event.step_key, entry.timestamp)
+        elif event.event_type in (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE):
+            ended[event.step_key] = entry.timestamp
+    return {step: ended[step] - started[step] for step in ended if step in started}
+
+
+def _failures(events: Iterable[dg.EventLogEntry]) -> list[StepFailure]:
+    failures = [
+        StepFailure(step=str(event.step_key), reason=_reason(event.step_failure_data))
+        for event in _dagster_events(events, DagsterEventType.STEP_FAILURE)
+    ]
+    if failures:
+        return failures
+    return [
+        StepFailure(step="run", reason=_innermost(event.job_failure_data.error))
+        for event in _dagster_events(events, DagsterEventType.RUN_FAILURE)
+        if event.job_failure_data.error is not None
+    ]
+
+
+def _reason(data: Any) -> str:
+    if data.user_failure_data is not None and data.user_failure_data.description:
+        return str(data.user_failure_data.description)
+    return _innermost(data.error)
+
+
+def _innermost(error: Any) -> str:
+    """The message of the error that caused all others, without its class where it is ours."""
+    if error is None:
+        return "no reason given"
+    while error.cause is not None:
+        error = error.cause
+    message = str(error.message).strip()
+    _, _, sentence = message.partition(": ")
+    return sentence if error.cls_name in ("PermanentFailure", "TransientFailure") else message
+
+
+def _dagster_events(events: Iterable[dg.EventLogEntry], *kinds: DagsterEventType) -> Iterable[Any]:
+    for entry in events:
+        if entry.dagster_event is not None and entry.dagster_event.event_type in kinds:
+            yield entry.dagster_event
