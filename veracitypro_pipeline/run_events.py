@@ -86,6 +86,11 @@ def summarize(
 Evaluations = Mapping[tuple[AssetKey, str], dg.AssetCheckEvaluation]
 
 
+def retry_reason(event: dg.DagsterEvent) -> str:
+    """Why a step is tried again; `event` is its STEP_UP_FOR_RETRY."""
+    return _innermost(event.step_retry_data.error)
+
+
 def _evaluations(events: Iterable[dg.EventLogEntry]) -> Evaluations:
     """The last evaluation of each check: a step that is repeated evaluates its checks again."""
     return {
@@ -206,6 +211,8 @@ def _innermost(error: Any) -> str:
         return "no reason given"
     while error.cause is not None:
         error = error.cause
+    if error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+        return "It was interrupted; run the day again."
     message = str(error.message).strip()
     _, _, sentence = message.partition(": ")
     return sentence if error.cls_name in ("PermanentFailure", "TransientFailure") else message

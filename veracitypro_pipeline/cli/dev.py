@@ -1,12 +1,13 @@
 """`vp dev`: the stack and Dagster's own development server, on the home's instance."""
 
+import os
 import socket
-import subprocess
 import sys
 
 import click
+from filelock import Timeout
 
-from veracitypro_pipeline.cli.instance import prepare_dagster_home
+from veracitypro_pipeline.cli.instance import bury_dead_runs, dagster_instance, prepare_dagster_home
 from veracitypro_pipeline.cli.main import CannotDo, common_options
 from veracitypro_pipeline.settings import Settings
 
@@ -20,18 +21,28 @@ def dev(port: int) -> None:
     """Start the local stack and `dagster dev`; Ctrl+C ends the latter, `vp down` the stack."""
     _refuse_port_in_use(port)
     settings = Settings.load()
-    if settings.environment == "local":
-        from veracitypro_pipeline.local.run_settings import started_stack
-
-        started_stack(settings)
     prepare_dagster_home(settings)
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "veracitypro_pipeline.definitions"]
+    if settings.environment == "local":
+        _prepare_stack(settings)
     click.echo(f"Dagster comes up at http://{HOST}:{port}", err=True)
+    command = ["dagster", "dev", "-m", "veracitypro_pipeline.definitions"]
+    # In place of this process, so that Ctrl+C reaches Dagster, which has children to end.
+    os.execv(sys.executable, [sys.executable, "-m", *command, "-h", HOST, "-p", str(port)])  # noqa: S606
+
+
+def _prepare_stack(settings: Settings) -> None:
+    """Start it, and clear away runs that nobody carries out any more."""
+    from veracitypro_pipeline.local.run_settings import run_place, started_stack
+
+    started_stack(settings)
     try:
-        code = subprocess.run([*command, "-h", HOST, "-p", str(port)], check=False).returncode
-    except KeyboardInterrupt:
-        code = 0
-    sys.exit(code)
+        with (
+            run_place(settings.home_dir).acquire(timeout=0),
+            dagster_instance(settings) as instance,
+        ):
+            bury_dead_runs(instance)
+    except Timeout:
+        return  # Somebody is at work, so nothing is known to be dead.
 
 
 def _refuse_port_in_use(port: int) -> None:

@@ -10,9 +10,8 @@ from veracitypro_pipeline.settings import Settings
 if TYPE_CHECKING:
     import dagster as dg
 
-# Written once, so that whoever edits it keeps the edit.
-DAGSTER_YAML: Final = """\
-# The Dagster instance of this home; made by `vp`.
+# The Dagster instance of a home, as `vp dev` uses it.
+_DAGSTER_YAML: Final = """\
 telemetry:
   enabled: false
 concurrency:
@@ -20,21 +19,48 @@ concurrency:
     # The local stack has one clock and the warehouse one writer.
     max_concurrent_runs: 1
 """
+# The same instance, as `vp run` uses it: each captured step would start two processes, while the
+# output of a run goes into vp.log here.
+_VP_RUN_YAML: Final = """\
+telemetry:
+  enabled: false
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
+_CONFIGURATIONS: Final = {"dagster.yaml": _DAGSTER_YAML, "vp_run.yaml": _VP_RUN_YAML}
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
     """Make the instance's folder, point Dagster (and child processes) to it, and return it."""
     folder = make_private_folder(settings.dagster_home)
-    configuration = folder / "dagster.yaml"
-    if not configuration.exists():
-        configuration.write_text(DAGSTER_YAML, encoding="utf-8")
+    for name, text in _CONFIGURATIONS.items():
+        # Once only, so that whoever edits it keeps the edit.
+        if not (folder / name).exists():
+            (folder / name).write_text(text, encoding="utf-8")
     os.environ["DAGSTER_HOME"] = str(folder)
     return folder
+
+
+def bury_dead_runs(instance: "dg.DagsterInstance") -> None:
+    """Record as failed what a killed `vp run` began. Only for who holds the place of a run.
+
+    A run that looks alive would keep its place in Dagster's queue for ever.
+    """
+    import dagster as dg
+
+    from veracitypro_pipeline.notify.sensors import ANNOUNCES_ITSELF_TAG
+
+    alive = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+    for run in instance.get_runs(
+        dg.RunsFilter(statuses=alive, tags={ANNOUNCES_ITSELF_TAG: "true"})
+    ):
+        instance.report_run_failed(run, "The process of this run was killed.")
 
 
 def dagster_instance(settings: Settings) -> "dg.DagsterInstance":
     """The instance, open; a context manager."""
     import dagster as dg
 
-    prepare_dagster_home(settings)
-    return dg.DagsterInstance.get()
+    folder = prepare_dagster_home(settings)
+    return dg.DagsterInstance.from_config(str(folder), "vp_run.yaml")

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from veracitypro_pipeline.lineage import STAGES, stage_of
+from veracitypro_pipeline.run_events import retry_reason
 from veracitypro_pipeline.run_summary import RunSummary
 
 if TYPE_CHECKING:
@@ -47,7 +48,13 @@ class Progress:
             self._status.update(Text(text))
         elif self._console is not None:
             seconds = time.monotonic() - self._started_at
-            self._console.print(f"{seconds:6.1f} s  {text}", markup=False, highlight=False)
+            line = f"{seconds:6.1f} s  {text}"
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def say_day(self, text: str) -> None:
+        """The same at the beginning of a run, whose stages are then all to come."""
+        self._stages_seen.clear()
+        self.say(text)
 
     def on_event(self, entry: "dg.EventLogEntry") -> None:
         """Follow a run's events: the stage that is at work, models as they are built, retries."""
@@ -59,7 +66,7 @@ class Progress:
         if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key:
             self._on_stage(stage_of(event.asset_key), event.asset_key.to_user_string())
         elif event.event_type is dg.DagsterEventType.STEP_UP_FOR_RETRY:
-            self.say(f"{event.step_key} failed for a passing reason and is tried again")
+            self.say(f"{event.step_key} is tried again: {retry_reason(event)}")
 
     def _on_stage(self, stage: str, asset: str) -> None:
         if self._status is not None:

@@ -98,7 +98,7 @@ def _runs(
     settings: Settings, as_of_dates: list[date], products: Path | None, *, quiet: bool
 ) -> Iterator["RunSummary"]:
     """Run the days in order; ends after the first that is not good."""
-    from veracitypro_pipeline.cli.instance import dagster_instance
+    from veracitypro_pipeline.cli.instance import bury_dead_runs, dagster_instance
     from veracitypro_pipeline.cli.progress import shown_progress
 
     with ExitStack() as stack:
@@ -111,6 +111,7 @@ def _runs(
         job = definitions.defs.resolve_job_def(JOB_NAME)
         for as_of_date in as_of_dates:
             with _turn(settings, as_of_date, products, progress) as run_config:
+                bury_dead_runs(instance)
                 summary = _run(instance, job, as_of_date, run_config, progress, settings)
             with progress.paused():
                 yield summary
@@ -133,7 +134,7 @@ def _turn(
     with one_run_at_a_time(settings.home_dir, progress.say):
         progress.say("Starting the local stack")
         played = play_day(started_stack(settings), as_of_date, products=products)
-        progress.say(f"{as_of_date}: {played.tracked} products from {played.source}")
+        progress.say_day(f"{as_of_date}: {played.tracked} products from {played.source}")
         # Other products than those of the day's last sync need another sync.
         op = AIRBYTE_PRODUCT.to_python_identifier()
         yield {"ops": {op: {"config": {"resync": True}}}} if played.changed else {}

@@ -105,7 +105,7 @@ def one_run_at_a_time(home: Path, say: Callable[[str], Any]) -> Iterator[bool]:
     The stack has one clock and the warehouse file one writer, so a second run waits for its turn.
     The system frees the place when its holder dies.
     """
-    lock = FileLock(make_private_folder(home) / LOCK_FILE, is_singleton=True)
+    lock = run_place(home)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -115,6 +115,11 @@ def one_run_at_a_time(home: Path, say: Callable[[str], Any]) -> Iterator[bool]:
         yield lock.lock_counter == 1
     finally:
         lock.release()
+
+
+def run_place(home: Path) -> FileLock:
+    """The lock that a run of this home holds; the same object for all who ask in one process."""
+    return FileLock(make_private_folder(home) / LOCK_FILE, is_singleton=True)
 
 
 def on_stack(settings: Settings, stack: StackState) -> Settings:

@@ -18,6 +18,8 @@ MANIFEST: Final = "manifest.json"
 PARTIAL_PARSE: Final = "partial_parse.msgpack"
 # Folders of a dbt project whose files make up the manifest.
 _SOURCES: Final = ("models", "macros", "seeds", "tests")
+# Not the console script: it need not be on the PATH.
+_ENTRY_POINT: Final = "from dbt.cli.main import cli; cli()"
 _SHOWN_OUTPUT_LINES: Final = 5
 
 
@@ -27,7 +29,7 @@ class ManifestMissing(RuntimeError):
 
 def arguments(*args: str) -> list[str]:
     """The command line of one dbt invocation."""
-    return [sys.executable, "-m", "dbt.cli.main", *args]
+    return [sys.executable, "-c", _ENTRY_POINT, *args]
 
 
 def environment(settings: Settings, target_path: Path) -> dict[str, str]:
