@@ -1,0 +1,220 @@
+"""The graph as Dagster knows it: names, order, checks, retries, job, schedule, sensors."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from veracitypro_pipeline.definitions import STEP_RETRIES, build_definitions
+from veracitypro_pipeline.lineage import (
+    AIRBYTE_PRODUCT,
+    JOB_NAME,
+    LANDING_PRODUCT,
+    POWERBI_DATASET,
+    RAW_KEEPA,
+    SCHEDULE_NAME,
+    STAGES,
+    stage_of,
+)
+from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
+
+SNAPSHOT = Path(__file__).parent / "graph.json"
+DUMMY_ACCOUNTS = {
+    "AIRBYTE_WORKSPACE_ID": "workspace",
+    "AIRBYTE_CONNECTION_ID": "connection",
+    "AIRBYTE_CLIENT_ID": "client",
+    "AIRBYTE_CLIENT_SECRET": "dummy",
+    "SNOWFLAKE_ACCOUNT": "account",
+    "SNOWFLAKE_USER": "user",
+    "POWERBI_TENANT_ID": "tenant",
+    "SLACK_BOT_TOKEN": "dummy",
+}
+# Refuses every connection and every look-up of a name, then loads what Dagster loads.
+OFFLINE = """
+import json, socket, sys, time
+def refuse(*_, **__):
+    raise AssertionError("the code location opened a socket")
+socket.socket.connect = socket.socket.connect_ex = refuse
+socket.getaddrinfo = socket.create_connection = refuse
+from veracitypro_pipeline.definitions import defs
+graph = defs.resolve_asset_graph()
+defs.resolve_job_def("vp_daily_batch")
+print(json.dumps(sorted(key.to_user_string() for key in graph.get_all_asset_keys())))
+"""
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings.load(home=tmp_path_factory.mktemp("graph"))
+
+
+@pytest.fixture(scope="module")
+def defs(settings: Settings) -> dg.Definitions:
+    return build_definitions(settings)
+
+
+@pytest.fixture(scope="module")
+def graph(defs: dg.Definitions) -> Any:
+    return defs.resolve_asset_graph()
+
+
+pytestmark = pytest.mark.xdist_group("graph")
+
+
+@pytest.mark.parametrize("environment", ["local", "prod"])
+def test_the_definitions_load_without_any_network(
+    environment: str, graph: Any, tmp_path: Path
+) -> None:
+    """In a process of its own; what it starts (dbt, which parses) inherits no account."""
+    outcome = subprocess.run(
+        [sys.executable, "-c", OFFLINE],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(REPOSITORY_DIR),
+            "VP_ENVIRONMENT": environment,
+            "VP_HOME": str(tmp_path / "home"),
+            **(DUMMY_ACCOUNTS if environment == "prod" else {}),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    keys = json.loads(outcome.stdout.splitlines()[-1])
+    assert keys == sorted(key.to_user_string() for key in graph.get_all_asset_keys())
+    assert "Warning" not in outcome.stderr
+
+
+def test_the_graph_is_the_one_that_was_reviewed(graph: Any) -> None:
+    """After a wanted change: `python tests/definitions/test_graph.py > graph.json` beside it."""
+    assert described(graph) == json.loads(SNAPSHOT.read_text())
+
+
+def described(graph: Any) -> dict[str, Any]:
+    """Group, parents and checks of every asset."""
+    return {
+        key.to_user_string(): {
+            "group": graph.get(key).group_name,
+            "reads": sorted(parent.to_user_string() for parent in graph.get(key).parent_keys),
+            "checks": sorted(check.name for check in graph.get(key).check_keys),
+        }
+        for key in sorted(graph.get_all_asset_keys())
+    }
+
+
+def test_every_stage_leads_to_power_bi(graph: Any) -> None:
+    upstream = {POWERBI_DATASET}
+    while True:
+        parents = {parent for key in upstream for parent in graph.get(key).parent_keys}
+        if parents <= upstream:
+            break
+        upstream |= parents
+    assert {stage_of(key) for key in upstream} == set(STAGES)
+    assert {AIRBYTE_PRODUCT, LANDING_PRODUCT, RAW_KEEPA} <= upstream
+
+
+def test_every_asset_has_a_group_an_owner_a_kind_a_description_and_a_partition_a_day(
+    graph: Any,
+) -> None:
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert node.group_name == stage_of(key)
+        assert node.owners == ["team:data"], key
+        assert node.kinds, key
+        assert node.description, key
+        assert "Grain" in node.description, key
+        assert isinstance(node.partitions_def, dg.DailyPartitionsDefinition)
+        assert node.partitions_def.start.date().isoformat() == "2025-11-15"
+
+
+def test_every_stage_is_guarded_and_each_check_says_what_to_do(
+    graph: Any, defs: dg.Definitions
+) -> None:
+    guarded = {stage_of(key) for key in graph.get_all_asset_keys() if graph.get(key).check_keys}
+    assert guarded == set(STAGES)
+    ours = [
+        spec
+        for check in defs.asset_checks or []
+        if isinstance(check, dg.AssetChecksDefinition)
+        for spec in check.check_specs
+    ]
+    assert len(ours) == 9
+    for spec in ours:
+        assert "If red:" in str(spec.description) or "If it warns:" in str(spec.description)
+    blocking = {spec.name for spec in ours if spec.blocking}
+    assert blocking == {
+        "sync_succeeded",
+        "files_arrived",
+        "records_equal_lines",
+        "lines_loaded_or_quarantined",
+        "nothing_lost_between_raw_and_mart",
+    }
+
+
+def test_steps_are_tried_again_twice_after_five_minutes(settings: Settings) -> None:
+    in_production = settings.model_copy(update={"environment": "prod"})
+    assert in_production.retry_delay == 300
+    for definition in build_definitions(in_production).assets or []:
+        assert isinstance(definition, dg.AssetsDefinition)
+        policy = definition.op.retry_policy
+        assert policy is not None
+        assert (policy.max_retries, policy.delay) == (STEP_RETRIES, 300)
+    assert settings.retry_delay == 2
+
+
+def test_the_job_is_the_whole_graph_and_the_schedule_is_nightly(
+    defs: dg.Definitions, graph: Any
+) -> None:
+    job = defs.resolve_job_def(JOB_NAME)
+    assert job.asset_layer.executable_asset_keys == set(graph.get_all_asset_keys())
+    schedule = defs.resolve_schedule_def(SCHEDULE_NAME)
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("10 0 * * *", "UTC")
+    assert schedule.job_name == JOB_NAME
+    context = dg.build_schedule_context(
+        scheduled_execution_time=datetime(2026, 3, 1, 0, 10, tzinfo=UTC),
+        repository_def=defs.get_repository_def(),
+    )
+    (request,) = schedule.evaluate_tick(context).run_requests or []
+    assert request.partition_key == "2026-02-28"
+
+
+@pytest.mark.parametrize(
+    ("environment", "status"),
+    [("local", "STOPPED"), ("dev", "STOPPED"), ("prod", "RUNNING")],
+)
+def test_only_production_runs_by_itself_from_the_start(
+    settings: Settings, environment: str, status: str
+) -> None:
+    built = build_definitions(settings.model_copy(update={"environment": environment}))
+    assert built.resolve_schedule_def(SCHEDULE_NAME).default_status.value == status
+
+
+def test_slack_hears_of_every_end_a_run_can_have(defs: dg.Definitions) -> None:
+    sensors = {sensor.name for sensor in defs.sensors or []}
+    assert sensors == {
+        "slack_run_started",
+        "slack_run_succeeded",
+        "slack_run_failed",
+        "slack_run_canceled",
+    }
+
+
+def test_steps_share_a_process_on_a_laptop_only(settings: Settings) -> None:
+    on = {
+        environment: build_definitions(settings.model_copy(update={"environment": environment}))
+        for environment in ("local", "prod")
+    }
+    assert on["local"].executor is dg.in_process_executor
+    assert on["prod"].executor is dg.multiprocess_executor
+
+
+if __name__ == "__main__":
+    now = described(build_definitions(Settings.load()).resolve_asset_graph())
+    print(json.dumps(now, indent=1))  # noqa: T201 - made to be redirected into the snapshot

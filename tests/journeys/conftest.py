@@ -1,0 +1,104 @@
+"""What the journeys share: homes in which nights are played by the real `vp` command.
+
+A home is slow to make, so the tests of one group share one, and each leaves it as good as it was.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pytest
+
+from veracitypro_pipeline.local.stack import stop_stack
+
+VP: Final = Path(sys.executable).parent / "vp"
+RUN_SECONDS: Final = 300.0
+
+
+@dataclass(frozen=True)
+class Home:
+    """A home and the command line in it."""
+
+    path: Path
+
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [str(VP), *arguments],
+            cwd=self.path.parent,
+            env={**os.environ, "VP_HOME": str(self.path), "COLUMNS": "120", **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def vp(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        process = self.start(*arguments, **environment)
+        out, err = process.communicate(timeout=RUN_SECONDS)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def run(self, *arguments: str) -> dict[str, Any]:
+        """`vp run --json`, which must go well."""
+        outcome = self.vp("run", "--json", *arguments)
+        assert outcome.returncode == 0, outcome.stderr + outcome.stdout
+        document: dict[str, Any] = json.loads(outcome.stdout)
+        return document
+
+    def refusal(self, *arguments: str) -> str:
+        """The one sentence with which `vp` refuses a request."""
+        outcome = self.vp(*arguments)
+        assert outcome.returncode == 2, outcome.stdout + outcome.stderr
+        assert outcome.stdout == ""
+        assert "Traceback" not in outcome.stderr
+        sentence = outcome.stderr.strip().splitlines()[-1]
+        assert sentence.startswith(("vp: ", "Error: "))
+        return sentence
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.path / "warehouse" / "vp_dwh.duckdb"), read_only=True) as db:
+            return db.execute(sql).fetchall()
+
+    def tables(self) -> dict[str, Any]:
+        """Rows and a hash of every table, by name."""
+        names = self.query(
+            "select table_schema || '.' || table_name from information_schema.tables order by 1"
+        )
+        return {
+            name: self.query(f"select count(*), bit_xor(hash(x)) from {name} as x")[0]
+            for (name,) in names
+        }
+
+    def state(self, name: str) -> Any:
+        """A JSON file of the stack."""
+        return json.loads((self.path / "stack" / name).read_text())
+
+    def slack(self) -> list[str]:
+        """What Slack received, as a notification shows it."""
+        lines = (self.path / "stack" / "slack" / "messages.jsonl").read_text().splitlines()
+        return [json.loads(line)["text"] for line in lines]
+
+    def landing_files(self) -> list[Path]:
+        bucket = self.path / "stack" / "s3" / "vp-raw-local-us-east-2"
+        return sorted(bucket.rglob("*.jsonl.gz"))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """An empty home; its stack is stopped at the end."""
+    path = tmp_path_factory.mktemp("journey") / "home"
+    yield Home(path)
+    stop_stack(path)
+
+
+def counts(document: dict[str, Any]) -> dict[str, tuple[int, int, int]]:
+    """Rows in, out and refused of each stage."""
+    return {
+        stage["name"]: (stage["rows_in"], stage["rows_out"], stage["rows_refused"])
+        for stage in document["stages"]
+    }

@@ -1,0 +1,149 @@
+"""Plain `dagster dev`, looked at in a browser: the lineage graph, and "Materialize all"."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from veracitypro_pipeline.lineage import STAGES
+from veracitypro_pipeline.local.stack import stop_stack
+from veracitypro_pipeline.settings import REPOSITORY_DIR
+
+pytestmark = pytest.mark.xdist_group("ui")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+RUNS = """
+{runsOrError {... on Runs {results {
+    status
+    stats {... on RunStatsSnapshot {materializations stepsFailed}}
+}}}}
+"""
+START_SECONDS, RUN_SECONDS = 120.0, 180.0
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`dagster dev` as somebody types it in a checkout, with an instance of its own that passes."""
+    if CHROMIUM is None:
+        pytest.skip("There is no Chromium on the PATH to look at the page with.")
+    home = tmp_path_factory.mktemp("ui") / "home"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    log = (home.parent / "dagster.log").open("w")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)],
+        cwd=REPOSITORY_DIR,
+        env={
+            **{name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"},
+            "VP_HOME": str(home),
+            "DAGSTER_DISABLE_TELEMETRY": "1",
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_up(url, process, Path(log.name))
+        yield url
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+        log.close()
+        stop_stack(home)
+
+
+def _wait_until_up(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            httpx.get(f"{url}/server_info", timeout=1).raise_for_status()
+        except httpx.HTTPError:
+            time.sleep(0.2)
+        else:
+            return
+    pytest.fail(log.read_text()[-2000:])
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(address: str, browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1800, "height": 1000})
+    page.set_default_timeout(30_000)
+    page.goto(f"{address}/asset-groups", wait_until="domcontentloaded")
+    # Dagster asks each new instance once whether it may write e-mails.
+    skip = page.get_by_role("button", name="Skip")
+    expect(page.get_by_text("Global asset lineage")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    if skip.count():
+        skip.click()
+    yield page
+    page.close()
+
+
+def test_the_lineage_graph_shows_all_seven_groups_connected(page: Page, tmp_path: Path) -> None:
+    """In the order of the stages, by where the drawing's edges begin and end."""
+    groups = page.locator("foreignObject.group")
+    expect(groups).to_have_count(len(STAGES))
+    page.screenshot(path=tmp_path / "lineage.png")
+    boxes = {
+        str(group.text_content()): {
+            name: float(str(group.get_attribute(name))) for name in ("x", "y", "width", "height")
+        }
+        for group in groups.all()
+    }
+    assert sorted(boxes) == sorted(STAGES)
+    edges = [
+        tuple(float(number) for number in re.findall(r"[\d.]+", str(path.get_attribute("d"))))
+        for path in page.locator("svg path[marker-end]").all()
+    ]
+    for left, right in pairwise(STAGES):
+        assert any(
+            _touches(boxes[left], *edge[:2]) and _touches(boxes[right], *edge[-2:])
+            for edge in edges
+        ), f"no edge from {left} to {right}"
+
+
+def _touches(box: dict[str, float], x: float, y: float) -> bool:
+    """The arrow's head ends a little before the box, its line begins inside."""
+    near = 10.0
+    return (
+        box["x"] - near <= x <= box["x"] + box["width"] + near
+        and box["y"] <= y <= box["y"] + box["height"]
+    )
+
+
+def test_materialize_all_of_a_partition_succeeds(page: Page, address: str) -> None:
+    page.get_by_role("button", name=re.compile("Materialize all")).click()
+    page.get_by_role("button", name="Latest").click()
+    with page.expect_response(lambda answer: "launchPipelineExecution" in answer.text()):
+        page.get_by_role("button", name=re.compile("^Launch")).last.click()
+
+    page.goto(f"{address}/runs")
+    expect(page.get_by_text("Success", exact=True)).to_be_visible(timeout=RUN_SECONDS * 1000)
+    expect(page.get_by_text(re.compile("^partition: ")).first).to_be_visible()
+    answer = httpx.post(f"{address}/graphql", json={"query": RUNS}).json()
+    (run,) = answer["data"]["runsOrError"]["results"]
+    assert run == {"status": "SUCCESS", "stats": {"materializations": 25, "stepsFailed": 0}}

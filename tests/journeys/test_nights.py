@@ -1,0 +1,310 @@
+"""Nights of the generated catalogue, as somebody sees them who has just cloned the project."""
+
+import csv
+import gzip
+import io
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from veracitypro_pipeline.lineage import STAGES
+from veracitypro_pipeline.local.s3 import s3_client
+from veracitypro_pipeline.local.server import LANDING_PREFIX, RAW_BUCKET
+from veracitypro_pipeline.local.stack import running_stack
+from veracitypro_pipeline.settings import REPOSITORY_DIR
+
+from .conftest import Home, counts
+
+pytestmark = pytest.mark.xdist_group("nights")
+
+FIRST, SECOND = date(2025, 11, 20), date(2025, 11, 21)
+
+
+@pytest.fixture(scope="module")
+def nights(home: Home) -> dict[str, Any]:
+    """Two nights in order, as `vp run --days 2` prints them."""
+    return home.run("--days", "2", "--date", str(SECOND))
+
+
+@pytest.fixture
+def kept(home: Home, nights: dict[str, Any]) -> Iterator[Path]:
+    """The warehouse file; what a test does to it is undone."""
+    file = home.path / "warehouse" / "vp_dwh.duckdb"
+    copy = file.with_suffix(".kept")
+    shutil.copyfile(file, copy)
+    yield file
+    copy.replace(file)
+
+
+def tracked_count() -> int:
+    with (REPOSITORY_DIR / "dbt_project/seeds/tracked_products.csv").open() as file:
+        return sum(1 for _ in csv.DictReader(file))
+
+
+def test_the_document_says_what_each_stage_of_each_night_brought(nights: dict[str, Any]) -> None:
+    assert [run["as_of_date"] for run in nights["runs"]] == [str(FIRST), str(SECOND)]
+    for run in nights["runs"]:
+        assert run["status"] == "success"
+        assert run["run_id"]
+        assert run["checks"] == {"passed": 71, "warned": 0, "failed": 0}
+        assert [stage["name"] for stage in run["stages"]] == list(STAGES)
+        assert all(stage["seconds"] > 0 for stage in run["stages"])
+        assert sum(stage["seconds"] for stage in run["stages"]) <= run["seconds"]
+
+
+def test_counts_agree_from_hop_to_hop(home: Home, nights: dict[str, Any]) -> None:
+    for run in nights["runs"]:
+        stages = counts(run)
+        for before, after in pairwise(STAGES[:4]):
+            assert stages[after][0] == stages[before][1]
+        assert stages["ingest"][1] == tracked_count()
+        assert all(refused == 0 for _, _, refused in stages.values())
+        assert stages["mart"][0] == stages["core"][1]
+        assert stages["bi"][0] == stages["mart"][1]
+    lines = sum(
+        len(gzip.decompress(file.read_bytes()).splitlines()) for file in home.landing_files()
+    )
+    assert home.query("select count(*) from RAW.KEEPA_RAW") == [(lines,)]
+    assert home.query("select sum(lines), sum(loaded) from MONITORING.LOAD_LEDGER") == [
+        (lines, lines)
+    ]
+
+
+def test_the_second_night_continues_the_histories_of_the_first(
+    home: Home, nights: dict[str, Any]
+) -> None:
+    ends = home.query(
+        "select min(last_day), max(last_day) from (select max(date) as last_day"
+        " from MART.FCT_RANK_HISTORY_DAILY group by domain_id, asin)"
+    )
+    assert ends == [(SECOND, SECOND)]
+    roles = home.query("select distinct role from MART.DIM_PRODUCT order by 1")
+    assert roles == [("competitor",), ("own",)]
+
+
+def test_slack_heard_of_each_night_and_power_bi_was_refreshed(
+    home: Home, nights: dict[str, Any]
+) -> None:
+    said = home.slack()[:4]
+    for as_of_date, (began, ended) in zip((FIRST, SECOND), (said[:2], said[2:]), strict=True):
+        assert f"vp_daily_batch started for {as_of_date}" in began
+        assert f"vp_daily_batch succeeded for {as_of_date}" in ended
+    assert len(home.state("powerbi/refreshes.json")) >= 2
+
+
+def test_the_same_day_again_changes_no_table_and_asks_keepa_nothing(
+    home: Home, nights: dict[str, Any]
+) -> None:
+    """After `vp down`: what the stack kept is there again. Told as a newcomer sees it."""
+    tables, jobs, files = home.tables(), home.state("airbyte.json"), home.landing_files()
+    assert "is stopped" in home.vp("down").stdout
+    assert "was not running" in home.vp("down").stdout
+
+    outcome = home.vp("run", "--date", str(SECOND))
+
+    assert outcome.returncode == 0
+    assert home.tables() == tables
+    assert home.state("airbyte.json") == jobs
+    assert home.landing_files() == files
+    for stage in STAGES:
+        assert f"│ {stage} " in outcome.stdout
+    assert "All is well. 2025-11-21 took" in outcome.stdout
+    assert "records Airbyte read" in outcome.stdout
+    assert "24 products from generated catalogue" in outcome.stderr
+    assert "Warning" not in outcome.stderr
+
+
+def test_a_stack_killed_in_the_middle_of_a_sync_costs_a_retry_and_nothing_else(
+    home: Home, nights: dict[str, Any]
+) -> None:
+    third = SECOND + timedelta(days=1)
+    jobs = len(home.state("airbyte.json"))
+    process = home.start("run", "--json", "--date", str(third))
+    while process.poll() is None:
+        found = home.state("airbyte.json")
+        if len(found) > jobs and found[-1]["status"] == "running":
+            os.kill(home.state("state.json")["pid"], signal.SIGKILL)
+            break
+    out, err = process.communicate(timeout=300)
+
+    assert process.returncode == 0, err
+    of_night = home.state("airbyte.json")[jobs:]
+    assert [job["status"] for job in of_night] == ["failed", "succeeded"]
+    assert counts(json.loads(out))["stg"] == (tracked_count(), tracked_count(), 0)
+
+
+def test_a_run_that_is_killed_is_buried_and_the_next_one_works(
+    home: Home, nights: dict[str, Any]
+) -> None:
+    fourth = SECOND + timedelta(days=2)
+    process = home.start("run", "--date", str(fourth))
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "raw: " in line:
+            process.kill()
+    process.communicate()
+
+    again = home.run("--date", str(fourth))
+
+    assert counts(again)["stg"] == (tracked_count(), tracked_count(), 0)
+    with closing(sqlite3.connect(home.path / "dagster" / "history" / "runs.db")) as runs:
+        statuses = runs.execute("select status from runs order by id").fetchall()
+    assert statuses[-2:] == [("FAILURE",), ("SUCCESS",)]
+
+
+def test_a_file_that_no_record_of_airbyte_explains_stops_the_run_and_says_so(
+    home: Home, nights: dict[str, Any]
+) -> None:
+    """It carries the sync's id, so it would be loaded; Airbyte counted one record less."""
+    stack = running_stack(home.path)
+    assert stack is not None
+    s3 = s3_client(stack.s3_endpoint_url, stack.aws_access_key_id, stack.aws_secret_access_key)
+    (file, *_) = [one for one in home.landing_files() if "2025_11_21" in one.name]
+    line = gzip.decompress(file.read_bytes()).splitlines()[0]
+    surplus = {"Bucket": RAW_BUCKET, "Key": f"{LANDING_PREFIX}surplus.jsonl.gz"}
+    s3.put_object(**surplus, Body=gzip.compress(line + b"\n"))
+    tables, refreshes = home.tables(), home.state("powerbi/refreshes.json")
+    try:
+        outcome = home.vp("run", "--json", "--date", str(FIRST))
+    finally:
+        s3.delete_object(**surplus)
+
+    assert outcome.returncode == 1
+    document = json.loads(outcome.stdout)
+    assert document["status"] == "failure"
+    assert counts(document)["raw"] == (0, 0, 0)
+    (red,) = [check for check in document["red_checks"] if check["is_error"]]
+    assert red["name"] == "landing/keepa/product_raw: records_equal_lines"
+    assert "reports 24 records, its files hold 25 lines" in red["description"]
+    assert home.tables() == tables
+    assert home.state("powerbi/refreshes.json") == refreshes
+    assert "failed for 2025-11-20" in home.slack()[-1]
+
+    home.run("--date", str(FIRST))
+
+    assert "recovered for 2025-11-20" in home.slack()[-1]
+
+
+def test_a_red_dbt_test_stops_power_bi_and_is_not_tried_again(home: Home, kept: Path) -> None:
+    """Somebody deletes one record from STG."""
+    with duckdb.connect(str(kept)) as db:
+        db.execute(
+            "delete from STG.stg_keepa_record where (source_file, file_row_number) ="
+            " (select (source_file, file_row_number) from STG.stg_keepa_record limit 1)"
+        )
+    refreshes = home.state("powerbi/refreshes.json")
+
+    outcome = home.vp("run", "--json", "--date", str(SECOND))
+
+    assert outcome.returncode == 1
+    document = json.loads(outcome.stdout)
+    assert "stg/stg_keepa_fetch: raw_rows_are_accepted_or_refused" in [
+        check["name"] for check in document["red_checks"]
+    ]
+    (failure,) = document["failures"]
+    assert failure["step"] == "dbt_models"
+    assert failure["reason"].startswith("dbt build failed: ")
+    assert "raw_rows_are_accepted_or_refused" in failure["reason"]
+    assert home.state("powerbi/refreshes.json") == refreshes
+    assert document["seconds"] < 60
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [("csv", "domain_id,asin\n1,B0"), ("json", '"asin": "B0'), ("table", "│ 1         │ B0")],
+)
+def test_sql_answers_in_three_forms(
+    home: Home, nights: dict[str, Any], form: str, expected: str
+) -> None:
+    answer = home.vp(
+        "sql",
+        "select domain_id, asin from MART.DIM_PRODUCT order by all limit 1",
+        "--format",
+        form,
+    )
+    assert answer.returncode == 0
+    assert expected in answer.stdout.replace("\r\n", "\n")
+    if form == "json":
+        assert len(json.loads(answer.stdout)) == 1
+    if form == "csv":
+        assert len(list(csv.reader(io.StringIO(answer.stdout)))) == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("select * from MART.NO_SUCH_TABLE", "NO_SUCH_TABLE does not exist"),
+        ("delete from MART.DIM_PRODUCT", "read-only"),
+        ("selec", "syntax error"),
+    ],
+)
+def test_sql_refuses_in_a_sentence(
+    home: Home, nights: dict[str, Any], query: str, said: str
+) -> None:
+    assert said in home.refusal("sql", query)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--date", "2999-01-01"], "is not over yet"),
+        (["--date", datetime.now(UTC).date().isoformat()], "is not over yet"),
+        (["--date", "2020-01-01"], "before the first partition 2025-11-15"),
+        (["--date", "yesterday"], "'yesterday' is no date"),
+        (["--date", ""], "'' is no date"),
+        (["--days", "0"], "0 is not in the range"),
+        (["--days", "9", "--date", "2025-11-20"], "before the first partition"),
+        (["--products", "nowhere"], "nowhere does not exist"),
+        (["--products", "empty"], "holds no payload"),
+        (["--products", "broken"], "broken.json is no valid JSON"),
+    ],
+)
+def test_a_run_that_cannot_be_is_refused_in_a_sentence_and_changes_nothing(
+    home: Home, nights: dict[str, Any], arguments: list[str], said: str
+) -> None:
+    (home.path.parent / "empty").mkdir(exist_ok=True)
+    (home.path.parent / "broken").mkdir(exist_ok=True)
+    (home.path.parent / "broken" / "broken.json").write_text('{"asin": ')
+    jobs = home.state("airbyte.json")
+
+    assert said in home.refusal("run", "--json", *arguments)
+
+    assert home.state("airbyte.json") == jobs
+
+
+def test_an_unknown_setting_is_refused(home: Home) -> None:
+    outcome = home.vp("sql", "select 1", VP_ENVIROMENT="prod")
+    assert outcome.returncode == 2
+    assert "VP_ENVIROMENT is not a setting of this project" in outcome.stderr
+
+
+def test_a_port_in_use_is_named(home: Home) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"The port {port} cannot be had" in home.refusal("dev", "--port", str(port))
+
+
+def test_reset_deletes_what_is_ours_and_nothing_else(home: Home, tmp_path: Path) -> None:
+    other = Home(tmp_path / "other")
+    (other.path / "warehouse").mkdir(parents=True)
+    (other.path / "thesis.txt").write_text("mine")
+    assert "also holds thesis.txt" in other.refusal("reset", "--yes")
+    assert (other.path / "warehouse").exists()
+
+    (other.path / "thesis.txt").unlink()
+    assert other.vp("reset").returncode == 1  # Nobody answered the question.
+    assert other.path.exists()
+    assert "is deleted" in other.vp("reset", "--yes").stdout
+    assert not other.path.exists()

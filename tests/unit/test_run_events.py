@@ -1,0 +1,124 @@
+"""The summary of real runs of small graphs, as `vp run` and Slack show it."""
+
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
+from veracitypro_pipeline.run_events import run_summary
+from veracitypro_pipeline.run_summary import RunSummary
+
+RAW_ROWS = {"rows_in": 10, "rows_out": 9, "rows_refused": 1}
+
+
+def summary_of(assets: list[Any], checks: list[Any] | None = None, **options: Any) -> RunSummary:
+    defs = dg.Definitions(assets=assets, asset_checks=checks or [])
+    job = defs.resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(instance=instance, raise_on_error=False, **options)
+        return run_summary(instance, result.run_id)
+
+
+@dg.asset(key=["raw", "keepa_raw"])
+def keepa_raw() -> dg.MaterializeResult[None]:
+    return dg.MaterializeResult(metadata=RAW_ROWS)
+
+
+def test_counts_are_those_that_assets_and_checks_state() -> None:
+    @dg.asset_check(asset=["raw", "keepa_raw"])
+    def counted() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True, metadata={"mart_rows_in": 7, "mart_rows_out": 8})
+
+    summary = summary_of([keepa_raw], [counted])
+
+    stages = {stage.name: stage for stage in summary.stages}
+    assert stages["raw"].model_dump(include=set(RAW_ROWS)) == RAW_ROWS
+    assert (stages["mart"].rows_in, stages["mart"].rows_out) == (7, 8)
+    assert stages["core"].rows_in == 0
+    assert stages["raw"].checks.passed == summary.checks.passed == 1
+    assert stages["raw"].seconds > 0
+    assert summary.is_good
+
+
+@pytest.mark.parametrize(
+    ("severity", "good", "warned", "failed"),
+    [(dg.AssetCheckSeverity.WARN, True, 1, 0), (dg.AssetCheckSeverity.ERROR, False, 0, 1)],
+)
+def test_a_red_check_of_severity_error_makes_a_run_bad(
+    severity: dg.AssetCheckSeverity, good: bool, warned: int, failed: int
+) -> None:
+    @dg.asset_check(asset=["raw", "keepa_raw"])
+    def red() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=False, severity=severity, description="9 are not 10")
+
+    summary = summary_of([keepa_raw], [red])
+
+    assert summary.is_good is good
+    assert (summary.checks.warned, summary.checks.failed) == (warned, failed)
+    (check,) = summary.red_checks
+    assert (check.name, check.description) == ("raw/keepa_raw: red", "9 are not 10")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (PermanentFailure("Airbyte refused."), "Airbyte refused."),
+        (TransientFailure("S3 is away."), "S3 is away."),
+        (KeyError("lines"), "KeyError: 'lines'"),
+    ],
+)
+def test_a_failed_step_is_named_with_its_own_sentence(error: Exception, reason: str) -> None:
+    @dg.asset(key=["landing", "broken"])
+    def broken() -> None:
+        raise error
+
+    summary = summary_of([broken])
+
+    assert summary.status == "failure"
+    assert not summary.is_good
+    (failure,) = summary.failures
+    assert (failure.step, failure.reason) == ("landing__broken", reason)
+
+
+def test_a_resource_that_cannot_be_made_is_the_reason_of_the_run() -> None:
+    @dg.resource
+    def away() -> None:
+        raise PermanentFailure("The stack does not start: call vp down.")
+
+    @dg.asset(key=["raw", "needy"], required_resource_keys={"away"})
+    def needy() -> None: ...
+
+    defs = dg.Definitions(assets=[needy], resources={"away": away})
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=instance, raise_on_error=False
+        )
+        summary = run_summary(instance, result.run_id)
+    (failure,) = summary.failures
+    assert failure.reason == "The stack does not start: call vp down."
+
+
+def test_a_transient_failure_is_tried_again_and_a_permanent_one_is_not() -> None:
+    tries: dict[str, int] = {"passing": 0, "lasting": 0}
+    twice = dg.RetryPolicy(max_retries=2)
+
+    @dg.asset(key=["raw", "passing"], retry_policy=twice)
+    def passing() -> None:
+        tries["passing"] += 1
+        if tries["passing"] < 3:
+            raise TransientFailure("Not yet.")
+
+    @dg.asset(key=["raw", "lasting"], retry_policy=twice)
+    def lasting() -> None:
+        tries["lasting"] += 1
+        raise PermanentFailure("Never.")
+
+    assert summary_of([passing]).is_good
+    assert not summary_of([lasting]).is_good
+    assert tries == {"passing": 3, "lasting": 1}
+
+
+def test_a_run_that_is_unknown_is_said_to_be() -> None:
+    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(LookupError, match="no run x"):
+        run_summary(instance, "x")

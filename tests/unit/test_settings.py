@@ -1,0 +1,128 @@
+"""Settings: read once, checked, and never shown where they are secret."""
+
+import pickle
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from veracitypro_pipeline.settings import (
+    REPOSITORY_DIR,
+    Settings,
+    SettingsError,
+    env_example,
+    known_variables,
+    variable_of,
+)
+
+SECRETS = [
+    field for field, info in Settings.model_fields.items() if "Secret" in str(info.annotation)
+]
+
+
+@pytest.fixture(autouse=True)
+def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in known_variables():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_nothing_needs_to_be_set() -> None:
+    settings = Settings.load()
+    assert settings.environment == "local"
+    assert settings.raw_bucket == "vp-raw-local-us-east-2"
+    assert settings.landing_prefix == "env=local/source=keepa/stream=product_raw/"
+    assert settings.as_of_date is None
+
+
+def test_the_example_file_lists_exactly_the_settings() -> None:
+    """If red: `python -m veracitypro_pipeline.settings > .env.example`."""
+    assert (REPOSITORY_DIR / ".env.example").read_text() == env_example()
+    for name in known_variables():
+        assert f"# {name}=" in env_example()
+
+
+def test_only_the_settings_module_reads_the_environment() -> None:
+    """`local/` hands the environment on to its child processes, and `cli/` sets the home."""
+    package = REPOSITORY_DIR / "veracitypro_pipeline"
+    readers = {
+        str(file.relative_to(package))
+        for file in package.rglob("*.py")
+        if any(word in file.read_text() for word in ("os.environ", "os.getenv", "EnvVar"))
+    }
+    assert readers == {
+        "settings.py",
+        "cli/instance.py",
+        "cli/main.py",
+        "local/s3.py",
+        "local/stack.py",
+    }
+
+
+@pytest.mark.parametrize("field", Settings.model_fields)
+def test_each_variable_reaches_its_field(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    special = {"environment": "prod", "as_of_date": "2026-02-03"}
+    is_number = "float" in str(Settings.model_fields[field].annotation)
+    value = special.get(field, "12.5" if is_number else "something")
+    monkeypatch.setenv(variable_of(field), value)
+
+    found = getattr(Settings.load(), field)
+
+    if field in SECRETS:
+        found = found.get_secret_value()
+    expected = {"as_of_date": date(2026, 2, 3)}.get(field, float(value) if is_number else value)
+    assert (str(found) if isinstance(found, Path) else found) == expected
+
+
+def test_a_secret_is_in_no_repr_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert SECRETS
+    for field in SECRETS:
+        monkeypatch.setenv(variable_of(field), "open sesame")
+    settings = Settings.load()
+    assert "open sesame" not in f"{settings!r} {settings} {settings.model_dump()}"
+    assert "open sesame" not in settings.model_dump_json()
+    assert pickle.loads(pickle.dumps(settings)) == settings  # noqa: S301 - made one line above
+
+
+def test_a_variable_that_is_set_but_empty_means_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VP_HOME", "")
+    monkeypatch.setenv("AS_OF_DATE", " auto ")
+    monkeypatch.setenv("AIRBYTE_POLL_SECONDS", " ")
+    settings = Settings.load()
+    assert settings.home == Path(".vp")
+    assert settings.as_of_date is None
+    assert settings.airbyte_poll_seconds == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("VP_ENVIRONMENT", "production", "VP_ENVIRONMENT is 'production'"),
+        ("AS_OF_DATE", "tomorrow", "AS_OF_DATE is 'tomorrow'"),
+        ("AIRBYTE_POLL_SECONDS", "0", "AIRBYTE_POLL_SECONDS is '0'"),
+        ("VP_HOUSE", ".vp", "VP_HOUSE is not a setting of this project"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_value(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refusal:
+        Settings.load()
+    assert said in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_unknown_name_in_the_env_file_is_refused_too(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("VP_HOME=elsewhere\nVP_HOMES=typo\n")
+    with pytest.raises(SettingsError, match="VP_HOMES is not a setting"):
+        Settings.load()
+    (tmp_path / ".env").write_text("VP_HOME=elsewhere\n")
+    assert Settings.load().home == Path("elsewhere")
+
+
+def test_what_is_required_is_named_with_its_variable() -> None:
+    with pytest.raises(SettingsError, match="AIRBYTE_CONNECTION_ID is not set, but the local"):
+        Settings.load().require("aws_region", "airbyte_connection_id")
