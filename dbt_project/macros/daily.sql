@@ -59,3 +59,12 @@ where minute < horizon_minute
         ) * 0.0001 as decimal(18, 4)
     )
 {%- endmacro %}
+
+{# Minutes as a part of the day, in percent: four decimals, half rounded up, the same digits on every
+   engine. #}
+{% macro share_of_day(minutes) -%}
+    cast(
+        cast({{ quotient('2000000 * ' ~ minutes ~ ' + 1440', '2880') }} as decimal(18, 0)) * 0.0001
+        as decimal(18, 4)
+    )
+{%- endmacro %}

@@ -7,20 +7,70 @@
 {# RATING is in tenths of a star, at most 50. #}
 {% macro keepa_largest_rating() -%} 50 {%- endmacro %}
 
-{# Why a point is refused; null if it is good. Columns in scope: is_whole, minute, value, shipping,
-   stride, series_group. #}
+{# Who holds a buy box, by the text that stands for it: 0 a seller, -1 nobody, -2 a seller whom Keepa
+   cannot name; null for damage. #}
+{% macro seller_state(text) -%}
+case
+    when {{ text }} in ('', '-1') then -1
+    when {{ text }} = '-2' then -2
+    when {{ text_matches(text, '[A-Za-z0-9]{2,30}') }} then 0
+end
+{%- endmacro %}
+
+{# Every point of every series, with the columns that all series share.
+
+   `series`: a relation (fetch_id, series, series_group, stride, series_json). Gives the first four,
+   position, minute, value, second_value, text_value, is_whole and may_repeat (and point_text, see
+   `written_points`):
+
+   - prices and offers: value is the price, second_value the shipping (null in a series without);
+   - coupons: value is the one-time coupon, second_value that of subscribe-and-save;
+   - buy boxes: text_value is the seller, value is 0 (the new one) or the condition (the used one) while
+     a seller holds it, else -1 or -2; second_value is 1 if the used one is fulfilled by Amazon, else 0;
+   - all others: value. #}
+{% macro points_of_series(series, with_text=false) %}
+select
+    fetch_id,
+    series,
+    series_group,
+    stride,
+    position,
+    minute,
+    case
+        when series_group = 'buy_box' then {{ seller_state('second_text') }}
+        when series_group <> 'buy_box_used' then second
+        when {{ seller_state('second_text') }} < 0 then {{ seller_state('second_text') }}
+        when {{ seller_state('second_text') }} = 0 then third
+    end as value,
+    case when series_group = 'buy_box_used' then fourth else third end as second_value,
+    case when {{ seller_state('second_text') }} = 0 then second_text end as text_value,
+    is_whole,
+    may_repeat
+    {%- if with_text %},
+    point_text
+    {%- endif %}
+from (
+    {{ written_points(
+        "(select *, series_group in ('buy_box', 'buy_box_used') as second_is_text from " ~ series ~ ")",
+        with_text
+    ) }}
+) as written
+{% endmacro %}
+
+{# Why a point is refused; null if it is good. Columns in scope: those of `points_of_series`. #}
 {% macro point_refusal() -%}
 case
     when not is_whole then 'point_incomplete'
     when minute is null then 'minute_not_an_integer'
     when minute not between 0 and {{ keepa_largest_integer() }} then 'minute_out_of_range'
+    when value is null and series_group in ('buy_box', 'buy_box_used') then 'seller_malformed'
     when value is null then 'value_not_an_integer'
     when
         abs(value) > {{ keepa_largest_integer() }}
         or (series_group = 'rating' and value > {{ keepa_largest_rating() }})
         then 'value_out_of_range'
-    when stride = 3 and shipping is null then 'shipping_not_an_integer'
-    when stride = 3 and abs(shipping) > {{ keepa_largest_integer() }} then 'shipping_out_of_range'
+    when stride = 3 and second_value is null then 'second_value_not_an_integer'
+    when stride = 3 and abs(second_value) > {{ keepa_largest_integer() }} then 'second_value_out_of_range'
 end
 {%- endmacro %}
 
@@ -29,34 +79,53 @@ end
 case when {{ value }} >= 0 then 'ok' when {{ value }} = -1 then 'none' else 'unknown' end
 {%- endmacro %}
 
-{# The histories of payloads that a model here reads, named.
+{# The histories of payloads that models here read, named.
 
-   `payloads`: a relation (fetch_id, payload). Gives fetch_id, series (the channel's name, or
-   salesRanks:<category id>; unique in a product), series_group (price, rank, category_rank, rating,
-   review_count), slot, stride, series_json and refusal_reason (null if it is a series at all). #}
+   `payloads`: a relation (fetch_id, payload). Gives fetch_id, series (unique in a product: the channel's
+   name, the field, or field:id), series_group (what its values are), slot, stride, series_json and
+   refusal_reason (null if it is a series at all). #}
 {% macro named_histories(payloads) %}
 select
     histories.fetch_id,
     histories.slot,
     histories.series_json,
     case
-        when histories.slot is null then histories.source_array
-        when histories.source_array = 'csv' then channels.channel_name
-        else 'salesRanks:' || histories.slot
+        when histories.source_array = 'csv' then coalesce(channels.channel_name, 'csv')
+        when histories.slot is null or histories.slot = '' then histories.source_array
+        else histories.source_array || ':' || histories.slot
     end as series,
-    case
-        when histories.source_array = 'salesRanks' then 'category_rank'
-        when channels.kind = 'count' then 'review_count'
-        when histories.slot is null then 'price'
-        else channels.kind
+    case histories.source_array
+        when 'csv'
+            then
+                case
+                    when channels.channel_name = 'COUNT_REVIEWS' then 'review_count'
+                    when channels.kind = 'count' then 'offer_count'
+                    when channels.kind is null then 'price'
+                    else channels.kind
+                end
+        when 'salesRanks' then 'category_rank'
+        when 'monthlySoldHistory' then 'monthly_sold'
+        when 'couponHistory' then 'coupon'
+        when 'buyBoxSellerIdHistory' then 'buy_box'
+        when 'buyBoxUsedHistory' then 'buy_box_used'
+        when 'stockCSV' then 'offer_stock'
+        else 'offer_price'
     end as series_group,
-    coalesce(channels.stride, 2) as stride,
+    case
+        when histories.source_array in ('couponHistory', 'offerCSV') then 3
+        when histories.source_array = 'buyBoxUsedHistory' then 4
+        else coalesce(channels.stride, 2)
+    end as stride,
     case
         when histories.slot is null then 'histories_not_a_collection'
         when
-            histories.source_array = 'salesRanks'
+            histories.source_array in ('salesRanks', 'offerCSV', 'stockCSV')
             and {{ text_as_integer('histories.slot') }} is null
-            then 'category_id_not_an_integer'
+            then
+                case
+                    when histories.source_array = 'salesRanks' then 'category_id_not_an_integer'
+                    else 'offer_id_missing_or_repeated'
+                end
         when not {{ json_is('histories.series_json', 'array') }} then 'series_not_an_array'
     end as refusal_reason
 from (
@@ -66,9 +135,9 @@ left join {{ ref('keepa_channels') }} as channels
     on
         histories.source_array = 'csv'
         and histories.slot = cast(channels.channel_index as varchar)
-        and (channels.kind in ('price', 'rank', 'rating') or channels.channel_name = 'COUNT_REVIEWS')
+        and channels.kind <> 'event'
 where
-    histories.slot is null
-    or histories.source_array = 'salesRanks'
+    histories.source_array <> 'csv'
+    or histories.slot is null
     or channels.channel_name is not null
 {% endmacro %}

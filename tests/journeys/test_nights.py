@@ -18,6 +18,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from warehouse.products import a_product, an_unknown_asin
 
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.local.s3 import s3_client
@@ -58,7 +59,8 @@ def test_the_document_says_what_each_stage_of_each_night_brought(nights: dict[st
     for run in nights["runs"]:
         assert run["status"] == "success"
         assert run["run_id"]
-        assert run["checks"] == {"passed": 71, "warned": 0, "failed": 0}
+        assert run["checks"]["passed"] > 70
+        assert (run["checks"]["warned"], run["checks"]["failed"]) == (0, 0)
         assert [stage["name"] for stage in run["stages"]] == list(STAGES)
         assert all(stage["seconds"] > 0 for stage in run["stages"])
         assert sum(stage["seconds"] for stage in run["stages"]) <= run["seconds"]
@@ -308,3 +310,25 @@ def test_reset_deletes_what_is_ours_and_nothing_else(home: Home, tmp_path: Path)
     assert other.path.exists()
     assert "is deleted" in other.vp("reset", "--yes").stdout
     assert not other.path.exists()
+
+
+def test_other_products_on_the_same_day_are_synced_again_and_counted_by_themselves(
+    home: Home, nights: dict[str, Any], tmp_path: Path
+) -> None:
+    """The last story of this home: its day has another sync then. Keepa knows one of the two."""
+    for product in (a_product("B0PADDLE01", series={"NEW": [7_000_000, 1999]}), an_unknown_asin()):
+        (tmp_path / f"{product['asin']}_{product['productType']}.json").write_text(
+            json.dumps({**product, "asin": f"B0{product['productType']}PADDLE0"})
+        )
+
+    run = home.run("--date", str(SECOND), "--products", str(tmp_path))
+
+    stages = counts(run)
+    assert [stages[name] for name in STAGES[:4]] == [(2, 2, 0)] * 4
+    assert home.query(
+        "select asin, title from MART.DIM_PRODUCT where asin like '%PADDLE0' order by 1"
+    ) == [("B00PADDLE0", "Paddle B0PADDLE01"), ("B04PADDLE0", None)]
+    assert home.query(
+        "select count(*) from MART.FCT_PRICE_HISTORY_DAILY where asin like '%PADDLE0'"
+        f" and date = '{SECOND}' and price_close = 19.99"
+    ) == [(1,)]

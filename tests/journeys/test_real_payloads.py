@@ -92,7 +92,7 @@ def test_price_points_are_those_of_the_payloads_merged(
     expected = {
         (*key, name, instant_of(minute).replace(tzinfo=None)): (
             reference.amount(point.value, key[0]),
-            None if point.shipping is None else reference.amount(point.shipping, key[0]),
+            None if point.second is None else reference.amount(point.second, key[0]),
             reference.state(point.value),
         )
         for key, fetches in played.items()

@@ -15,6 +15,12 @@ from typing import Any, Final
 from veracitypro_pipeline.keepa import CHANNELS, EPOCH, MARKETPLACES, ChannelKind
 
 MINUTES_PER_DAY: Final = 1440
+PLAIN_HISTORIES: Final = {
+    "monthlySoldHistory": 2,
+    "couponHistory": 3,
+    "buyBoxSellerIdHistory": 2,
+    "buyBoxUsedHistory": 4,
+}
 _FIRST_DAY: Final = EPOCH.date()
 
 
@@ -29,11 +35,16 @@ class Fetch:
 
 @dataclass(frozen=True)
 class Point:
-    """One point of a series, as Keepa's integers, and the fetch it is taken from."""
+    """One point of a series, as Keepa's integers, and the fetch it is taken from.
+
+    `second` is shipping, the subscribe-and-save coupon, or 1 for fulfilled by Amazon; `text` is the
+    seller who holds a buy box, whose `value` is then 0, or the condition.
+    """
 
     value: int
-    shipping: int | None
+    second: int | None
     fetched_at: datetime
+    text: str | None = None
 
 
 Series = dict[int, Point]
@@ -61,18 +72,36 @@ class Day:
         return Decimal(int(exact + Fraction(1, 2))).scaleb(-4, Context(prec=40))
 
 
-def histories(product: Mapping[str, Any]) -> Iterator[tuple[str, int, Sequence[int]]]:
-    """Name, stride and integers of each series that a model reads. Empty ones are left out."""
+def histories(product: Mapping[str, Any]) -> Iterator[tuple[str, int, Sequence[Any]]]:
+    """Name, stride and elements of each series that a model reads. Empty ones are left out."""
     csv = product.get("csv") or []
     for channel in CHANNELS:
-        is_read = channel.kind in (ChannelKind.PRICE, ChannelKind.RANK, ChannelKind.RATING)
-        if (is_read or channel.name == "COUNT_REVIEWS") and channel.index < len(csv):
-            numbers = csv[channel.index]
-            if numbers:
-                yield channel.name, channel.stride, numbers
+        if channel.kind is not ChannelKind.EVENT and channel.index < len(csv):
+            yield from _unless_empty(channel.name, channel.stride, csv[channel.index])
     for category_id, numbers in (product.get("salesRanks") or {}).items():
-        if numbers:
-            yield category_id, 2, numbers
+        yield from _unless_empty(category_id, 2, numbers)
+    for field, stride in PLAIN_HISTORIES.items():
+        yield from _unless_empty(field, stride, product.get(field))
+    for offer in product.get("offers") or []:
+        yield from _unless_empty(f"offerCSV:{offer['offerId']}", 3, offer.get("offerCSV"))
+        yield from _unless_empty(f"stockCSV:{offer['offerId']}", 2, offer.get("stockCSV"))
+
+
+def _unless_empty(
+    name: str, stride: int, numbers: Sequence[Any] | None
+) -> Iterator[tuple[str, int, Sequence[Any]]]:
+    if numbers:
+        yield name, stride, numbers
+
+
+def _point(name: str, elements: Sequence[Any], fetched_at: datetime) -> Point:
+    if name not in ("buyBoxSellerIdHistory", "buyBoxUsedHistory"):
+        return Point(elements[1], elements[2] if len(elements) == 3 else None, fetched_at)
+    seller = elements[1]
+    fulfilled = int(elements[3]) if len(elements) == 4 and elements[3] else None
+    if seller in ("", "-1", "-2"):
+        return Point(int(seller or -1), fulfilled, fetched_at)
+    return Point(int(elements[2]) if len(elements) == 4 else 0, fulfilled, fetched_at, seller)
 
 
 def points_in(product: Mapping[str, Any]) -> int:
@@ -86,11 +115,7 @@ def merged(fetches: Sequence[Fetch]) -> dict[str, Series]:
     for fetch in fetches:
         for name, stride, numbers in histories(fetch.product):
             brought = {
-                numbers[place]: Point(
-                    numbers[place + 1],
-                    numbers[place + 2] if stride == 3 else None,
-                    fetch.fetched_at,
-                )
+                int(numbers[place]): _point(name, numbers[place : place + stride], fetch.fetched_at)
                 for place in range(0, len(numbers), stride)
             }
             first = min(brought)
@@ -101,7 +126,7 @@ def merged(fetches: Sequence[Fetch]) -> dict[str, Series]:
 
 def landed(point: Point) -> int:
     """Price and shipping; negative where there is no price."""
-    return point.value if point.value < 0 else point.value + max(point.shipping or 0, 0)
+    return point.value if point.value < 0 else point.value + max(point.second or 0, 0)
 
 
 def days(values: Mapping[int, int], last: date) -> Iterator[Day]:
@@ -141,6 +166,33 @@ def days(values: Mapping[int, int], last: date) -> Iterator[Day]:
             changes=changes,
             close_point=carried,
         )
+
+
+def shares(
+    holders: Mapping[int, str | None], last: date
+) -> Iterator[tuple[date, dict[str, int], str | None]]:
+    """Minutes of each day by who held the buy box, and who did at its end."""
+    minutes = sorted(holders)
+    if not minutes:
+        return
+    first = minutes[0] // MINUTES_PER_DAY
+    horizon = ((last - _FIRST_DAY).days + 1) * MINUTES_PER_DAY
+    by_day: dict[int, dict[str, int]] = {}
+    last_of: dict[int, str | None] = {}
+    for since, until in zip(minutes, [*minutes[1:], horizon], strict=True):
+        minute = since
+        while minute < min(until, horizon):
+            day = minute // MINUTES_PER_DAY
+            end = min(until, horizon, (day + 1) * MINUTES_PER_DAY)
+            holder = holders[since]
+            if holder is not None:
+                held = by_day.setdefault(day, {})
+                held[holder] = held.get(holder, 0) + end - minute
+            if end == (day + 1) * MINUTES_PER_DAY:
+                last_of[day] = holder
+            minute = end
+    for day in range(first, horizon // MINUTES_PER_DAY):
+        yield _FIRST_DAY + timedelta(days=day), by_day.get(day, {}), last_of.get(day)
 
 
 def state(value: int) -> str:

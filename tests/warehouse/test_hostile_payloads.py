@@ -18,7 +18,7 @@ NIGHT = datetime(2026, 1, 15, 0, 10)
 AS_OF = date(2026, 1, 14)
 
 Refusal = tuple[str | None, int | None, str]  # Series, position, reason.
-Kept = dict[str, list[tuple[int, int, int | None]]]  # Series -> minute, value, shipping.
+Kept = dict[str, list[tuple[int, int, int | None]]]  # Series -> minute, value, second.
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,76 @@ CASES = (
         ),
     ),
     Case(
-        "a count that no model reads yet is left alone",
-        {"csv": csv_of({"COUNT_NEW": "many", "EXTRA_INFO_UPDATES": [1]})},
-        {},
+        "events are no step function and are left alone",
+        {"csv": csv_of({"COUNT_NEW": [5, 0], "EXTRA_INFO_UPDATES": [1]})},
+        {"COUNT_NEW": [(5, 0, None)]},
     ),
+    Case(
+        "a buy box that nobody, an unnamed seller, a seller, and damage hold",
+        {
+            "buyBoxSellerIdHistory": [
+                "5",
+                "-1",
+                "6",
+                "-2",
+                "7",
+                "A2BPI0XN6XJLN9",
+                8,
+                None,
+                "x",
+                "A1",
+            ]
+        },
+        {"buyBoxSellerIdHistory": [(5, -1, None), (6, -2, None), (7, 0, None)]},
+        (
+            ("buyBoxSellerIdHistory", 3, "seller_malformed"),
+            ("buyBoxSellerIdHistory", 4, "minute_not_an_integer"),
+        ),
+    ),
+    Case(
+        "a used buy box: seller with condition and fulfilment, nobody, no condition, and a cut end",
+        {
+            "buyBoxUsedHistory": [
+                *("5", "A2BPI0XN6XJLN9", "4", "1"),
+                *("6", "", "", ""),
+                *("7", "A2BPI0XN6XJLN9", "", "0"),
+                *("8", "A2BPI0XN6XJLN9", "2"),
+            ]
+        },
+        {"buyBoxUsedHistory": [(5, 4, 1), (6, -1, None)]},
+        (
+            ("buyBoxUsedHistory", 2, "seller_malformed"),
+            ("buyBoxUsedHistory", 3, "point_incomplete"),
+        ),
+    ),
+    Case(
+        "coupons are negative for percent, badges go",
+        {"couponHistory": [5, -10, 0, 6, 300, -5], "monthlySoldHistory": [5, 50, 6, -1]},
+        {
+            "couponHistory": [(5, -10, 0), (6, 300, -5)],
+            "monthlySoldHistory": [(5, 50, None), (6, -1, None)],
+        },
+    ),
+    Case(
+        "offers with and without an id, and with the same twice",
+        {
+            "offers": [
+                {"offerId": 3, "offerCSV": [5, 100, 0, 6, 90, -2], "stockCSV": [5, 2]},
+                {"offerCSV": [5, 1, 0]},
+                {"offerId": 3, "offerCSV": [5, 2, 0]},
+                {"offerId": "4", "offerCSV": None, "stockCSV": "?"},
+                "no offer",
+                None,
+            ]
+        },
+        {"offerCSV:3": [(5, 100, 0), (6, 90, -2)], "stockCSV:3": [(5, 2, None)]},
+        (
+            ("offerCSV:#1", None, "offer_id_missing_or_repeated"),
+            ("offerCSV:#2", None, "offer_id_missing_or_repeated"),
+            ("stockCSV:4", None, "series_not_an_array"),
+        ),
+    ),
+    Case("offers are text", {"offers": "?"}, {}, (("offers", None, "histories_not_a_collection"),)),
     Case("an empty series", prices(), {}),
     Case("one point: gone", prices(5, -1), {"NEW": [(5, -1, None)]}),
     Case("unsorted", prices(9, 3, 5, 1, 7, 2), {"NEW": [(5, 1, None), (7, 2, None), (9, 3, None)]}),
@@ -122,8 +188,8 @@ CASES = (
         {"csv": csv_of({"BUY_BOX_SHIPPING": [1, 9, None, 2, 9, 10**12, 3, 9, -2, 4, 9, "5"]})},
         {"BUY_BOX_SHIPPING": [(3, 9, -2), (4, 9, 5)]},
         (
-            ("BUY_BOX_SHIPPING", 0, "shipping_not_an_integer"),
-            ("BUY_BOX_SHIPPING", 1, "shipping_out_of_range"),
+            ("BUY_BOX_SHIPPING", 0, "second_value_not_an_integer"),
+            ("BUY_BOX_SHIPPING", 1, "second_value_out_of_range"),
         ),
     ),
     Case(
@@ -246,7 +312,7 @@ def built(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Warehou
 def kept(built: Warehouse) -> dict[str, Kept]:
     result: dict[str, Kept] = defaultdict(lambda: defaultdict(list))
     for asin, series, *point in built.query(
-        "select asin, series, minute, value, shipping from STG.stg_keepa_point order by all"
+        "select asin, series, minute, value, second_value from STG.stg_keepa_point order by all"
     ):
         result[asin][series].append((point[0], point[1], point[2]))
     return result

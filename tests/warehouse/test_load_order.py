@@ -30,7 +30,7 @@ def tables(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
         "select table_schema || '.' || table_name from information_schema.tables"
         " where table_schema in ('STG', 'CORE', 'MART') order by 1"
     )
-    assert len(names) == 21
+    assert len(names) == 36
     return {
         name: warehouse.query(
             f"select columns(lambda c: c not in {_ABOUT_THE_LOAD}) from {name} order by all"
@@ -91,13 +91,13 @@ def assert_points_are_those_of(fetches: list[Fetch], warehouse: Warehouse) -> No
     for fetch in sorted(fetches, key=order_of_fetches):
         of_product[fetch.product["asin"]].append(fetch)
     expected = {
-        (asin, name, minute): (point.value, point.shipping, point.fetched_at)
+        (asin, name, minute): (point.value, point.second, point.fetched_at)
         for asin, of in of_product.items()
         for name, points in reference.merged(of).items()
         for minute, point in points.items()
     }
     rows = warehouse.query(
-        "select asin, replace(series, 'salesRanks:', ''), minute, value, shipping, fetched_at"
+        "select asin, replace(series, 'salesRanks:', ''), minute, value, second_value, fetched_at"
         " from STG.stg_keepa_point"
     )
     assert {row[:3]: row[3:] for row in rows} == expected

@@ -8,7 +8,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +95,7 @@ def test_price_points_are_those_of_the_payloads(samples: Samples) -> None:
     expected = {
         (*key, name, instant(minute)): (
             reference.amount(point.value, key[0]),
-            None if point.shipping is None else reference.amount(point.shipping, key[0]),
+            None if point.second is None else reference.amount(point.second, key[0]),
             reference.amount(reference.landed(point), key[0]),
             reference.state(point.value),
             MARKETPLACES[key[0]].currency,
@@ -194,6 +194,123 @@ def test_daily_ranks_are_of_the_main_series(samples: Samples) -> None:
         " from MART.fct_rank_history_daily"
     )
     assert_equal({row[:3]: row[3:] for row in rows}, expected, "fct_rank_history_daily")
+
+
+def test_daily_offer_counts_and_category_ranks(samples: Samples) -> None:
+    counts = {channel.name for channel in CHANNELS if channel.kind is ChannelKind.COUNT}
+    counts -= {"COUNT_REVIEWS"}
+    ranks = {name for of in samples.merged.values() for name in of if name.isdigit()}
+    for names, table, key_column, prefix in (
+        (counts, "fct_offer_count_history_daily", "count_channel", "count"),
+        (ranks, "fct_category_rank_history_daily", "category_id", "rank"),
+    ):
+        expected = {
+            (*key, int(name) if name.isdigit() else name, day.day): (
+                day.open,
+                day.close,
+                day.low,
+                day.high,
+                day.mean(0),
+                day.changes,
+            )
+            for key, name, points in samples.series(names)
+            for day in reference.days(
+                {m: p.value for m, p in points.items()}, samples.last_day[key]
+            )
+        }
+        rows = samples.warehouse.query(
+            f"select domain_id, asin, {key_column}, date, {prefix}_open, {prefix}_close,"
+            f" {prefix}_min, {prefix}_max, {prefix}_avg, change_count from MART.{table}"
+        )
+        assert_equal({row[:4]: row[4:] for row in rows}, expected, table)
+
+
+def test_the_badge_is_carried_and_never_summed(samples: Samples) -> None:
+    expected = {
+        (*key, day.day): (day.close, reference.state(day.close_point))
+        for key, _, points in samples.series({"monthlySoldHistory"})
+        for day in reference.days({m: p.value for m, p in points.items()}, samples.last_day[key])
+    }
+    rows = samples.warehouse.query(
+        "select domain_id, asin, date, monthly_sold_close, close_state from MART.fct_monthly_sold"
+    )
+    assert_equal({row[:3]: row[3:] for row in rows}, expected, "fct_monthly_sold")
+
+
+def test_buy_box_points_are_those_of_the_payloads(samples: Samples) -> None:
+    for series, table, columns in (
+        ("buyBoxSellerIdHistory", "stg_keepa_buybox", "seller_id, state"),
+        (
+            "buyBoxUsedHistory",
+            "stg_keepa_buybox_used",
+            "seller_id, state, condition_id, is_fba",
+        ),
+    ):
+        expected = {}
+        for key, _, points in samples.series({series}):
+            for minute, point in points.items():
+                held: tuple[Any, ...] = (point.text, reference.state(point.value))
+                if "condition_id" in columns:
+                    is_held = point.value >= 0
+                    held += (
+                        point.value if is_held else None,
+                        point.second == 1 if is_held else None,
+                    )
+                expected[*key, instant(minute)] = held
+        rows = samples.warehouse.query(
+            f"select domain_id, asin, changed_at, {columns} from STG.{table}"
+        )
+        assert_equal({row[:3]: row[3:] for row in rows}, expected, table)
+
+
+def test_a_day_of_the_buy_box_is_shared_out_among_its_holders(samples: Samples) -> None:
+    expected = {}
+    for key, _, points in samples.series({"buyBoxSellerIdHistory"}):
+        holders = {minute: point.text for minute, point in points.items()}
+        for day, minutes, last in reference.shares(holders, samples.last_day[key]):
+            for seller, held in minutes.items():
+                share = (Decimal(held) * 100 / 1440).quantize(Decimal("0.0001"), ROUND_HALF_UP)
+                expected[*key, day, seller] = (held, share, seller == last)
+    rows = samples.warehouse.query(
+        "select domain_id, asin, date, seller_id, minutes_held, share_pct, is_last_holder"
+        " from MART.fct_buybox_history_daily"
+    )
+    assert_equal({row[:4]: row[4:] for row in rows}, expected, "fct_buybox_history_daily")
+
+
+def test_coupons_and_offers_are_those_of_the_payloads(samples: Samples) -> None:
+    coupons, prices, stocks = {}, {}, {}
+    for key, all_series in samples.merged.items():
+        for name, points in all_series.items():
+            field, _, offer_id = name.partition(":")
+            for minute, point in points.items():
+                at = (*key, instant(minute))
+                amounts = [reference.amount(n or None, key[0]) for n in (point.value, point.second)]
+                if field == "couponHistory":
+                    percents = [-n if n < 0 else None for n in (point.value, point.second or 0)]
+                    coupons[at] = (*amounts, *percents)
+                elif field == "offerCSV":
+                    prices[(*at, int(offer_id))] = (
+                        reference.amount(point.value, key[0]),
+                        reference.amount(point.second, key[0]),
+                        reference.amount(reference.landed(point), key[0]),
+                    )
+                elif field == "stockCSV":
+                    stocks[(*at, int(offer_id))] = (point.value if point.value >= 0 else None,)
+    for expected, keys, values, table in (
+        (
+            coupons,
+            3,
+            "one_time_amount, subscribe_amount, one_time_pct, subscribe_pct",
+            "stg_keepa_coupon",
+        ),
+        (prices, 4, "offer_id, price, shipping, landed_price", "stg_keepa_offer_price"),
+        (stocks, 4, "offer_id, stock", "stg_keepa_offer_stock"),
+    ):
+        rows = samples.warehouse.query(
+            f"select domain_id, asin, changed_at, {values} from STG.{table}"
+        )
+        assert_equal({row[:keys]: row[keys:] for row in rows}, expected, table)
 
 
 def test_daily_reviews_carry_each_measure_by_itself(samples: Samples) -> None:

@@ -9,14 +9,15 @@ from typing import Final
 import dagster as dg
 
 from veracitypro_pipeline.failures import CHECK_RETRIES
-from veracitypro_pipeline.lineage import CORE, MART, STG, model_key
+from veracitypro_pipeline.handover import LandingManifest
+from veracitypro_pipeline.lineage import CORE, LANDING_PRODUCT, MART, STG, model_key
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 
 DIM_PRODUCT: Final = model_key(MART, "dim_product")
 
-# The three equations for one as-of day. The second and third are about the products whose newest
-# fetch is of that day: their points up to its end are the changes that CORE counts, and each day of
+# The first equation is about the day's files. The others are about the products whose newest fetch
+# is of the as-of day: their points up to its end are the changes that CORE counts, and each day of
 # CORE is a day in MART.
 COUNTS_OF_DAY: Final = """
 with products as (
@@ -27,29 +28,56 @@ with products as (
 points as (
     select domain_id, asin, changed_at from STG.STG_KEEPA_PRICE
     union all
-    select domain_id, asin, changed_at from STG.STG_KEEPA_RANK where category_id is null
+    select domain_id, asin, changed_at from STG.STG_KEEPA_RANK
+    union all
+    select domain_id, asin, changed_at from STG.STG_KEEPA_OFFER_COUNT
 ),
 core_days as (
     select domain_id, asin, change_count from CORE.CORE_KEEPA_PRICE_DAILY
     union all
     select domain_id, asin, change_count from CORE.CORE_KEEPA_RANK_DAILY
     union all
+    select domain_id, asin, change_count from CORE.CORE_KEEPA_CATEGORY_RANK_DAILY
+    union all
+    select domain_id, asin, change_count from CORE.CORE_KEEPA_OFFER_COUNT_DAILY
+    union all
+    -- These do not count changes; their days are compared all the same.
     select domain_id, asin, 0 as change_count from CORE.CORE_KEEPA_REVIEWS_DAILY
+    union all
+    select domain_id, asin, 0 as change_count from CORE.CORE_KEEPA_BUYBOX_DAILY
+    union all
+    select domain_id, asin, 0 as change_count from CORE.CORE_KEEPA_MONTHLY_SOLD_DAILY
 ),
 mart_days as (
     select domain_id, asin from MART.FCT_PRICE_HISTORY_DAILY
     union all
     select domain_id, asin from MART.FCT_RANK_HISTORY_DAILY
     union all
+    select domain_id, asin from MART.FCT_CATEGORY_RANK_HISTORY_DAILY
+    union all
+    select domain_id, asin from MART.FCT_OFFER_COUNT_HISTORY_DAILY
+    union all
     select domain_id, asin from MART.FCT_REVIEW_HISTORY_DAILY
+    union all
+    select domain_id, asin from MART.FCT_BUYBOX_HISTORY_DAILY
+    union all
+    select domain_id, asin from MART.FCT_MONTHLY_SOLD
 )
 select
-    (select count(*) from RAW.KEEPA_RAW where as_of_date = $as_of_date) as raw_rows,
-    (select count(*) from STG.STG_KEEPA_FETCH where as_of_date = $as_of_date) as accepted,
+    (
+        select count(*)
+        from RAW.KEEPA_RAW
+        where source_file in (select unnest($files))
+    ) as raw_rows,
+    (
+        select count(*)
+        from STG.STG_KEEPA_FETCH
+        where source_file in (select unnest($files))
+    ) as accepted,
     (
         select count(*)
         from STG.STG_KEEPA_QUARANTINE
-        where as_of_date = $as_of_date and scope = 'record'
+        where source_file in (select unnest($files)) and scope = 'record'
     ) as refused,
     (select count(*) from products) as products,
     (
@@ -73,10 +101,14 @@ select
 
 
 @dg.asset_check(
-    asset=DIM_PRODUCT, blocking=True, partitions_def=daily_as_of, retry_policy=CHECK_RETRIES
+    asset=DIM_PRODUCT,
+    blocking=True,
+    partitions_def=daily_as_of,
+    retry_policy=CHECK_RETRIES,
+    additional_ins={"manifest": dg.AssetIn(key=LANDING_PRODUCT)},
 )
 def nothing_lost_between_raw_and_mart(
-    context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
+    manifest: LandingManifest, warehouse: WarehouseResource
 ) -> dg.AssetCheckResult:
     """Every RAW row is accepted or refused, every point is in CORE, every day in MART.
 
@@ -84,23 +116,22 @@ def nothing_lost_between_raw_and_mart(
     says which two numbers differ. Materialize the models from the first table named on again;
     if that does not help, run dbt with --full-refresh.
     """
-    as_of_date = context.partition_time_window.start.date()
-    counts = {
-        name: int(count)
-        for name, count in warehouse.query(COUNTS_OF_DAY, {"as_of_date": as_of_date})
-        .dicts()[0]
-        .items()
+    of_day = {
+        "as_of_date": manifest.as_of_date,
+        "files": [file.key for file in manifest.files],
     }
+    (row,) = warehouse.query(COUNTS_OF_DAY, of_day).dicts()
+    counts = {name: int(count) for name, count in row.items()}
     rows = {stage: warehouse.row_counts(stage) for stage in (STG, CORE, MART)}
     broken = broken_equations(counts)
     return dg.AssetCheckResult(
         passed=not broken,
         description=(
             "; ".join(broken)
-            or f"{as_of_date}: RAW rows {counts['raw_rows']} = accepted {counts['accepted']} +"
-            f" refused {counts['refused']}; {counts['points']} points are {counts['changes']}"
-            f" changes in CORE; {counts['core_days']} days of CORE are {counts['mart_days']}"
-            " days of MART."
+            or f"{manifest.as_of_date}: RAW rows {counts['raw_rows']} = accepted"
+            f" {counts['accepted']} + refused {counts['refused']}; {counts['points']} points are"
+            f" {counts['changes']} changes in CORE; {counts['core_days']} days of CORE are"
+            f" {counts['mart_days']} days of MART."
         ),
         metadata={
             **counts,

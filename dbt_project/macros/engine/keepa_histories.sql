@@ -1,28 +1,74 @@
 {# The explode: history arrays of product objects -> series -> points. The only place that knows how
    an engine turns a JSON array into rows; what a number means is decided in portable SQL. #}
 
+{# The fields of a product that are one history each. #}
+{% macro plain_histories() -%}
+    {{ return([
+        'monthlySoldHistory', 'couponHistory', 'buyBoxSellerIdHistory', 'buyBoxUsedHistory'
+    ]) }}
+{%- endmacro %}
+
+{# The histories that an offer has. #}
+{% macro offer_histories() -%} {{ return(['offerCSV', 'stockCSV']) }} {%- endmacro %}
+
 {# Every history of every payload.
 
-   `payloads`: a relation (fetch_id, payload). Gives fetch_id, source_array (`csv`, `salesRanks`),
-   slot (the position in csv from 0, the category id as text; null for the container itself when it
-   is no array or object), series_json. A history that is absent or null gives no row. #}
+   `payloads`: a relation (fetch_id, payload). Gives fetch_id, source_array (`csv`, `salesRanks`, a
+   plain history, or a history of an offer), slot and series_json. The slot is the position in csv
+   from 0, the category id or the offer id as text; empty for a plain history; null for a container
+   that is itself no array or object. Offers without an id, or with one that an offer before has, have
+   # and their position. A history that is absent or null gives no row. #}
 {% macro histories_of_payloads(payloads) -%}
     {{ return(adapter.dispatch('histories_of_payloads')(payloads)) }}
 {%- endmacro %}
 
 {% macro duckdb__histories_of_payloads(payloads) %}
+{%- set fields = ['csv', 'salesRanks', 'offers'] + plain_histories() %}
 -- Each JSON function parses a payload anew and keeps what it parsed for a whole batch of rows: one call
--- for both collections, and all else on its results.
+-- for all collections, and all else on its results.
 with containers as (
     select
         fetch_id,
         parts[1] as csv,
-        parts[2] as ranks
+        parts[2] as ranks,
+        parts[3] as offers,
+        parts[4:] as plain
     from (
-        select fetch_id, payload -> ['$.csv', '$.salesRanks'] as parts
+        select
+            fetch_id,
+            payload -> [{% for field in fields %}'$.{{ field }}'{{ ", " if not loop.last }}{% endfor %}] as parts
         from {{ payloads }}
     ) as parsed
+),
+
+offers as (
+    select
+        fetch_id,
+        case
+            when
+                parts[1] ->> '$' is null
+                or row_number() over (
+                    partition by fetch_id, parts[1] ->> '$'
+                    order by position
+                ) > 1
+                then '#' || position
+            else parts[1] ->> '$'
+        end as slot,
+        parts[2:] as histories
+    from (
+        select
+            fetch_id,
+            unnest(range(len(elements))) as position,
+            unnest(elements)
+            -> ['$.offerId'{% for field in offer_histories() %}, '$.{{ field }}'{% endfor %}] as parts
+        from (
+            select fetch_id, cast(offers as json []) as elements
+            from containers
+            where json_type(offers) = 'ARRAY'
+        ) as listed
+    ) as numbered
 )
+
 select fetch_id, source_array, slot, series_json
 from (
     select
@@ -44,6 +90,22 @@ from (
     from containers, json_each(containers.ranks) as category
     where json_type(containers.ranks) = 'OBJECT'
     union all
+    select
+        fetch_id,
+        unnest([{% for field in plain_histories() %}'{{ field }}'{{ ", " if not loop.last }}{% endfor %}])
+            as source_array,
+        '' as slot,
+        unnest(plain) as series_json
+    from containers
+    union all
+    select
+        fetch_id,
+        unnest([{% for field in offer_histories() %}'{{ field }}'{{ ", " if not loop.last }}{% endfor %}])
+            as source_array,
+        slot,
+        unnest(histories) as series_json
+    from offers
+    union all
     select fetch_id, 'csv' as source_array, null as slot, csv as series_json
     from containers
     where json_type(csv) <> 'ARRAY'
@@ -51,6 +113,10 @@ from (
     select fetch_id, 'salesRanks' as source_array, null as slot, ranks as series_json
     from containers
     where json_type(ranks) <> 'OBJECT'
+    union all
+    select fetch_id, 'offers' as source_array, null as slot, offers as series_json
+    from containers
+    where json_type(offers) <> 'ARRAY'
 ) as histories
 where json_type(series_json) <> 'NULL'
 {% endmacro %}
@@ -73,31 +139,53 @@ from (
     from
         {{ payloads }} as payloads,
         lateral flatten(input => payloads.payload:salesRanks, mode => 'OBJECT') as category
+    {% for field in plain_histories() %}
     union all
-    select fetch_id, 'csv' as source_array, null as slot, payload:csv as series_json
+    select fetch_id, '{{ field }}' as source_array, '' as slot, payload:{{ field }} as series_json
     from {{ payloads }}
-    where not {{ json_is('payload', 'array', 'csv') }}
+    {% endfor %}
+    {% for field in offer_histories() %}
     union all
-    select fetch_id, 'salesRanks' as source_array, null as slot, payload:salesRanks as series_json
+    select
+        payloads.fetch_id,
+        '{{ field }}' as source_array,
+        case
+            when
+                offer.value:offerId::varchar is null
+                or row_number() over (
+                    partition by payloads.fetch_id, offer.value:offerId::varchar
+                    order by offer.index
+                ) > 1
+                then '#' || offer.index::varchar
+            else offer.value:offerId::varchar
+        end as slot,
+        offer.value:{{ field }} as series_json
+    from {{ payloads }} as payloads, lateral flatten(input => payloads.payload:offers, mode => 'ARRAY') as offer
+    {% endfor %}
+    {% for field, type in {'csv': 'array', 'salesRanks': 'object', 'offers': 'array'}.items() %}
+    union all
+    select fetch_id, '{{ field }}' as source_array, null as slot, payload:{{ field }} as series_json
     from {{ payloads }}
-    where not {{ json_is('payload', 'object', 'salesRanks') }}
+    where not {{ json_is('payload', type, field) }}
+    {% endfor %}
 ) as histories
 where typeof(series_json) <> 'NULL_VALUE'
 {% endmacro %}
 
-{# Every point of every series.
+{# Every point of every series, as it is written.
 
-   `series`: a relation (fetch_id, series, series_group, stride, series_json), series_json a JSON
-   array. Gives the first four, position (of the point, from 0), minute, value, shipping, is_whole and
-   may_repeat. A number is null if it is no integer of at most 18 digits (integers written as text
-   count); shipping is null at stride 2. A point is not whole if the array ends inside it. may_repeat
-   is false only if no minute stands twice in the series, so that nobody needs to count. With
-   `with_text`, point_text is the JSON text of the point as it came. #}
-{% macro points_of_series(series, with_text=false) -%}
-    {{ return(adapter.dispatch('points_of_series')(series, with_text)) }}
+   `series`: a relation (fetch_id, series, series_group, stride, second_is_text, series_json),
+   series_json a JSON array. Gives the first four, position (of the point, from 0), minute, second, third
+   and fourth as numbers, second_text, is_whole and may_repeat. A number is null if it is no integer of
+   at most 18 digits (integers written as text count) or beyond the stride; second_text is null unless
+   `second_is_text`. A point is not whole if the array ends inside it. may_repeat is false only if no
+   minute stands twice in the series, so that nobody needs to count. With `with_text`, point_text is the
+   JSON text of the point as it came. #}
+{% macro written_points(series, with_text=false) -%}
+    {{ return(adapter.dispatch('written_points')(series, with_text)) }}
 {%- endmacro %}
 
-{% macro duckdb__points_of_series(series, with_text) %}
+{% macro duckdb__written_points(series, with_text) %}
 select
     fetch_id,
     series,
@@ -105,8 +193,10 @@ select
     stride,
     position,
     numbers[position * stride + 1] as minute,
-    numbers[position * stride + 2] as value,
-    case when stride = 3 then numbers[position * stride + 3] end as shipping,
+    numbers[position * stride + 2] as second,
+    case when stride >= 3 then numbers[position * stride + 3] end as third,
+    case when stride >= 4 then numbers[position * stride + 4] end as fourth,
+    texts[position * stride + 2] as second_text,
     (position + 1) * stride <= len(numbers) as is_whole,
     may_repeat
     {%- if with_text %},
@@ -147,14 +237,18 @@ from (
                                     then cast(element ->> '$' as bigint)
                             end
                     )
-                end as numbers
-            from {{ series }}
+                end as numbers,
+                case
+                    when second_is_text
+                        then list_transform(cast(series_json as json []), lambda element: element ->> '$')
+                end as texts
+            from {{ series }} as named
         ) as numbered
     ) as lists
 ) as points
 {% endmacro %}
 
-{% macro snowflake__points_of_series(series, with_text) %}
+{% macro snowflake__written_points(series, with_text) %}
 select
     fetch_id,
     series,
@@ -162,8 +256,10 @@ select
     stride,
     position,
     max(case when place = 0 then number end) as minute,
-    max(case when place = 1 then number end) as value,
-    max(case when place = 2 then number end) as shipping,
+    max(case when place = 1 then number end) as second,
+    max(case when place = 2 then number end) as third,
+    max(case when place = 3 then number end) as fourth,
+    max(case when place = 1 and second_is_text then text end) as second_text,
     count(*) = stride as is_whole,
     true as may_repeat
     {%- if with_text %},
@@ -175,10 +271,12 @@ from (
         series.series,
         series.series_group,
         series.stride,
+        series.second_is_text,
         -- array_agg would leave a null out.
         coalesce(item.value, parse_json('null')) as element,
         floor(item.index / series.stride) as position,
         mod(item.index, series.stride) as place,
+        item.value::varchar as text,
         {{ text_as_integer('item.value::varchar') }} as number
     from {{ series }} as series, lateral flatten(input => series.series_json, mode => 'ARRAY') as item
 ) as elements

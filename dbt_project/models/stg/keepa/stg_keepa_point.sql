@@ -135,7 +135,8 @@ merged as (
         contributing.fetched_at,
         good.minute,
         good.value,
-        good.shipping
+        good.second_value,
+        good.text_value
     from good
     inner join contributing
         on good.fetch_id = contributing.fetch_id and good.series = contributing.series
@@ -160,7 +161,10 @@ final as (
 
         -- numerics
         cast(value as integer) as value,
-        cast(shipping as integer) as shipping,
+        cast(second_value as integer) as second_value,
+
+        -- attributes
+        text_value,
 
         -- timestamps
         fetched_at

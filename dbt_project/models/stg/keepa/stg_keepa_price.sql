@@ -34,15 +34,15 @@ final as (
                 then cast(points.value / marketplaces.minor_per_unit as decimal(18, 2))
         end as price,
         case
-            when points.shipping >= 0
-                then cast(points.shipping / marketplaces.minor_per_unit as decimal(18, 2))
+            when points.second_value >= 0
+                then cast(points.second_value / marketplaces.minor_per_unit as decimal(18, 2))
         end as shipping,
         -- Unsaid shipping counts as free, as in Keepa's own figures.
         case
             when points.value >= 0
                 then
                     cast(
-                        (points.value + greatest(coalesce(points.shipping, 0), 0))
+                        (points.value + greatest(coalesce(points.second_value, 0), 0))
                         / marketplaces.minor_per_unit as decimal(18, 2)
                     )
         end as landed_price,

@@ -1,0 +1,35 @@
+{{ config(materialized='view') }}
+
+with
+
+points as (
+
+    select * from {{ ref('stg_keepa_point') }}
+    where series_group = 'offer_stock'
+
+),
+
+final as (
+
+    select
+        -- ids
+        domain_id,
+        asin,
+        {{ text_as_integer('slot') }} as offer_id,
+        history_version,
+
+        -- numerics
+        case when value >= 0 then value end as stock,
+
+        -- attributes
+        {{ point_state('value') }} as state,
+
+        -- timestamps
+        minute,
+        {{ instant_of_minute('minute') }} as changed_at,
+        fetched_at
+    from points
+
+)
+
+select * from final
