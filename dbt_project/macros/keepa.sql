@@ -118,13 +118,14 @@ select
     end as stride,
     case
         when histories.slot is null then 'histories_not_a_collection'
+        when histories.source_array = 'offers' then 'offer_id_missing_or_repeated'
         when
             histories.source_array in ('salesRanks', 'offerCSV', 'stockCSV')
             and {{ text_as_integer('histories.slot') }} is null
             then
                 case
                     when histories.source_array = 'salesRanks' then 'category_id_not_an_integer'
-                    else 'offer_id_missing_or_repeated'
+                    else 'offer_id_not_an_integer'
                 end
         when not {{ json_is('histories.series_json', 'array') }} then 'series_not_an_array'
     end as refusal_reason

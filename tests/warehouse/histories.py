@@ -9,14 +9,21 @@ from veracitypro_pipeline.keepa import CHANNEL_BY_NAME, minute_of
 
 from .building import fetch_at
 from .products import a_product, an_unknown_asin
-from .reference import Fetch
+from .reference import PLAIN_HISTORIES, Fetch
 
 FIRST_NIGHT: Final = datetime(2026, 1, 10, 0, 10)
 NIGHTS: Final = 5
 # Of every kind that a model reads, with both strides.
-SERIES: Final = ("AMAZON", "BUY_BOX_SHIPPING", "SALES", "RATING", "COUNT_REVIEWS")
+SERIES: Final = ("AMAZON", "BUY_BOX_SHIPPING", "SALES", "RATING", "COUNT_REVIEWS", "COUNT_NEW")
+FIELDS: Final = (
+    "buyBoxSellerIdHistory",
+    "buyBoxUsedHistory",
+    "couponHistory",
+    "monthlySoldHistory",
+)
+OFFERS: Final = ("offerCSV:1", "offerCSV:2", "stockCSV:2")
 
-Points = dict[str, list[tuple[int, ...]]]
+Points = dict[str, list[tuple[Any, ...]]]
 
 
 def minute(at: datetime) -> int:
@@ -47,7 +54,7 @@ def fetches_of(random: Random, asin: str, domain_id: int) -> list[Fetch]:
 
 def _happen(random: Random, truth: Points, now: datetime) -> None:
     """What Keepa has learned, or unlearned, since the night before."""
-    for name in SERIES:
+    for name in (*SERIES, *FIELDS, *OFFERS):
         points = truth.setdefault(name, [])
         since = minute(now) - (1440 if points else 20 * 1440)
         for _ in range(random.randrange(4)):
@@ -60,23 +67,56 @@ def _happen(random: Random, truth: Points, now: datetime) -> None:
             points[place] = (points[place][0], *_values(random, name))
 
 
-def _values(random: Random, name: str) -> tuple[int, ...]:
+def _values(random: Random, name: str) -> tuple[Any, ...]:
+    """What follows the minute in a point."""
     value = random.choice((-2, -1, *range(0, 50, 7)))
-    stride = CHANNEL_BY_NAME[name].stride
-    return (value, random.choice((-1, 0, 5))) if stride == 3 else (value,)
+    seller = random.choice(("A1", "A2"))
+    match name:
+        case "buyBoxSellerIdHistory":
+            return (random.choice(("-1", "-2", seller)),)
+        case "buyBoxUsedHistory":
+            return random.choice((("", "", ""), (seller, "4", "1"), (seller, "2", "0")))
+        case "couponHistory":
+            return (value, random.choice((-5, 0, 100)))
+        case _ if name.startswith("offerCSV"):
+            return (abs(value), random.choice((-2, -1, 0, 5)))
+        case _ if name in SERIES and CHANNEL_BY_NAME[name].stride == 3:
+            return (value, random.choice((-1, 0, 5)))
+    return (value,)
 
 
 def _answer(
     random: Random, asin: str, domain_id: int, truth: Points, now: datetime
 ) -> dict[str, Any]:
     since = minute(now) - random.choice((2, 3, 1000)) * 1440
-    sent = {}
+    sent: dict[str, list[Any]] = {}
     for name, points in truth.items():
         recent = [point for point in points if point[0] >= since]
         if recent and random.random() < 0.8:
             sent[name] = [number for point in recent for number in point]
+    offers = [
+        {
+            "offerId": offer_id,
+            "sellerId": f"A{offer_id}",
+            "condition": 1,
+            "lastSeen": minute(now) - random.randrange(3000),
+            "offerCSV": sent.get(f"offerCSV:{offer_id}"),
+            "stockCSV": sent.get(f"stockCSV:{offer_id}"),
+        }
+        for offer_id in (1, 2)
+        if f"offerCSV:{offer_id}" in sent or f"stockCSV:{offer_id}" in sent
+    ]
     ranks = {"77": sent["SALES"]} if "SALES" in sent and random.random() < 0.5 else None
-    return a_product(asin, domain_id, sent, title=f"Seen {now:%d %H:%M}", salesRanks=ranks)
+    return a_product(
+        asin,
+        domain_id,
+        {name: sent[name] for name in SERIES if name in sent},
+        title=f"Seen {now:%d %H:%M}",
+        salesRanks=ranks,
+        offers=offers or None,
+        liveOffersOrder=random.choice(([], [0], [0, 1])),
+        **{field: sent[field] for field in FIELDS if field in sent},
+    )
 
 
 def batches(random: Random, items: Sequence[Any], count: int) -> list[list[Any]]:

@@ -195,6 +195,33 @@ def shares(
         yield _FIRST_DAY + timedelta(days=day), by_day.get(day, {}), last_of.get(day)
 
 
+def offer_days(
+    prices: Mapping[int, int], last: date, last_seen: int
+) -> Iterator[tuple[date, int | None, int | None, int | None, int]]:
+    """Of one offer, each day's close, lowest, highest and minutes, through its last sighting."""
+    minutes = sorted(prices)
+    ends_of_days = ((last - _FIRST_DAY).days + 1) * MINUTES_PER_DAY
+    until = min(ends_of_days, max(last_seen, minutes[-1]) + 1)
+    day = minutes[0] // MINUTES_PER_DAY
+    while day * MINUTES_PER_DAY < until:
+        start, end = day * MINUTES_PER_DAY, (day + 1) * MINUTES_PER_DAY
+        held = {}
+        for since, next_change in zip(minutes, [*minutes[1:], until], strict=True):
+            length = min(next_change, until, end) - max(since, start)
+            if length > 0:
+                held[since] = length
+        known = [prices[since] for since in held if prices[since] >= 0]
+        closing = prices[max(held)] if held and until >= end else -1
+        yield (
+            _FIRST_DAY + timedelta(days=day),
+            _or_none(closing),
+            min(known, default=None),
+            max(known, default=None),
+            sum(length for since, length in held.items() if prices[since] >= 0),
+        )
+        day += 1
+
+
 def state(value: int) -> str:
     return "ok" if value >= 0 else "none" if value == -1 else "unknown"
 

@@ -124,8 +124,9 @@ CASES = (
         },
         {"offerCSV:3": [(5, 100, 0), (6, 90, -2)], "stockCSV:3": [(5, 2, None)]},
         (
-            ("offerCSV:#1", None, "offer_id_missing_or_repeated"),
-            ("offerCSV:#2", None, "offer_id_missing_or_repeated"),
+            ("offers:#1", None, "offer_id_missing_or_repeated"),
+            ("offers:#2", None, "offer_id_missing_or_repeated"),
+            ("offers:#4", None, "offer_id_missing_or_repeated"),
             ("stockCSV:4", None, "series_not_an_array"),
         ),
     ),

@@ -313,6 +313,60 @@ def test_coupons_and_offers_are_those_of_the_payloads(samples: Samples) -> None:
         assert_equal({row[:keys]: row[keys:] for row in rows}, expected, table)
 
 
+def newest_offers(samples: Samples, key: Key) -> dict[int, tuple[dict[str, Any], bool]]:
+    """Each offer of a product as its newest sighting describes it, and whether it is on sale."""
+    offers: dict[int, tuple[dict[str, Any], bool]] = {}
+    for fetch in samples.of_product[key]:
+        listed = fetch.product.get("offers")
+        if listed:
+            offers = {offer_id: (offer, False) for offer_id, (offer, _) in offers.items()}
+            live = fetch.product.get("liveOffersOrder") or []
+            for position, offer in enumerate(listed):
+                offers[offer["offerId"]] = (offer, position in live)
+    return offers
+
+
+def test_offers_are_told_live_from_gone(samples: Samples) -> None:
+    expected = {
+        (*key, offer_id): (
+            offer["sellerId"],
+            offer["condition"],
+            offer["lastSeen"],
+            is_live,
+            offer["isFBA"],
+        )
+        for key in samples.of_product
+        for offer_id, (offer, is_live) in newest_offers(samples, key).items()
+    }
+    rows = samples.warehouse.query(
+        "select domain_id, asin, offer_id, seller_id, condition_id, last_seen_minute, is_live,"
+        " is_fba from CORE.core_keepa_offer"
+    )
+    assert_equal({row[:3]: row[3:] for row in rows}, expected, "core_keepa_offer")
+    assert any(row[6] for row in rows)
+
+
+def test_an_offers_price_is_carried_no_further_than_its_last_sighting(samples: Samples) -> None:
+    expected = {}
+    for key, all_series in samples.merged.items():
+        offers = newest_offers(samples, key)
+        for name, points in all_series.items():
+            if name.startswith("offerCSV:"):
+                offer_id = int(name.partition(":")[2])
+                seen = offers[offer_id][0]["lastSeen"]
+                prices = {minute: point.value for minute, point in points.items()}
+                for day, *amounts, minutes in reference.offer_days(
+                    prices, samples.last_day[key], seen
+                ):
+                    in_units = [reference.amount(amount, key[0]) for amount in amounts]
+                    expected[*key, offer_id, day] = (*in_units, minutes)
+    rows = samples.warehouse.query(
+        "select domain_id, asin, offer_id, date, price_close, price_min, price_max, minutes_priced"
+        " from MART.fct_offer_price_daily"
+    )
+    assert_equal({row[:4]: row[4:] for row in rows}, expected, "fct_offer_price_daily")
+
+
 def test_daily_reviews_carry_each_measure_by_itself(samples: Samples) -> None:
     expected: dict[Any, tuple[Any, ...]] = {}
     for key, name, points in samples.series({"RATING", "COUNT_REVIEWS"}):

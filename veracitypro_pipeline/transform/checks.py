@@ -47,6 +47,8 @@ core_days as (
     select domain_id, asin, 0 as change_count from CORE.CORE_KEEPA_BUYBOX_DAILY
     union all
     select domain_id, asin, 0 as change_count from CORE.CORE_KEEPA_MONTHLY_SOLD_DAILY
+    union all
+    select domain_id, asin, 0 as change_count from CORE.CORE_KEEPA_OFFER_PRICE_DAILY
 ),
 mart_days as (
     select domain_id, asin from MART.FCT_PRICE_HISTORY_DAILY
@@ -62,6 +64,8 @@ mart_days as (
     select domain_id, asin from MART.FCT_BUYBOX_HISTORY_DAILY
     union all
     select domain_id, asin from MART.FCT_MONTHLY_SOLD
+    union all
+    select domain_id, asin from MART.FCT_OFFER_PRICE_DAILY
 )
 select
     (

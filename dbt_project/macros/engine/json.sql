@@ -9,6 +9,15 @@
 
 {% macro snowflake__json_text(json, path) -%} {{ json }}:{{ path }}::varchar {%- endmacro %}
 
+{# The JSON value at `path`; null if absent. #}
+{% macro json_value(json, path) -%}
+    {{ return(adapter.dispatch('json_value')(json, path)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_value(json, path) -%} ({{ json }} -> '$.{{ path }}') {%- endmacro %}
+
+{% macro snowflake__json_value(json, path) -%} {{ json }}:{{ path }} {%- endmacro %}
+
 {# The payload cut down to these top-level fields, to read many of them: DuckDB's functions parse the
    whole text once per call, and hold what they parsed for a whole batch of rows. #}
 {% macro json_fields(relation, columns, fields) -%}
@@ -41,6 +50,11 @@ from {{ relation }}
 {# The text at `path` if it is a JSON string; null for every other type. #}
 {% macro json_string(json, path) -%}
     case when {{ json_is(json, 'string', path) }} then {{ json_text(json, path) }} end
+{%- endmacro %}
+
+{# The boolean at `path`; null for every other type. #}
+{% macro json_boolean(json, path) -%}
+    case {{ json_text(json, path) }} when 'true' then true when 'false' then false end
 {%- endmacro %}
 
 {# True if the value at `path` (or `json` itself) is a JSON `object`, `array` or `string`; false for

@@ -16,8 +16,8 @@
    `payloads`: a relation (fetch_id, payload). Gives fetch_id, source_array (`csv`, `salesRanks`, a
    plain history, or a history of an offer), slot and series_json. The slot is the position in csv
    from 0, the category id or the offer id as text; empty for a plain history; null for a container
-   that is itself no array or object. Offers without an id, or with one that an offer before has, have
-   # and their position. A history that is absent or null gives no row. #}
+   that is itself no array or object. An offer that cannot be told from others is given whole, as
+   `offers` with a slot of # and its position. A history that is absent or null gives no row. #}
 {% macro histories_of_payloads(payloads) -%}
     {{ return(adapter.dispatch('histories_of_payloads')(payloads)) }}
 {%- endmacro %}
@@ -42,31 +42,7 @@ with containers as (
 ),
 
 offers as (
-    select
-        fetch_id,
-        case
-            when
-                parts[1] ->> '$' is null
-                or row_number() over (
-                    partition by fetch_id, parts[1] ->> '$'
-                    order by position
-                ) > 1
-                then '#' || position
-            else parts[1] ->> '$'
-        end as slot,
-        parts[2:] as histories
-    from (
-        select
-            fetch_id,
-            unnest(range(len(elements))) as position,
-            unnest(elements)
-            -> ['$.offerId'{% for field in offer_histories() %}, '$.{{ field }}'{% endfor %}] as parts
-        from (
-            select fetch_id, cast(offers as json []) as elements
-            from containers
-            where json_type(offers) = 'ARRAY'
-        ) as listed
-    ) as numbered
+    {{ offers_of_payloads('(select fetch_id, offers, null as live from containers)') }}
 )
 
 select fetch_id, source_array, slot, series_json
@@ -103,8 +79,14 @@ from (
         unnest([{% for field in offer_histories() %}'{{ field }}'{{ ", " if not loop.last }}{% endfor %}])
             as source_array,
         slot,
-        unnest(histories) as series_json
+        unnest(offer -> [{% for field in offer_histories() %}'$.{{ field }}'{{ ", " if not loop.last }}{% endfor %}])
+            as series_json
     from offers
+    where not starts_with(slot, '#')
+    union all
+    select fetch_id, 'offers' as source_array, slot, offer as series_json
+    from offers
+    where starts_with(slot, '#')
     union all
     select fetch_id, 'csv' as source_array, null as slot, csv as series_json
     from containers
@@ -146,22 +128,18 @@ from (
     {% endfor %}
     {% for field in offer_histories() %}
     union all
-    select
-        payloads.fetch_id,
-        '{{ field }}' as source_array,
-        case
-            when
-                offer.value:offerId::varchar is null
-                or row_number() over (
-                    partition by payloads.fetch_id, offer.value:offerId::varchar
-                    order by offer.index
-                ) > 1
-                then '#' || offer.index::varchar
-            else offer.value:offerId::varchar
-        end as slot,
-        offer.value:{{ field }} as series_json
-    from {{ payloads }} as payloads, lateral flatten(input => payloads.payload:offers, mode => 'ARRAY') as offer
+    select fetch_id, '{{ field }}' as source_array, slot, offer:{{ field }} as series_json
+    from (
+        {{ offers_of_payloads('(select fetch_id, payload:offers as offers, null as live from ' ~ payloads ~ ')') }}
+    ) as offers
+    where not startswith(slot, '#')
     {% endfor %}
+    union all
+    select fetch_id, 'offers' as source_array, slot, offer as series_json
+    from (
+        {{ offers_of_payloads('(select fetch_id, payload:offers as offers, null as live from ' ~ payloads ~ ')') }}
+    ) as offers
+    where startswith(slot, '#')
     {% for field, type in {'csv': 'array', 'salesRanks': 'object', 'offers': 'array'}.items() %}
     union all
     select fetch_id, '{{ field }}' as source_array, null as slot, payload:{{ field }} as series_json
@@ -170,6 +148,80 @@ from (
     {% endfor %}
 ) as histories
 where typeof(series_json) <> 'NULL_VALUE'
+{% endmacro %}
+
+{# Every offer of every product.
+
+   `containers`: a relation (fetch_id, offers, live), the product's JSON values `offers` and
+   `liveOffersOrder`. Gives fetch_id, slot (the offer's id as text; # and the position of an offer without
+   an id, with one that an offer before it has, or that is no object), offer (JSON) and is_live. #}
+{% macro offers_of_payloads(containers) -%}
+    {{ return(adapter.dispatch('offers_of_payloads')(containers)) }}
+{%- endmacro %}
+
+{% macro duckdb__offers_of_payloads(containers) %}
+select
+    fetch_id,
+    offer,
+    list_contains(live_positions, position) as is_live,
+    case
+        when
+            offer_id is null
+            or row_number() over (partition by fetch_id, offer_id order by position) > 1
+            then '#' || position
+        else offer_id
+    end as slot
+from (
+    select
+        fetch_id,
+        position,
+        offer,
+        live_positions,
+        offer ->> '$.offerId' as offer_id
+    from (
+        select
+            fetch_id,
+            unnest(range(len(elements))) as position,
+            unnest(elements) as offer,
+            live_positions
+        from (
+            select
+                fetch_id,
+                cast(offers as json []) as elements,
+                case
+                    when json_type(live) = 'ARRAY'
+                        then list_transform(cast(live as json []), lambda x: try_cast(x as bigint))
+                end as live_positions
+            from {{ containers }} as containers
+            where json_type(offers) = 'ARRAY'
+        ) as listed
+    ) as numbered
+    where json_type(offer) <> 'NULL'
+) as identified
+{% endmacro %}
+
+{% macro snowflake__offers_of_payloads(containers) %}
+select
+    fetch_id,
+    offer,
+    is_live,
+    case
+        when
+            offer_id is null
+            or row_number() over (partition by fetch_id, offer_id order by position) > 1
+            then '#' || position::varchar
+        else offer_id
+    end as slot
+from (
+    select
+        containers.fetch_id,
+        item.index as position,
+        item.value as offer,
+        array_contains(item.index::variant, containers.live) as is_live,
+        item.value:offerId::varchar as offer_id
+    from {{ containers }} as containers, lateral flatten(input => containers.offers, mode => 'ARRAY') as item
+    where typeof(item.value) <> 'NULL_VALUE'
+) as identified
 {% endmacro %}
 
 {# Every point of every series, as it is written.
