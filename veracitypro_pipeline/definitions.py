@@ -1,7 +1,7 @@
 """The code location: everything Dagster knows of this project, put together once.
 
 Loads without any network in every environment. In a checkout the dbt manifest is made when it is
-missing or older than the project; an image or a wheel brings it along.
+missing or older than the project; a deployment brings one along (`resources/dbt_command.py`).
 """
 
 import json

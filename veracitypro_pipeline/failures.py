@@ -5,7 +5,10 @@ retry the run. A `PermanentFailure` is not: neither the step nor the run is repe
 same request would only be refused again.
 """
 
-from typing import Final
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Final, ParamSpec, TypeVar
 
 import dagster as dg
 
@@ -15,6 +18,19 @@ RUN_RETRIES_TAG: Final = "dagster/max_retries"
 # A check asks a service that has just answered its asset; it asks again soon, because it may hold
 # up what follows. Two repeats, seconds between them.
 CHECK_RETRIES: Final = dg.RetryPolicy(max_retries=2, delay=10)
+
+# Of records, points or lines refused: up to these, single products are at fault, a warning.
+# More than both means that the format is, and then nothing of the day goes to the reports. One in
+# ten is far above the share of any night so far (none); five spare a handful of products.
+REFUSED_SHARE: Final = 0.1
+REFUSED_HANDFUL: Final = 5
+
+
+def refusal_severity(refused: int, of: int) -> dg.AssetCheckSeverity:
+    """How bad it is that `refused` of so many were refused."""
+    if refused > REFUSED_HANDFUL and refused > REFUSED_SHARE * of:
+        return dg.AssetCheckSeverity.ERROR
+    return dg.AssetCheckSeverity.WARN
 
 
 class TransientFailure(dg.Failure):
@@ -40,3 +56,31 @@ def no_run_retry_after_permanent_failure(context: dg.HookContext) -> None:
     """Tag the run so that the run-retry daemon leaves it alone after a permanent failure."""
     if isinstance(context.op_exception, PermanentFailure):
         context.instance.add_run_tags(context.run_id, {RUN_RETRIES_TAG: "0"})
+
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def final_when_interrupted(body: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Let a person who stops a run stop it. For the body of every asset and check.
+
+    Under a retry policy Dagster takes an interrupt for a passing fault, so that the in-process
+    executor would try the step again and go on (1.13.27, `op_execution_error_boundary`).
+    """
+
+    @wraps(body)
+    def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        with interrupts_are_final():
+            return body(*args, **kwargs)
+
+    return guarded
+
+
+@contextmanager
+def interrupts_are_final() -> Iterator[None]:
+    """The same for a part of a body, e.g. of a generator."""
+    try:
+        yield
+    except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt) as interrupt:
+        raise PermanentFailure("It was interrupted; run the day again.") from interrupt

@@ -17,11 +17,13 @@ class SyncClaim(_Value):
     """The Airbyte job which serves an as-of day, written before the job is waited for.
 
     Grain: one per as-of day. A run that dies while Airbyte works finds the job by this claim and
-    waits for it, instead of paying Keepa tokens for a second sync.
+    waits for it, instead of paying Keepa tokens for a second sync. `run_id` is the Dagster run that
+    made it.
     """
 
     as_of_date: date
     job_id: int
+    run_id: str
 
 
 class SyncReport(_Value):
@@ -69,6 +71,16 @@ class LandingManifest(_Value):
     @property
     def size_bytes(self) -> int:
         return sum(file.size_bytes for file in self.files)
+
+
+class RefreshClaim(_Value):
+    """The refresh which serves an as-of day, written before it is waited for, so that a further try
+    of the step in the same Dagster run follows it instead of starting another. Grain: one per as-of
+    day."""
+
+    as_of_date: date
+    request_id: str
+    run_id: str
 
 
 class RefreshReport(_Value):

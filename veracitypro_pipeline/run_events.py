@@ -211,8 +211,6 @@ def _innermost(error: Any) -> str:
         return "no reason given"
     while error.cause is not None:
         error = error.cause
-    if error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
-        return "It was interrupted; run the day again."
     message = str(error.message).strip()
     _, _, sentence = message.partition(": ")
     return sentence if error.cls_name in ("PermanentFailure", "TransientFailure") else message

@@ -241,8 +241,8 @@ class Settings(BaseSettings):
 
     @property
     def is_dbt_parsed_here(self) -> bool:
-        """Whether the dbt manifest is made on this machine: on a laptop and in a git checkout. An
-        image or a wheel brings it along, because a code location must not run dbt when it loads."""
+        """Whether the dbt manifest is made on this machine: on a laptop and in a git checkout. The
+        build of a deployment makes it, because a code location must not run dbt when it loads."""
         return self.environment == "local" or (REPOSITORY_DIR / ".git").exists()
 
     @property

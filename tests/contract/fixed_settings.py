@@ -1,4 +1,8 @@
-"""Settings that a test gives to a resource, in place of those of the environment."""
+"""What a test gives to a resource or an asset in place of the environment and of S3."""
+
+from typing import Any
+
+from pydantic import BaseModel
 
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.settings import Settings
@@ -12,3 +16,21 @@ def fixed(settings: Settings) -> RunSettings:
             return settings
 
     return FixedSettings()
+
+
+class HandoverInMemory:
+    """A handover store for one test. Passed where the real one's type stands, so typed as Any."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, BaseModel] = {}
+
+    def read(self, name: str, _kind: Any) -> Any:
+        return self.kept.get(name)
+
+    def write(self, name: str, value: BaseModel) -> None:
+        self.kept[name] = value
+
+    def of_another_run(self) -> None:
+        """Make every claim look as if another run had made it."""
+        another = {"run_id": "another"}
+        self.kept = {name: value.model_copy(update=another) for name, value in self.kept.items()}

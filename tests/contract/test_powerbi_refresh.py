@@ -22,7 +22,7 @@ from veracitypro_pipeline.resources.warehouse import WarehouseResource
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.statement import Statement
 
-from .fixed_settings import fixed
+from .fixed_settings import HandoverInMemory, fixed
 
 OWN = Credentials()
 DAY = "2026-01-31"
@@ -33,6 +33,7 @@ class Night:
 
     def __init__(self, url: str, folder: Path, refreshes: Refreshes) -> None:
         self.refreshes = refreshes
+        self.handover = HandoverInMemory()
         DuckDBWarehouse(folder / "dwh.duckdb").transact(
             [
                 Statement("create schema MART"),
@@ -60,7 +61,7 @@ class Night:
         powerbi, warehouse = self.resources(**changes)
         (asset,) = build_assets(dg.RetryPolicy(), [])
         context = dg.build_asset_context(partition_key=DAY)
-        result = asset(context, powerbi=powerbi, warehouse=warehouse)
+        result = asset(context, powerbi=powerbi, warehouse=warehouse, handover=self.handover)
         assert isinstance(result, dg.MaterializeResult)
         report: RefreshReport = result.value
         return report
@@ -84,6 +85,13 @@ def test_a_refresh_is_followed_to_its_end_and_is_then_current(night: Night) -> N
     assert report.rows == 3
     assert [entry["requestId"] for entry in night.refreshes.newest(5)] == [report.request_id]
     assert night.check(report).passed
+
+
+def test_a_further_try_follows_the_refresh_that_the_first_has_started(night: Night) -> None:
+    first = night.refresh()
+    assert night.refresh().request_id == first.request_id
+    night.handover.of_another_run()
+    assert night.refresh().request_id != first.request_id
 
 
 def test_a_later_refresh_that_failed_makes_the_check_warn(night: Night) -> None:
@@ -116,6 +124,7 @@ def test_a_refresh_slower_than_its_time_out_is_given_up(night: Night) -> None:
     night.refreshes.seconds = 60.0
     with pytest.raises(TransientFailure, match="POWERBI_TIMEOUT_SECONDS"):
         night.refresh(powerbi_timeout_seconds=0.1)
+    night.handover.of_another_run()
     with pytest.raises(TransientFailure, match="still running another refresh"):
         night.refresh()
 

@@ -145,7 +145,7 @@ def test_every_stage_is_guarded_and_each_check_says_what_to_do(
         if isinstance(check, dg.AssetChecksDefinition)
         for spec in check.check_specs
     ]
-    assert len(ours) == 9
+    assert len(ours) == 10
     for spec in ours:
         assert "If red:" in str(spec.description) or "If it warns:" in str(spec.description)
     blocking = {spec.name for spec in ours if spec.blocking}
@@ -153,8 +153,10 @@ def test_every_stage_is_guarded_and_each_check_says_what_to_do(
         "sync_succeeded",
         "files_arrived",
         "records_equal_lines",
+        "lines_are_json",
         "lines_loaded_or_quarantined",
         "nothing_lost_between_raw_and_mart",
+        "refusals_are_few",
     }
 
 

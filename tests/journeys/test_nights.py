@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import duckdb
 import pytest
 from warehouse.products import a_product, an_unknown_asin
@@ -164,6 +165,46 @@ def test_a_run_that_is_killed_is_buried_and_the_next_one_works(
     with closing(sqlite3.connect(home.path / "dagster" / "history" / "runs.db")) as runs:
         statuses = runs.execute("select status from runs order by id").fetchall()
     assert statuses[-2:] == [("FAILURE",), ("SUCCESS",)]
+
+
+def test_who_interrupts_a_run_stops_it_and_its_sync(home: Home, nights: dict[str, Any]) -> None:
+    fifth = SECOND + timedelta(days=3)
+    jobs = len(home.state("airbyte.json"))
+    process = home.start("run", "--json", "--date", str(fifth))
+    claims = "vp-monitoring-local-us-east-2/env=local/handover/airbyte/keepa/product_raw/claims"
+    claim = home.path / "stack" / "s3" / claims / f"{fifth}.json"
+    while process.poll() is None:
+        if claim.exists():
+            process.send_signal(signal.SIGINT)
+            break
+    out, err = process.communicate(timeout=300)
+
+    assert process.returncode == 1, err
+    assert "Traceback" not in err
+    (failure,) = json.loads(out)["failures"]
+    assert failure["reason"] == "It was interrupted; run the day again."
+    assert [job["status"] for job in home.state("airbyte.json")[jobs:]] == ["cancelled"]
+
+
+def test_a_late_day_is_counted_like_any_other(home: Home, nights: dict[str, Any]) -> None:
+    """A day before the first: its fetches are older than those that are there."""
+    late = home.run("--date", str(FIRST - timedelta(days=1)))
+
+    assert counts(late)["stg"] == (tracked_count(), tracked_count(), 0)
+    with dg.DagsterInstance.from_config(str(home.path / "dagster"), "vp_run.yaml") as instance:
+        evaluations = [
+            entry.asset_check_evaluation
+            for entry in instance.all_logs(
+                late["run_id"], of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
+            )
+        ]
+    (evaluation,) = [
+        one
+        for one in evaluations
+        if one is not None and one.check_name == "nothing_lost_between_raw_and_mart"
+    ]
+    assert evaluation.metadata["products"].value == tracked_count()
+    assert int(str(evaluation.metadata["points"].value)) > 100_000
 
 
 def test_a_file_that_no_record_of_airbyte_explains_stops_the_run_and_says_so(

@@ -9,7 +9,7 @@ from veracitypro_pipeline.keepa import CHANNEL_BY_NAME, minute_of
 
 from .building import fetch_at
 from .products import a_product, an_unknown_asin
-from .reference import PLAIN_HISTORIES, Fetch
+from .reference import Fetch
 
 FIRST_NIGHT: Final = datetime(2026, 1, 10, 0, 10)
 NIGHTS: Final = 5

@@ -2,20 +2,23 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 
 from veracitypro_pipeline.bi.refresh import RefreshState, reason_of, seconds_of, state_of
-from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
-from veracitypro_pipeline.handover import RefreshReport
+from veracitypro_pipeline.failures import PermanentFailure, TransientFailure, final_when_interrupted
+from veracitypro_pipeline.handover import RefreshClaim, RefreshReport
 from veracitypro_pipeline.lineage import BI, HANDOVER_IO, MART, OWNERS, POWERBI_DATASET
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
+from veracitypro_pipeline.resources.handover_store import HandoverStore
 from veracitypro_pipeline.resources.powerbi import PowerBIResource
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 
 if TYPE_CHECKING:
     from veracitypro_pipeline.resources.powerbi import PowerBIClient
+
+_USABLE: Final = frozenset({RefreshState.RUNNING, RefreshState.COMPLETED})
 
 
 def build_assets(
@@ -34,22 +37,40 @@ def build_assets(
         io_manager_key=HANDOVER_IO,
         retry_policy=retries,
     )
+    @final_when_interrupted
     def powerbi_veracitypro(
-        context: dg.AssetExecutionContext, powerbi: PowerBIResource, warehouse: WarehouseResource
+        context: dg.AssetExecutionContext,
+        powerbi: PowerBIResource,
+        warehouse: WarehouseResource,
+        handover: HandoverStore,
     ) -> dg.MaterializeResult[RefreshReport]:
         """The dataset behind every report, refreshed from MART and followed to its end.
 
         Grain: one refresh per run. Rows are those of the MART tables it was offered; Power BI does
         not say how many it took.
-        Re-run: refreshes again.
+        Re-run: refreshes again; a further try of the same run follows the refresh it has started.
         """
         rows = sum(warehouse.row_counts(MART).values())
+        as_of_date = context.partition_time_window.start.date()
+        claim_name = f"{'/'.join(POWERBI_DATASET.path)}/claims/{as_of_date}"
         client = powerbi.client()
-        request_id = client.start_refresh()
+        claim = handover.read(claim_name, RefreshClaim)
+        if (
+            claim is not None
+            and claim.run_id == context.run_id
+            and _state(client.refresh(claim.request_id)) in _USABLE
+        ):
+            request_id = claim.request_id
+        else:
+            request_id = client.start_refresh()
+            handover.write(
+                claim_name,
+                RefreshClaim(as_of_date=as_of_date, request_id=request_id, run_id=context.run_id),
+            )
         context.log.info(f"Following Power BI refresh {request_id}.")
         refresh = _finished(client, request_id, powerbi)
         report = RefreshReport(
-            as_of_date=context.partition_time_window.start.date(),
+            as_of_date=as_of_date,
             request_id=request_id,
             rows=rows,
             seconds=seconds_of(refresh),
@@ -80,7 +101,7 @@ def _finished(
     deadline = time.monotonic() + powerbi.timeout_seconds
     while True:
         refresh = client.refresh(request_id)
-        state = state_of(refresh)
+        state = _state(refresh)
         if refresh is not None and state is RefreshState.COMPLETED:
             return refresh
         if refresh is not None and state is RefreshState.FAILED:
@@ -99,3 +120,11 @@ def _finished(
                 " (POWERBI_TIMEOUT_SECONDS)."
             )
         time.sleep(powerbi.poll_seconds)
+
+
+def _state(refresh: Mapping[str, Any] | None) -> RefreshState:
+    """Raises PermanentFailure if Power BI says something that its documentation does not."""
+    try:
+        return state_of(refresh)
+    except ValueError as error:
+        raise PermanentFailure(str(error)) from error

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from veracitypro_pipeline.bi.refresh import RefreshState, state_of
-from veracitypro_pipeline.failures import CHECK_RETRIES
+from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted
 from veracitypro_pipeline.handover import RefreshReport
 from veracitypro_pipeline.lineage import POWERBI_DATASET
 from veracitypro_pipeline.partitions import daily_as_of
@@ -11,6 +11,7 @@ from veracitypro_pipeline.resources.powerbi import PowerBIResource
 
 
 @dg.asset_check(asset=POWERBI_DATASET, partitions_def=daily_as_of, retry_policy=CHECK_RETRIES)
+@final_when_interrupted
 def dataset_is_current(
     powerbi_veracitypro: RefreshReport, powerbi: PowerBIResource
 ) -> dg.AssetCheckResult:

@@ -40,7 +40,7 @@ def _prepare_stack(settings: Settings) -> None:
             run_place(settings.home_dir).acquire(timeout=0),
             dagster_instance(settings) as instance,
         ):
-            bury_dead_runs(instance)
+            bury_dead_runs(instance, of_vp_run_only=False)
     except Timeout:
         return  # Somebody is at work, so nothing is known to be dead.
 

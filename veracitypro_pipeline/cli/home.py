@@ -1,17 +1,21 @@
 """`vp down` and `vp reset`: stop what runs on this machine, and delete what it left."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import click
+from filelock import FileLock, Timeout
 
 from veracitypro_pipeline.cli.main import CannotDo, common_options
 from veracitypro_pipeline.local.stack import stop_stack
 from veracitypro_pipeline.settings import Settings
 
 # What the project keeps in its home; anything else there is somebody else's.
-CONTENTS: Final = frozenset({"dagster", "dbt", "run.lock", "stack", "vp.log", "warehouse"})
+RUN_LOCK: Final = "run.lock"
+CONTENTS: Final = frozenset({"dagster", "dbt", RUN_LOCK, "stack", "vp.log", "warehouse"})
 
 
 @click.command()
@@ -19,7 +23,8 @@ CONTENTS: Final = frozenset({"dagster", "dbt", "run.lock", "stack", "vp.log", "w
 def down() -> None:
     """Stop the local stack; what it kept stays."""
     home = Settings.load().home_dir
-    was_running = stop_stack(home)
+    with _no_run_at_work(home):
+        was_running = stop_stack(home)
     click.echo(f"The local stack of {home} {'is stopped' if was_running else 'was not running'}.")
 
 
@@ -40,9 +45,10 @@ def reset(yes: bool) -> None:
         )
     if not yes:
         click.confirm(f"Delete the local state in {home}?", abort=True)
-    stop_stack(home)
-    for entry in sorted(CONTENTS):
-        _delete(home / entry)
+    with _no_run_at_work(home):
+        stop_stack(home)
+        for entry in sorted(CONTENTS):
+            _delete(home / entry)
     home.rmdir()
     click.echo(f"The local state in {home} is deleted.")
 
@@ -52,3 +58,23 @@ def _delete(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _no_run_at_work(home: Path) -> Iterator[None]:
+    """Hold the place of a run, so that none loses its services or its warehouse.
+
+    Raises:
+        CannotDo: a run is at work.
+    """
+    if not home.exists():
+        yield
+        return
+    try:
+        with FileLock(home / RUN_LOCK).acquire(timeout=0):
+            yield
+    except Timeout:
+        raise CannotDo(
+            f"A run is at work in {home}: wait for its end, or stop it with Ctrl+C or in the"
+            " Dagster UI, then try again."
+        ) from None

@@ -42,19 +42,23 @@ def prepare_dagster_home(settings: Settings) -> Path:
     return folder
 
 
-def bury_dead_runs(instance: "dg.DagsterInstance") -> None:
-    """Record as failed what a killed `vp run` began. Only for who holds the place of a run.
+def bury_dead_runs(instance: "dg.DagsterInstance", *, of_vp_run_only: bool = True) -> None:
+    """Record as failed what a killed process began. Only for who holds the place of a run.
 
-    A run that looks alive would keep its place in Dagster's queue for ever.
+    A run that looks alive would keep its place in Dagster's queue for ever. Runs of other origin
+    than `vp run` may be waiting for the place, unless nobody serves this instance.
     """
     import dagster as dg
 
     from veracitypro_pipeline.notify.sensors import ANNOUNCES_ITSELF_TAG
 
-    alive = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
-    for run in instance.get_runs(
-        dg.RunsFilter(statuses=alive, tags={ANNOUNCES_ITSELF_TAG: "true"})
-    ):
+    alive = [
+        dg.DagsterRunStatus.STARTING,
+        dg.DagsterRunStatus.STARTED,
+        dg.DagsterRunStatus.CANCELING,
+    ]
+    tags = {ANNOUNCES_ITSELF_TAG: "true"} if of_vp_run_only else {}
+    for run in instance.get_runs(dg.RunsFilter(statuses=alive, tags=tags)):
         instance.report_run_failed(run, "The process of this run was killed.")
 
 

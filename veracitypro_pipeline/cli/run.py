@@ -59,22 +59,25 @@ def run(day: date | None, days: int | None, products: Path | None, as_json: bool
     changes no table. Ends with exit code 0 only if the run and all blocking checks went well.
     """
     settings = Settings.load()
-    as_of_dates = _as_of_dates(day or settings.as_of_date, days or 1)
+    as_of_dates = _as_of_dates(day, days or 1)
     if products is not None and settings.environment != "local":
         raise CannotDo(
             f"--products feeds the local Keepa, but VP_ENVIRONMENT is {settings.environment}:"
             " leave it out, or set VP_ENVIRONMENT=local."
         )
     summaries = []
-    for summary in _runs(settings, as_of_dates, products, quiet=as_json):
-        summaries.append(summary)
-        if not as_json:
-            from veracitypro_pipeline.cli.progress import print_summary
+    try:
+        for summary in _runs(settings, as_of_dates, products, quiet=as_json):
+            summaries.append(summary)
+            if not as_json:
+                from veracitypro_pipeline.cli.progress import print_summary
 
-            print_summary(summary)
-    if as_json:
-        documents = [summary.model_dump(mode="json") for summary in summaries]
-        click.echo(json.dumps(documents[0] if days is None else {"runs": documents}, indent=1))
+                print_summary(summary)
+    finally:
+        # Also of the days before one that could not be run.
+        if as_json and summaries:
+            documents = [summary.model_dump(mode="json") for summary in summaries]
+            click.echo(json.dumps(documents[0] if days is None else {"runs": documents}, indent=1))
     if not all(summary.is_good for summary in summaries):
         sys.exit(FAILED)
 
@@ -111,7 +114,8 @@ def _runs(
         job = definitions.defs.resolve_job_def(JOB_NAME)
         for as_of_date in as_of_dates:
             with _turn(settings, as_of_date, products, progress) as run_config:
-                bury_dead_runs(instance)
+                if settings.environment == "local":  # Elsewhere others may be at work.
+                    bury_dead_runs(instance)
                 summary = _run(instance, job, as_of_date, run_config, progress, settings)
             with progress.paused():
                 yield summary
@@ -165,7 +169,7 @@ def _run(
             tags={ANNOUNCES_ITSELF_TAG: "true"},
             raise_on_error=False,
         )
-        announcer.announce()
+        announcer.announce_end()
     return run_summary(instance, run_id)
 
 
@@ -180,9 +184,14 @@ class _Announcer:
 
         event = entry.dagster_event
         if event is not None and event.event_type is dg.DagsterEventType.RUN_START:
-            self.announce()
+            self._announce(dg.DagsterRunStatus.STARTED)
 
-    def announce(self) -> None:
+    def announce_end(self) -> None:
+        run = self._instance.get_run_by_id(self._run_id)
+        if run is not None:
+            self._announce(run.status)
+
+    def _announce(self, status: "dg.DagsterRunStatus") -> None:
         import dagster as dg
 
         from veracitypro_pipeline import definitions
@@ -192,4 +201,4 @@ class _Announcer:
         resources = definitions.build_resources(definitions.run_settings(Settings.load()))
         with dg.build_resources({"slack": resources["slack"]}) as built:
             if run is not None:
-                announce(self._instance, run, built.slack, logging.getLogger("vp"))
+                announce(self._instance, run, status, built.slack, logging.getLogger("vp"))

@@ -1,12 +1,13 @@
 """The Airbyte sync as an asset. The checks on it are in `checks.py`."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
-from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
+from veracitypro_pipeline.failures import PermanentFailure, TransientFailure, final_when_interrupted
 from veracitypro_pipeline.handover import SyncClaim, SyncReport
 from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, HANDOVER_IO, INGEST, OWNERS
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of, end_of
@@ -38,6 +39,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         io_manager_key=HANDOVER_IO,
         retry_policy=retries,
     )
+    @final_when_interrupted
     def airbyte_product_raw(
         context: dg.AssetExecutionContext,
         config: SyncConfig,
@@ -54,29 +56,30 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         claim_name = f"{'/'.join(AIRBYTE_PRODUCT.path)}/claims/{as_of_date}"
         client = airbyte.client()
 
-        claim = None if config.resync else handover.read(claim_name, SyncClaim)
+        claim = handover.read(claim_name, SyncClaim)
+        # A new sync is asked for once a run: a further try follows the one that the first started.
+        if config.resync and claim is not None and claim.run_id != context.run_id:
+            claim = None
         job = None if claim is None else client.find_job(claim.job_id)
         started_here = False
-        if job is None or job["status"] not in _USABLE:
-            job, started_here = _start_or_attach(client, context.log.info)
-            job_id = int(job["jobId"])
-            handover.write(claim_name, SyncClaim(as_of_date=as_of_date, job_id=job_id))
+        night = end_of(as_of_date)
+        if job is None or job["status"] not in _USABLE or not _is_of_night(job, night):
+            job, started_here = _start_or_attach(client, night, context.log.info)
         job_id = int(job["jobId"])
-        context.log.info(f"Following Airbyte job {job_id} for {as_of_date}.")
-
         try:
+            handover.write(
+                claim_name,
+                SyncClaim(as_of_date=as_of_date, job_id=job_id, run_id=context.run_id),
+            )
+            context.log.info(f"Following Airbyte job {job_id} for {as_of_date}.")
             job = client.wait(job_id, lambda status: context.log.debug(f"Job {job_id}: {status}"))
         except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
             if started_here:
-                client.cancel_job(job_id)
+                with suppress(dg.Failure):
+                    client.cancel_job(job_id)
             raise
 
         report = _report(job, context.partition_time_window.start)
-        if report.started_at < end_of(as_of_date):
-            raise PermanentFailure(
-                f"Airbyte job {job_id} started at {report.started_at:%Y-%m-%d %H:%M} UTC, before"
-                f" the as-of day {as_of_date} was over: run the day again with `resync: true`."
-            )
         return dg.MaterializeResult(
             value=report,
             metadata={
@@ -94,19 +97,39 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
     return [airbyte_product_raw]
 
 
-def _start_or_attach(client: "SyncClient", say: Callable[[str], None]) -> tuple["Job", bool]:
-    """A job of the connection, and whether we started it: a connection runs one at a time."""
-    running = client.running_job()
-    if running is None:
-        try:
-            return client.start(), True
-        except PermanentFailure as refusal:
-            # Somebody else was quicker: Airbyte answers 409, and now lists the job.
-            running = client.running_job()
-            if running is None:
-                raise refusal from None
-    say(f"Airbyte job {running['jobId']} is running already; waiting for that one.")
-    return running, False
+def _start_or_attach(
+    client: "SyncClient", night: datetime, say: Callable[[str], None]
+) -> tuple["Job", bool]:
+    """A job that began after the as-of day was over, and whether we started it.
+
+    A connection runs one sync at a time. One that began earlier cannot have seen the whole day: it
+    is waited for, and then comes our own.
+    """
+    refusal: PermanentFailure | None = None
+    while True:
+        running = client.running_job()
+        if running is None:
+            if refusal is not None:
+                raise refusal
+            try:
+                return client.start(), True
+            except PermanentFailure as refused:
+                # Somebody else was quicker: Airbyte answers 409, and now lists the job.
+                refusal = refused
+                continue
+        if _is_of_night(running, night):
+            say(f"Airbyte job {running['jobId']} is running already; waiting for that one.")
+            return running, False
+        say(f"Airbyte job {running['jobId']} began before the day was over; waiting for its end.")
+        refusal = None
+        with suppress(dg.Failure):  # How it ends is no concern of this day.
+            client.wait(int(running["jobId"]), lambda _: None)
+
+
+def _is_of_night(job: "Job", night: datetime) -> bool:
+    """Whether a job began after the as-of day was over; one that is still queued will."""
+    started_at = job.get("startTime")
+    return not started_at or datetime.fromisoformat(str(started_at)) >= night
 
 
 def _report(job: "Job", as_of: datetime) -> SyncReport:

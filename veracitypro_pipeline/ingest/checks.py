@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 
-from veracitypro_pipeline.failures import CHECK_RETRIES
+from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted
 from veracitypro_pipeline.handover import SyncReport
 from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT
 from veracitypro_pipeline.partitions import daily_as_of, end_of
@@ -14,6 +14,7 @@ from veracitypro_pipeline.resources.airbyte import AirbyteResource
 @dg.asset_check(
     asset=AIRBYTE_PRODUCT, blocking=True, partitions_def=daily_as_of, retry_policy=CHECK_RETRIES
 )
+@final_when_interrupted
 def sync_succeeded(airbyte_product_raw: SyncReport) -> dg.AssetCheckResult:
     """The sync ended well and read at least one product.
 
@@ -34,6 +35,7 @@ def sync_succeeded(airbyte_product_raw: SyncReport) -> dg.AssetCheckResult:
 
 
 @dg.asset_check(asset=AIRBYTE_PRODUCT, partitions_def=daily_as_of, retry_policy=CHECK_RETRIES)
+@final_when_interrupted
 def sync_is_newest(
     airbyte_product_raw: SyncReport, airbyte: AirbyteResource
 ) -> dg.AssetCheckResult:

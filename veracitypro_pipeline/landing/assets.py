@@ -7,6 +7,7 @@ from typing import Final
 import dagster as dg
 
 from veracitypro_pipeline import jsonl
+from veracitypro_pipeline.failures import final_when_interrupted
 from veracitypro_pipeline.handover import LandedFile, LandingIndex, LandingManifest, SyncReport
 from veracitypro_pipeline.landing.manifest import landed_file, manifest_of
 from veracitypro_pipeline.lineage import (
@@ -39,6 +40,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         io_manager_key=HANDOVER_IO,
         retry_policy=retries,
     )
+    @final_when_interrupted
     def landing_product_raw(
         airbyte_product_raw: SyncReport,
         run_settings: RunSettings,

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from veracitypro_pipeline.failures import CHECK_RETRIES
+from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted
 from veracitypro_pipeline.handover import LandingIndex, LandingManifest
 from veracitypro_pipeline.landing.assets import INDEX
 from veracitypro_pipeline.landing.manifest import surplus
@@ -14,6 +14,7 @@ from veracitypro_pipeline.resources.handover_store import HandoverStore
 @dg.asset_check(
     asset=LANDING_PRODUCT, blocking=True, partitions_def=daily_as_of, retry_policy=CHECK_RETRIES
 )
+@final_when_interrupted
 def files_arrived(landing_product_raw: LandingManifest) -> dg.AssetCheckResult:
     """The sync left at least one file, none is empty, and each can be read to its end.
 
@@ -39,6 +40,7 @@ def files_arrived(landing_product_raw: LandingManifest) -> dg.AssetCheckResult:
 @dg.asset_check(
     asset=LANDING_PRODUCT, blocking=True, partitions_def=daily_as_of, retry_policy=CHECK_RETRIES
 )
+@final_when_interrupted
 def records_equal_lines(landing_product_raw: LandingManifest) -> dg.AssetCheckResult:
     """Airbyte's count of records equals the lines in the manifest's files.
 
@@ -63,6 +65,7 @@ def records_equal_lines(landing_product_raw: LandingManifest) -> dg.AssetCheckRe
 
 
 @dg.asset_check(asset=LANDING_PRODUCT, partitions_def=daily_as_of, retry_policy=CHECK_RETRIES)
+@final_when_interrupted
 def files_of_this_sync(
     landing_product_raw: LandingManifest, handover: HandoverStore
 ) -> dg.AssetCheckResult:

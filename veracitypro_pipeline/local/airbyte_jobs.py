@@ -51,7 +51,11 @@ class JobStore:
         self._lock = threading.RLock()
         self._jobs = [_from_json(kept) for kept in read_json(path) or []]
         for job in self._jobs:
-            self.finish(job, FAILED, "The local stack was stopped while the sync ran.")
+            if job.status == RUNNING:
+                # Its last sign of life stays its end: the clock has gone on since, or elsewhere.
+                job.status = FAILED
+                job.failure_reason = "The local stack was stopped while the sync ran."
+                self._write()
 
     def start(self, inputs: str) -> Job:
         """Record a new running job.

@@ -54,14 +54,14 @@ class PlayedDay:
 
 @dataclass
 class _State:
-    """What outlives a restart. `folder` None is the generated catalogue; `played` has the as-of
-    days played per folder, sorted."""
+    """What outlives a restart. `folder` None is the generated catalogue; `played` has the turn of
+    each as-of day played, per folder: a day keeps the turn that it was first played with."""
 
     offset_seconds: float = 0.0
     inputs: str = ""
     folder: str | None = None
     turn: int = 0
-    played: dict[str, list[str]] = field(default_factory=dict)
+    played: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 class Playback:
@@ -139,9 +139,10 @@ class Playback:
             folder = None if products is None else str(products.resolve())
         if folder is None:
             return _State(played=old.played)
-        days = sorted({*old.played.get(folder, []), as_of_date.isoformat()})
-        turn = days.index(as_of_date.isoformat())
-        return _State(folder=folder, turn=turn, played={**old.played, folder: days})
+        turns = old.played.get(folder, {})
+        turn = turns.get(as_of_date.isoformat(), len(turns))
+        turns = {**turns, as_of_date.isoformat(): turn}
+        return _State(folder=folder, turn=turn, played={**old.played, folder: turns})
 
     def _read_source(self, state: _State) -> ProductSource:
         if state.folder is not None:

@@ -9,7 +9,7 @@ Not here: which environment uses this (`definitions.py`), and the stack (`stack.
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +24,6 @@ from veracitypro_pipeline.local.stack import (
     StackState,
     ensure_stack,
     play_day,
-    stack_now,
 )
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.run_events import PARTITION_TAG
@@ -49,10 +48,6 @@ class StackRunSettings(RunSettings):
         """
         settings = Settings.load()
         return on_stack(settings, started_stack(settings))
-
-    def now(self) -> datetime:
-        """The stack's clock: 00:10 UTC of the night after the as-of day, then ticking."""
-        return stack_now(started_stack(Settings.load()))
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["StackRunSettings"]:

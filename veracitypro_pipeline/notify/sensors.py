@@ -10,55 +10,64 @@ from typing import Final
 import dagster as dg
 
 from veracitypro_pipeline.notify import messages
-from veracitypro_pipeline.resources.slack import SlackNotDelivered, SlackResource
+from veracitypro_pipeline.resources.slack import SlackResource
 from veracitypro_pipeline.run_events import PARTITION_TAG, run_summary
 
 # A run that carries this tag tells Slack itself, because no daemon may be there to do it.
 ANNOUNCES_ITSELF_TAG: Final = "vp/announces_itself"
 NO_PARTITION: Final = "no partition"
+# What people call the job that Dagster makes of "Materialize".
+JOB_TITLES: Final = {"__ASSET_JOB": "a run of selected assets"}
 _ENDED: Final = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
 
 
 def announce(
-    instance: dg.DagsterInstance, run: dg.DagsterRun, slack: SlackResource, log: logging.Logger
+    instance: dg.DagsterInstance,
+    run: dg.DagsterRun,
+    status: dg.DagsterRunStatus,
+    slack: SlackResource,
+    log: logging.Logger,
 ) -> None:
-    """Tell Slack where the run stands, by its status; says nothing of one that is still queued."""
-    message = _message(instance, run)
-    if message is None:
-        return
+    """Tell Slack that the run has come to a status, by which time it may be further."""
     try:
-        slack.post(message.text, message.blocks)
-    except SlackNotDelivered as reason:
-        log.warning(f"Slack was not told that {message.text!r}: {reason}")
+        message = _message(instance, run, status)
+        if message is not None:
+            slack.post(message.text, message.blocks)
+    except Exception as reason:
+        # Whatever is wrong with Slack or its settings, the data is not: it is logged, not raised.
+        log.warning(f"Slack was not told that run {run.run_id} is {status.value}: {reason}")
 
 
-def _message(instance: dg.DagsterInstance, run: dg.DagsterRun) -> messages.Message | None:
+def _message(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, status: dg.DagsterRunStatus
+) -> messages.Message | None:
     as_of_date = run.tags.get(PARTITION_TAG, NO_PARTITION)
-    match run.status:
+    job = JOB_TITLES.get(run.job_name, run.job_name)
+    match status:
         case dg.DagsterRunStatus.STARTED:
-            return messages.started(as_of_date, run.run_id, run.job_name)
+            return messages.started(as_of_date, run.run_id, job)
         case dg.DagsterRunStatus.CANCELED:
-            return messages.canceled(as_of_date, run.run_id, run.job_name)
+            return messages.canceled(as_of_date, run.run_id, job)
         case dg.DagsterRunStatus.FAILURE:
-            return messages.failed(run_summary(instance, run.run_id), run.job_name)
+            return messages.failed(run_summary(instance, run.run_id), job)
         case dg.DagsterRunStatus.SUCCESS:
             summary = run_summary(instance, run.run_id)
-            recovered = _failed_before(instance, run)
-            return messages.succeeded(summary, run.job_name, recovered=recovered)
+            return messages.succeeded(summary, job, recovered=_failed_before(instance, run))
     return None
 
 
 def _failed_before(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether the job's run that ended before this one had failed."""
-    ended = instance.get_runs(
-        dg.RunsFilter(job_name=run.job_name, statuses=list(_ENDED)), limit=_RUNS_LOOKED_AT
+    """Whether the newest run of the job that was created before this one, and ended, had failed."""
+    record = instance.get_run_record_by_id(run.run_id)
+    if record is None:
+        return False
+    older = instance.get_runs(
+        dg.RunsFilter(
+            job_name=run.job_name, statuses=list(_ENDED), created_before=record.create_timestamp
+        ),
+        limit=1,
     )
-    older = [one for one in ended if one.run_id != run.run_id]
     return bool(older) and older[0].status is dg.DagsterRunStatus.FAILURE
-
-
-# Runs come newest first, and one that is looked at may not be the newest any more.
-_RUNS_LOOKED_AT: Final = 2
 
 
 def _sensor(status: dg.DagsterRunStatus, name: str, description: str) -> dg.SensorDefinition:
@@ -72,7 +81,7 @@ def _sensor(status: dg.DagsterRunStatus, name: str, description: str) -> dg.Sens
         run = context.dagster_run
         if ANNOUNCES_ITSELF_TAG in run.tags:
             return dg.SkipReason("The run tells Slack itself.")
-        announce(context.instance, run, slack, context.log)
+        announce(context.instance, run, status, slack, context.log)
         return None
 
     return sensor

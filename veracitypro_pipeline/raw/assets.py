@@ -2,13 +2,14 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
 from veracitypro_pipeline import jsonl
-from veracitypro_pipeline.failures import PermanentFailure
+from veracitypro_pipeline.failures import PermanentFailure, final_when_interrupted
 from veracitypro_pipeline.handover import LandedFile, LandingManifest
 from veracitypro_pipeline.lineage import HANDOVER_IO, LANDING_PRODUCT, OWNERS, RAW, RAW_KEEPA
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
@@ -43,6 +44,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         io_manager_key=HANDOVER_IO,
         retry_policy=retries,
     )
+    @final_when_interrupted
     def keepa_raw(
         context: dg.AssetExecutionContext,
         landing_product_raw: LandingManifest,
@@ -70,7 +72,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
                         new,
                         as_of_date=manifest.as_of_date,
                         load_id=context.run_id,
-                        loaded_at=run_settings.now().replace(tzinfo=None),
+                        loaded_at=datetime.now(UTC).replace(tzinfo=None),
                     ),
                     {"landing_lines": line_batches(new, paths)},
                 )

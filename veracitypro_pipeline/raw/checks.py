@@ -4,16 +4,12 @@ from typing import Final
 
 import dagster as dg
 
-from veracitypro_pipeline.failures import CHECK_RETRIES
+from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted, refusal_severity
 from veracitypro_pipeline.handover import LandingManifest
 from veracitypro_pipeline.lineage import LANDING_PRODUCT, RAW_KEEPA
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.raw.duckdb import ROWS_OF_FILES
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
-
-# Airbyte writes each line itself, so a broken one is a broken file. One in a hundred is shown as a
-# warning; more means that something other than a single file is wrong.
-REFUSED_CEILING: Final = 0.01
 
 _MANIFEST: Final = {"manifest": dg.AssetIn(key=LANDING_PRODUCT)}
 
@@ -25,6 +21,7 @@ _MANIFEST: Final = {"manifest": dg.AssetIn(key=LANDING_PRODUCT)}
     retry_policy=CHECK_RETRIES,
     additional_ins=_MANIFEST,
 )
+@final_when_interrupted
 def lines_loaded_or_quarantined(
     manifest: LandingManifest, warehouse: WarehouseResource
 ) -> dg.AssetCheckResult:
@@ -52,25 +49,25 @@ def lines_loaded_or_quarantined(
 
 @dg.asset_check(
     asset=RAW_KEEPA,
+    blocking=True,
     partitions_def=daily_as_of,
     retry_policy=CHECK_RETRIES,
     additional_ins=_MANIFEST,
 )
+@final_when_interrupted
 def lines_are_json(manifest: LandingManifest, warehouse: WarehouseResource) -> dg.AssetCheckResult:
     """No line is refused for not being a JSON record.
 
     If it warns: the named lines are kept in RAW as text and in STG.STG_KEEPA_QUARANTINE with their
-    reason; their products keep yesterday's figures. An error above 1 % means that the files are
-    damaged: run the day again with `resync: true`.
+    reason; their products keep yesterday's figures. If red, more than single lines are broken, and
+    the build does not start: look at the files, then run the day again with `resync: true`.
     """
     answer = warehouse.query(ROWS_OF_FILES, {"files": [file.key for file in manifest.files]})
     refused = {row["source_file"]: row["refused"] for row in answer.dicts() if row["refused"]}
     share = sum(refused.values()) / max(manifest.lines, 1)
     return dg.AssetCheckResult(
         passed=not refused,
-        severity=(
-            dg.AssetCheckSeverity.ERROR if share > REFUSED_CEILING else dg.AssetCheckSeverity.WARN
-        ),
+        severity=refusal_severity(sum(refused.values()), manifest.lines),
         description=f"{sum(refused.values())} of {manifest.lines} lines are refused: {refused}.",
         metadata={"refused": sum(refused.values()), "share": share, "files": refused},
     )

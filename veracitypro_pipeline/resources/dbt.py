@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import dagster as dg
 
-from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
+from veracitypro_pipeline.failures import PermanentFailure, TransientFailure, interrupts_are_final
 from veracitypro_pipeline.resources import dbt_command
 from veracitypro_pipeline.resources.run_settings import RunSettings
 
@@ -65,7 +65,8 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             cli_version=Version(version("dbt-core")),
         )
         try:
-            yield from invocation.stream()
+            with interrupts_are_final():
+                yield from invocation.stream()
         except DagsterDbtCliRuntimeError as error:
             raise _failure(str(error)) from error
 

@@ -111,7 +111,12 @@ class DuckDBWarehouse:
         deadline = time.monotonic() + self.lock_wait_seconds
         while True:
             try:
-                connection = duckdb.connect(str(self.path), read_only=read_only)
+                connection = duckdb.connect(
+                    str(self.path),
+                    read_only=read_only,
+                    # A reader has no business with other files, which COPY and read_csv reach.
+                    config={"enable_external_access": not read_only},
+                )
                 break
             except duckdb.IOException as error:
                 if "lock" not in str(error).lower():

@@ -4,8 +4,6 @@ Every other resource asks this one, so that definitions load without a credentia
 ever becomes run configuration, metadata or part of a snapshot.
 """
 
-from datetime import UTC, datetime
-
 import dagster as dg
 
 from veracitypro_pipeline.failures import PermanentFailure
@@ -30,7 +28,3 @@ class RunSettings(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def _load(self) -> Settings:
         return Settings.load()
-
-    def now(self) -> datetime:
-        """The present instant at the services, UTC."""
-        return datetime.now(UTC)

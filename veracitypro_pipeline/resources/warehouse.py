@@ -51,6 +51,8 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 @contextmanager
 def _explained() -> Iterator[None]:
     """Say whether a retry can help: it does while another process holds the file."""
+    import duckdb
+
     from veracitypro_pipeline.resources.duckdb_warehouse import WarehouseBusy, WarehouseMissing
 
     try:
@@ -59,3 +61,5 @@ def _explained() -> Iterator[None]:
         raise TransientFailure(str(busy)) from busy
     except WarehouseMissing as missing:
         raise PermanentFailure(str(missing)) from missing
+    except duckdb.Error as error:
+        raise PermanentFailure(f"DuckDB refuses a statement: {error}") from error

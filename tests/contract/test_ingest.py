@@ -1,0 +1,138 @@
+"""The sync as an asset, on an Airbyte that is busy, forgets, or fails: no night pays twice."""
+
+from datetime import UTC, datetime
+from typing import Any
+from unittest.mock import patch
+
+import dagster as dg
+import pytest
+
+from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
+from veracitypro_pipeline.handover import SyncReport
+from veracitypro_pipeline.ingest.assets import SyncConfig, build_assets
+from veracitypro_pipeline.resources.airbyte import AirbyteResource
+from veracitypro_pipeline.resources.run_settings import RunSettings
+
+from .fixed_settings import HandoverInMemory
+
+DAY = "2026-01-31"
+BEFORE, AFTER = "2026-01-31T23:40:00Z", "2026-02-01T00:10:00Z"
+
+
+class Airbyte:
+    """One connection; `waits` are the ends that waiting for a job has, the last one for ever."""
+
+    def __init__(self, *jobs: dict[str, Any], waits: list[Any] | None = None) -> None:
+        self.jobs = {job["jobId"]: job for job in jobs}
+        self.waits = waits or ["succeeded"]
+        self.cancelled: list[int] = []
+
+    def find_job(self, job_id: int) -> Any:
+        return self.jobs.get(job_id)
+
+    def running_job(self) -> Any:
+        return next((job for job in self.jobs.values() if job["status"] == "running"), None)
+
+    def start(self) -> Any:
+        job = a_job(len(self.jobs) + 1, "running", AFTER)
+        self.jobs[job["jobId"]] = job
+        return job
+
+    def wait(self, job_id: int, _on_status: Any) -> Any:
+        end = self.waits.pop(0) if len(self.waits) > 1 else self.waits[0]
+        if isinstance(end, BaseException):
+            raise end
+        self.jobs[job_id] = {**self.jobs[job_id], "status": end}
+        return self.jobs[job_id]
+
+    def cancel_job(self, job_id: int) -> None:
+        self.cancelled.append(job_id)
+        raise TransientFailure("Airbyte is away.")
+
+
+def a_job(job_id: int, status: str, started_at: str) -> dict[str, Any]:
+    return {
+        "jobId": job_id,
+        "status": status,
+        "startTime": started_at,
+        "lastUpdatedAt": "2026-02-01T00:20:00Z",
+        "rowsSynced": 24,
+        "bytesSynced": 9,
+    }
+
+
+class Night:
+    def __init__(self, airbyte: Airbyte) -> None:
+        self.airbyte = airbyte
+        self.handover = HandoverInMemory()
+
+    def sync(self, *, resync: bool = False) -> SyncReport:
+        (asset,) = build_assets(dg.RetryPolicy())
+        with patch.object(AirbyteResource, "client", lambda _: self.airbyte):
+            result = asset(
+                dg.build_asset_context(partition_key=DAY),
+                SyncConfig(resync=resync),
+                airbyte=AirbyteResource(settings=RunSettings()),
+                handover=self.handover,
+            )
+        assert isinstance(result, dg.MaterializeResult)
+        report: SyncReport = result.value
+        return report
+
+
+def test_a_night_starts_one_sync_and_a_second_run_uses_it() -> None:
+    night = Night(Airbyte())
+    first = night.sync()
+    assert night.sync() == first
+    assert (first.job_id, first.records) == (1, 24)
+    assert first.started_at == datetime(2026, 2, 1, 0, 10, tzinfo=UTC)
+    assert list(night.airbyte.jobs) == [1]
+
+
+def test_a_new_sync_is_made_only_when_asked_for() -> None:
+    night = Night(Airbyte())
+    """Once a run: a further try of the step does not pay again."""
+    night.sync()
+    night.handover.of_another_run()
+    assert night.sync(resync=True).job_id == 2
+    assert night.sync(resync=True).job_id == 2
+
+
+def test_a_running_sync_of_this_night_is_waited_for() -> None:
+    night = Night(Airbyte(a_job(1, "running", AFTER)))
+    assert night.sync().job_id == 1
+
+
+@pytest.mark.parametrize("end", ["succeeded", "failed", TransientFailure("It failed.")])
+def test_a_sync_that_began_too_early_is_waited_for_and_then_ours_comes(end: Any) -> None:
+    """It cannot have seen the end of the day."""
+    airbyte = Airbyte(a_job(1, "running", BEFORE), waits=[end, "succeeded"])
+    if isinstance(end, Exception):
+        airbyte.running_job = iter([airbyte.jobs[1], None]).__next__  # type: ignore[method-assign]
+    night = Night(airbyte)
+    assert night.sync().job_id == 2
+    assert night.sync().job_id == 2
+
+
+def test_a_claim_on_a_sync_that_began_too_early_counts_for_nothing() -> None:
+    night = Night(Airbyte())
+    night.sync()
+    night.airbyte.jobs[1]["startTime"] = BEFORE
+    assert night.sync().job_id == 2
+
+
+def test_a_failed_sync_is_made_again_by_the_next_try() -> None:
+    night = Night(Airbyte(waits=[TransientFailure("Keepa is away."), "succeeded"]))
+    with pytest.raises(TransientFailure):
+        night.sync()
+    night.airbyte.jobs[1]["status"] = "failed"
+    assert night.sync().job_id == 2
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, dg.DagsterExecutionInterruptedError])
+def test_who_interrupts_a_sync_stops_it_for_good(interrupt: type[BaseException]) -> None:
+    """Also where Airbyte does not answer when it is told to cancel."""
+    night = Night(Airbyte(waits=[interrupt()]))
+    with pytest.raises(PermanentFailure, match="It was interrupted"):
+        night.sync()
+    assert night.airbyte.cancelled == [1]

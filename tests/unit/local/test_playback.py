@@ -1,0 +1,60 @@
+"""Playing days: each keeps the fetches that it was first played with, in any order."""
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from veracitypro_pipeline.local.airbyte_jobs import FAILED, JobStore
+from veracitypro_pipeline.local.playback import Playback
+
+FIRST, SECOND = date(2026, 1, 10), date(2026, 1, 11)
+
+
+@pytest.fixture
+def payloads(tmp_path: Path) -> Path:
+    """One product with two fetches."""
+    folder = tmp_path / "payloads"
+    folder.mkdir()
+    for number in (1, 2):
+        product = {"asin": "B0PADDLE01", "domainId": 1, "lastUpdate": number, "title": str(number)}
+        (folder / f"{number}.json").write_text(json.dumps(product))
+    return folder
+
+
+@pytest.fixture
+def playback(tmp_path: Path) -> Playback:
+    return Playback(tmp_path / "playback.json", tmp_path / "tracked_products.csv")
+
+
+def title(playback: Playback) -> str:
+    product = playback.source().product(1, "B0PADDLE01", playback.now())
+    assert product is not None
+    return str(product["title"])
+
+
+def test_a_day_keeps_its_turn_when_an_earlier_one_is_played_after_it(
+    playback: Playback, payloads: Path, tmp_path: Path
+) -> None:
+    jobs = JobStore(tmp_path / "jobs.json", playback.now)
+    told = []
+    for day in (SECOND, FIRST, SECOND, FIRST):
+        playback.play(day, payloads, jobs)
+        told.append(title(playback))
+    assert told == ["1", "2", "1", "2"]
+
+
+def test_a_sync_that_died_with_the_stack_ends_at_its_last_sign_of_life(
+    playback: Playback, payloads: Path, tmp_path: Path
+) -> None:
+    """Otherwise its day would be played at the time of the restart, after later days."""
+    jobs = JobStore(tmp_path / "jobs.json", playback.now)
+    playback.play(FIRST, payloads, jobs)
+    died = jobs.start(playback.inputs())
+
+    later = JobStore(tmp_path / "jobs.json", lambda: playback.now() + timedelta(days=3))
+
+    (found,) = later.newest_first()
+    assert found.status == FAILED
+    assert found.updated_at == died.updated_at
