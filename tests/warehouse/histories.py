@@ -115,6 +115,10 @@ def _answer(
         salesRanks=ranks,
         offers=offers or None,
         liveOffersOrder=random.choice(([], [0], [0, 1])),
+        categoryTree=random.choice(([], [{"catId": 1, "name": "Sports"}, {"catId": 2}], None)),
+        variations=random.choice((None, [{"asin": "B0PADDLE02"}])),
+        videos=random.choice((None, [], [{"url": "a"}, {"title": "b"}])),
+        aPlus=random.choice((None, [{"module": [{"image": ["a", "b"], "imageAltText": ["A"]}]}])),
         **{field: sent[field] for field in FIELDS if field in sent},
     )
 

@@ -30,7 +30,7 @@ def tables(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
         "select table_schema || '.' || table_name from information_schema.tables"
         " where table_schema in ('STG', 'CORE', 'MART') order by 1"
     )
-    assert len(names) == 40
+    assert len(names) == 53
     return {
         name: warehouse.query(
             f"select columns(lambda c: c not in {_ABOUT_THE_LOAD}) from {name} order by all"

@@ -367,6 +367,100 @@ def test_an_offers_price_is_carried_no_further_than_its_last_sighting(samples: S
     assert_equal({row[:4]: row[4:] for row in rows}, expected, "fct_offer_price_daily")
 
 
+def newest_list(samples: Samples, key: Key, field: str) -> list[Any]:
+    """A product's list as its newest usable fetch that has it gives it."""
+    lists = [
+        fetch.product[field]
+        for fetch in samples.of_product[key]
+        if isinstance(fetch.product.get(field), list)
+        and fetch.product.get("productType") not in (3, 4, 5)
+    ]
+    return lists[-1] if lists else []
+
+
+def test_categories_variations_and_videos_are_those_of_the_newest_fetch(samples: Samples) -> None:
+    for field, table, columns, values in (
+        (
+            "categoryTree",
+            "stg_keepa_category_tree",
+            "category_id, category_name",
+            ("catId", "name"),
+        ),
+        ("variations", "stg_keepa_variation", "variation_asin, image", ("asin", "image")),
+        (
+            "videos",
+            "stg_keepa_video",
+            "url, title, creator, duration_seconds",
+            ("url", "title", "creator", "duration"),
+        ),
+    ):
+        expected = {
+            (*key, position): tuple(element.get(name) or None for name in values)
+            for key in samples.of_product
+            for position, element in enumerate(newest_list(samples, key, field))
+        }
+        rows = samples.warehouse.query(
+            f"select domain_id, asin, position, {columns} from STG.{table}"
+        )
+        assert_equal({row[:3]: row[3:] for row in rows}, expected, table)
+
+
+def test_aplus_pictures_keep_their_descriptions(samples: Samples) -> None:
+    expected = {}
+    for key in samples.of_product:
+        for content_at, content in enumerate(newest_list(samples, key, "aPlus")):
+            for module_at, module in enumerate(content.get("module") or []):
+                descriptions = module.get("imageAltText") or []
+                for kind in ("text", "image", "video", "asin"):
+                    for place, asset in enumerate(module.get(kind) or []):
+                        is_described = kind == "image" and place < len(descriptions)
+                        alt = (descriptions[place] or "").strip() if is_described else None
+                        expected[*key, content_at, module_at, kind, place] = (asset, alt)
+    rows = samples.warehouse.query(
+        "select domain_id, asin, aplus_position, module_position, asset_type, position, asset,"
+        " alt_text from STG.stg_keepa_aplus_module"
+    )
+    assert_equal({row[:6]: row[6:] for row in rows}, expected, "stg_keepa_aplus_module")
+
+
+def test_sellers_are_all_who_had_an_offer_or_held_a_buy_box(samples: Samples) -> None:
+    expected = set()
+    for (domain_id, asin), fetches in samples.of_product.items():
+        for seller in newest_offers(samples, (domain_id, asin)).values():
+            expected.add((domain_id, seller[0]["sellerId"]))
+        for field in ("buyBoxSellerIdHistory", "buyBoxUsedHistory"):
+            points = samples.merged[domain_id, asin].get(field, {})
+            expected |= {(domain_id, point.text) for point in points.values() if point.text}
+        assert fetches
+    rows = samples.warehouse.query("select domain_id, seller_id from MART.dim_seller")
+    assert set(rows) == expected
+    assert len(rows) > 400
+
+
+def test_a_change_of_the_title_is_kept_with_its_time(samples: Samples) -> None:
+    expected: dict[Any, tuple[Any, ...]] = {}
+    for key, fetches in samples.of_product.items():
+        told = [
+            (fetch.fetched_at, (fetch.product.get("title") or "").strip() or None)
+            for fetch in fetches
+            if fetch.product.get("productType") not in (3, 4, 5)
+        ]
+        for at, title in told:
+            expected[*key, at] = (title,)
+    rows = samples.warehouse.query(
+        "select domain_id, asin, valid_from_at, title from CORE.core_keepa_product_history"
+    )
+    assert rows
+    for *of_product, valid_from_at, title in rows:
+        assert expected[*of_product, valid_from_at] == (title,)
+    (wrong,) = samples.warehouse.query(
+        "select count(*) from MART.dim_product as product inner join"
+        " CORE.core_keepa_product_history as history using (domain_id, asin)"
+        " where history.valid_to_at is null and product.title is distinct from history.title"
+    )
+    assert wrong == (0,)
+
+
 def test_daily_reviews_carry_each_measure_by_itself(samples: Samples) -> None:
     expected: dict[Any, tuple[Any, ...]] = {}
     for key, name, points in samples.series({"RATING", "COUNT_REVIEWS"}):

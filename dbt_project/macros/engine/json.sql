@@ -73,6 +73,19 @@ from {{ relation }}
     coalesce(typeof({{ json }}{% if path %}:{{ path }}{% endif %}) = '{{ name }}', false)
 {%- endmacro %}
 
+{# The text of a JSON value that is a string; null for every other type. #}
+{% macro json_scalar(json) -%}
+    {{ return(adapter.dispatch('json_scalar')(json)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_scalar(json) -%}
+    case when json_type({{ json }}) = 'VARCHAR' then {{ json }} ->> '$' end
+{%- endmacro %}
+
+{% macro snowflake__json_scalar(json) -%}
+    case when typeof({{ json }}) = 'VARCHAR' then {{ json }}::varchar end
+{%- endmacro %}
+
 {# Text of a whole JSON value, compact; what a refused value is kept as. #}
 {% macro json_as_text(json) -%}
     {{ return(adapter.dispatch('json_as_text')(json)) }}
@@ -104,3 +117,44 @@ from {{ relation }}
 {% macro duckdb__json_array_size(json) -%} json_array_length({{ json }}) {%- endmacro %}
 
 {% macro snowflake__json_array_size(json) -%} array_size({{ json }}) {%- endmacro %}
+
+{# Every element of the JSON array `field` of each payload that is no JSON null.
+
+   `payloads`: a relation with `keys` and payload. Gives keys, position (from 0) and element (JSON). #}
+{% macro elements_of(payloads, keys, field) -%}
+    {{ return(adapter.dispatch('elements_of')(payloads, keys, field)) }}
+{%- endmacro %}
+
+{% macro duckdb__elements_of(payloads, keys, field) %}
+select
+    {{ keys | join(',\n    ') }},
+    position,
+    element
+from (
+    select
+        {{ keys | join(',\n        ') }},
+        unnest(range(len(elements))) as position,
+        unnest(elements) as element
+    from (
+        select
+            {{ keys | join(',\n            ') }},
+            cast(items as json []) as elements
+        from (
+            select {{ keys | join(', ') }}, payload -> '$.{{ field }}' as items
+            from {{ payloads }} as payloads
+        ) as read
+        where json_type(items) = 'ARRAY'
+    ) as listed
+) as numbered
+where json_type(element) <> 'NULL'
+{% endmacro %}
+
+{% macro snowflake__elements_of(payloads, keys, field) %}
+select
+    {% for key in keys %}payloads.{{ key }},
+    {% endfor -%}
+    item.index as position,
+    item.value as element
+from {{ payloads }} as payloads, lateral flatten(input => payloads.payload:{{ field }}, mode => 'ARRAY') as item
+where typeof(item.value) <> 'NULL_VALUE'
+{% endmacro %}

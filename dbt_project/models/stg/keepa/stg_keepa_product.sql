@@ -85,6 +85,10 @@ parsed as (
         {{ text_or_none('payload', 'categoryTree[0].name') }} as root_category_name,
         nullif({{ text_as_integer(json_text('payload', 'rootCategory')) }}, 0) as root_category_id,
         {{ text_as_integer(json_text('payload', 'availabilityAmazon')) }} as availability_amazon,
+        {{ json_is('payload', 'array', 'categoryTree') }} as has_category_tree,
+        {{ json_is('payload', 'array', 'variations') }} as has_variations,
+        {{ json_is('payload', 'array', 'videos') }} as has_videos,
+        {{ json_is('payload', 'array', 'aPlus') }} as has_aplus,
         {{ refused_attribute_count('payload') }} as refused_attribute_count,
         {{ text_as_integer(json_text('payload', 'trackingSince')) }} as tracking_since_minute,
         {{ text_as_integer(json_text('payload', 'listedSince')) }} as listed_since_minute,
@@ -123,6 +127,10 @@ final as (
 
         -- booleans
         is_usable,
+        has_category_tree,
+        has_variations,
+        has_videos,
+        has_aplus,
 
         -- timestamps
         {{ instant_or_none('tracking_since_minute') }} as tracking_since_at,

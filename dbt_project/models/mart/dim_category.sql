@@ -1,0 +1,9 @@
+with
+
+categories as (
+
+    select * from {{ ref('core_keepa_category') }}
+
+)
+
+select * from categories

@@ -1,0 +1,9 @@
+with
+
+sellers as (
+
+    select * from {{ ref('core_keepa_seller') }}
+
+)
+
+select * from sellers

@@ -1,0 +1,233 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_outdated',
+        meta={
+            'built_from': ['domain_id', 'asin', 'history_version'],
+            'current': 'stg_keepa_history',
+        },
+    )
+}}
+
+with
+
+{{ content_elements('has_aplus', 'aPlus') }},
+
+contents as (
+
+    select
+        domain_id,
+        asin,
+        history_version,
+        fetched_at,
+        position as aplus_position,
+        {{ json_boolean('element', 'fromManufacturer') }} as is_from_manufacturer,
+        element as payload
+    from elements
+
+),
+
+modules as (
+
+    select
+        domain_id,
+        asin,
+        history_version,
+        fetched_at,
+        is_from_manufacturer,
+        aplus_position,
+        position as module_position,
+        element as payload
+    from (
+        {{ elements_of(
+            'contents',
+            [
+                'domain_id',
+                'asin',
+                'history_version',
+                'fetched_at',
+                'is_from_manufacturer',
+                'aplus_position',
+            ],
+            'module',
+        ) }}
+    ) as numbered_modules
+
+),
+
+assets as (
+
+    select
+        domain_id,
+        asin,
+        history_version,
+        fetched_at,
+        is_from_manufacturer,
+        aplus_position,
+        module_position,
+        position,
+        'text' as asset_type,
+        {{ json_scalar('element') }} as asset
+    from (
+        {{ elements_of(
+            'modules',
+            [
+                'domain_id',
+                'asin',
+                'history_version',
+                'fetched_at',
+                'is_from_manufacturer',
+                'aplus_position',
+                'module_position',
+            ],
+            'text',
+        ) }}
+    ) as assets_text
+    union all
+    select
+        domain_id,
+        asin,
+        history_version,
+        fetched_at,
+        is_from_manufacturer,
+        aplus_position,
+        module_position,
+        position,
+        'image' as asset_type,
+        {{ json_scalar('element') }} as asset
+    from (
+        {{ elements_of(
+            'modules',
+            [
+                'domain_id',
+                'asin',
+                'history_version',
+                'fetched_at',
+                'is_from_manufacturer',
+                'aplus_position',
+                'module_position',
+            ],
+            'image',
+        ) }}
+    ) as assets_image
+    union all
+    select
+        domain_id,
+        asin,
+        history_version,
+        fetched_at,
+        is_from_manufacturer,
+        aplus_position,
+        module_position,
+        position,
+        'video' as asset_type,
+        {{ json_scalar('element') }} as asset
+    from (
+        {{ elements_of(
+            'modules',
+            [
+                'domain_id',
+                'asin',
+                'history_version',
+                'fetched_at',
+                'is_from_manufacturer',
+                'aplus_position',
+                'module_position',
+            ],
+            'video',
+        ) }}
+    ) as assets_video
+    union all
+    select
+        domain_id,
+        asin,
+        history_version,
+        fetched_at,
+        is_from_manufacturer,
+        aplus_position,
+        module_position,
+        position,
+        'asin' as asset_type,
+        {{ json_scalar('element') }} as asset
+    from (
+        {{ elements_of(
+            'modules',
+            [
+                'domain_id',
+                'asin',
+                'history_version',
+                'fetched_at',
+                'is_from_manufacturer',
+                'aplus_position',
+                'module_position',
+            ],
+            'asin',
+        ) }}
+    ) as assets_asin
+    union all
+    select
+        domain_id,
+        asin,
+        history_version,
+        fetched_at,
+        is_from_manufacturer,
+        aplus_position,
+        module_position,
+        position,
+        'alt_text' as asset_type,
+        {{ json_scalar('element') }} as asset
+    from (
+        {{ elements_of(
+            'modules',
+            [
+                'domain_id',
+                'asin',
+                'history_version',
+                'fetched_at',
+                'is_from_manufacturer',
+                'aplus_position',
+                'module_position',
+            ],
+            'imageAltText',
+        ) }}
+    ) as assets_alt_text
+
+),
+
+final as (
+
+    select
+        -- ids
+        assets.domain_id,
+        assets.asin,
+        assets.aplus_position,
+        assets.module_position,
+        assets.asset_type,
+        assets.position,
+        assets.history_version,
+
+        -- attributes
+        assets.asset,
+        -- A picture's description stands at the same place of a list of its own.
+        descriptions.asset as alt_text,
+
+        -- booleans
+        assets.is_from_manufacturer,
+
+        -- timestamps
+        assets.fetched_at
+    from assets
+    left join assets as descriptions
+        on
+            assets.asset_type = 'image'
+            and descriptions.asset_type = 'alt_text'
+            and assets.domain_id = descriptions.domain_id
+            and assets.asin = descriptions.asin
+            and assets.aplus_position = descriptions.aplus_position
+            and assets.module_position = descriptions.module_position
+            and assets.position = descriptions.position
+    where assets.asset_type <> 'alt_text'
+
+)
+
+select * from final
