@@ -79,6 +79,24 @@ end
 case when {{ value }} >= 0 then 'ok' when {{ value }} = -1 then 'none' else 'unknown' end
 {%- endmacro %}
 
+{# Keepa's integer as an amount in currency units; null for its negative markers. `minor_per_unit` is in
+   scope: 100, or 1 for yen. #}
+{% macro in_units(value) -%}
+case when {{ value }} >= 0 then cast({{ value }} / minor_per_unit as decimal(18, 2)) end
+{%- endmacro %}
+
+{# Price and shipping in currency units. Unsaid shipping counts as free, as in Keepa's own figures. #}
+{% macro landed_in_units(price, shipping) -%}
+case
+    when {{ price }} >= 0
+        then
+            cast(
+                ({{ price }} + greatest(coalesce({{ shipping }}, 0), 0)) / minor_per_unit
+                as decimal(18, 2)
+            )
+end
+{%- endmacro %}
+
 {# The histories of payloads that models here read, named.
 
    `payloads`: a relation (fetch_id, payload). Gives fetch_id, series (unique in a product: the channel's

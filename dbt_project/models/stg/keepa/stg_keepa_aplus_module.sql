@@ -57,6 +57,14 @@ modules as (
 
 assets as (
 
+    {% for asset_type, field in [
+        ('text', 'text'),
+        ('image', 'image'),
+        ('video', 'video'),
+        ('asin', 'asin'),
+        ('alt_text', 'imageAltText'),
+    ] %}
+    {{ "union all" if not loop.first }}
     select
         domain_id,
         asin,
@@ -66,7 +74,7 @@ assets as (
         aplus_position,
         module_position,
         position,
-        'text' as asset_type,
+        '{{ asset_type }}' as asset_type,
         {{ json_scalar('element') }} as asset
     from (
         {{ elements_of(
@@ -80,117 +88,10 @@ assets as (
                 'aplus_position',
                 'module_position',
             ],
-            'text',
+            field,
         ) }}
-    ) as assets_text
-    union all
-    select
-        domain_id,
-        asin,
-        history_version,
-        fetched_at,
-        is_from_manufacturer,
-        aplus_position,
-        module_position,
-        position,
-        'image' as asset_type,
-        {{ json_scalar('element') }} as asset
-    from (
-        {{ elements_of(
-            'modules',
-            [
-                'domain_id',
-                'asin',
-                'history_version',
-                'fetched_at',
-                'is_from_manufacturer',
-                'aplus_position',
-                'module_position',
-            ],
-            'image',
-        ) }}
-    ) as assets_image
-    union all
-    select
-        domain_id,
-        asin,
-        history_version,
-        fetched_at,
-        is_from_manufacturer,
-        aplus_position,
-        module_position,
-        position,
-        'video' as asset_type,
-        {{ json_scalar('element') }} as asset
-    from (
-        {{ elements_of(
-            'modules',
-            [
-                'domain_id',
-                'asin',
-                'history_version',
-                'fetched_at',
-                'is_from_manufacturer',
-                'aplus_position',
-                'module_position',
-            ],
-            'video',
-        ) }}
-    ) as assets_video
-    union all
-    select
-        domain_id,
-        asin,
-        history_version,
-        fetched_at,
-        is_from_manufacturer,
-        aplus_position,
-        module_position,
-        position,
-        'asin' as asset_type,
-        {{ json_scalar('element') }} as asset
-    from (
-        {{ elements_of(
-            'modules',
-            [
-                'domain_id',
-                'asin',
-                'history_version',
-                'fetched_at',
-                'is_from_manufacturer',
-                'aplus_position',
-                'module_position',
-            ],
-            'asin',
-        ) }}
-    ) as assets_asin
-    union all
-    select
-        domain_id,
-        asin,
-        history_version,
-        fetched_at,
-        is_from_manufacturer,
-        aplus_position,
-        module_position,
-        position,
-        'alt_text' as asset_type,
-        {{ json_scalar('element') }} as asset
-    from (
-        {{ elements_of(
-            'modules',
-            [
-                'domain_id',
-                'asin',
-                'history_version',
-                'fetched_at',
-                'is_from_manufacturer',
-                'aplus_position',
-                'module_position',
-            ],
-            'imageAltText',
-        ) }}
-    ) as assets_alt_text
+    ) as assets_of_type
+    {% endfor %}
 
 ),
 

@@ -29,23 +29,9 @@ final as (
         points.history_version,
 
         -- numerics
-        case
-            when points.value >= 0
-                then cast(points.value / marketplaces.minor_per_unit as decimal(18, 2))
-        end as price,
-        case
-            when points.second_value >= 0
-                then cast(points.second_value / marketplaces.minor_per_unit as decimal(18, 2))
-        end as shipping,
-        -- Unsaid shipping counts as free, as in Keepa's own figures.
-        case
-            when points.value >= 0
-                then
-                    cast(
-                        (points.value + greatest(coalesce(points.second_value, 0), 0))
-                        / marketplaces.minor_per_unit as decimal(18, 2)
-                    )
-        end as landed_price,
+        {{ in_units('points.value') }} as price,
+        {{ in_units('points.second_value') }} as shipping,
+        {{ landed_in_units('points.value', 'points.second_value') }} as landed_price,
 
         -- attributes
         {{ point_state('points.value') }} as state,
