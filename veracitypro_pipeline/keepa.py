@@ -23,9 +23,6 @@ UNKNOWN: Final = -2  # Keepa cannot tell (or, in a statistic, was not asked).
 # `productType` of an ASIN which Keepa does not know (or no longer).
 INVALID_PRODUCT_TYPE: Final = 4
 
-# RATING holds tenths of a star: 0 to 50.
-RATING_SCALE: Final = 10
-
 
 class ChannelKind(StrEnum):
     """What the values of a channel count."""

@@ -32,7 +32,8 @@ def dev(port: int) -> None:
 
 def _prepare_stack(settings: Settings) -> None:
     """Start it, and clear away runs that nobody carries out any more."""
-    from veracitypro_pipeline.local.run_settings import run_place, started_stack
+    from veracitypro_pipeline.local.run_settings import started_stack
+    from veracitypro_pipeline.local.stack import run_place
 
     started_stack(settings)
     try:

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Final
 
 import click
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from veracitypro_pipeline.cli.main import CannotDo, common_options
-from veracitypro_pipeline.local.stack import stop_stack
+from veracitypro_pipeline.local.stack import RUN_LOCK_FILE, run_place, stop_stack
 from veracitypro_pipeline.settings import Settings
 
 # What the project keeps in its home; anything else there is somebody else's.
-RUN_LOCK: Final = "run.lock"
-CONTENTS: Final = frozenset({"dagster", "dbt", RUN_LOCK, "stack", "vp.log", "warehouse"})
+CONTENTS: Final = frozenset({"dagster", "dbt", RUN_LOCK_FILE, "stack", "vp.log", "warehouse"})
 
 
 @click.command()
@@ -71,7 +70,7 @@ def _no_run_at_work(home: Path) -> Iterator[None]:
         yield
         return
     try:
-        with FileLock(home / RUN_LOCK).acquire(timeout=0):
+        with run_place(home).acquire(timeout=0):
             yield
     except Timeout:
         raise CannotDo(

@@ -1,4 +1,4 @@
-"""The stack's own API, for `vp` and tests: health, the clock, the day in play, what Slack received.
+"""The stack's own API, for `vp` and tests: health, the day in play, what Slack received.
 
 Every request needs the control token. Errors are `{"error": sentence}` with HTTP 400 or 409.
 """
@@ -44,9 +44,6 @@ def create_control_app(
         state = health()
         return JSONResponse(state or {"error": "The local S3 has ended."}, 200 if state else 503)
 
-    def get_clock(_request: Request) -> Response:
-        return JSONResponse({"now": playback.now().isoformat()})
-
     async def play(request: Request) -> Response:
         try:
             as_of_date, products = play_from_json(await request.json())
@@ -72,7 +69,6 @@ def create_control_app(
     return Starlette(
         routes=[
             Route("/health", get_health, methods=["GET"]),
-            Route("/clock", get_clock, methods=["GET"]),
             Route("/play", play, methods=["POST"]),
             Route("/slack/messages", slack_messages, methods=["GET"]),
             Route("/powerbi", rehearse_refreshes, methods=["PUT"]),

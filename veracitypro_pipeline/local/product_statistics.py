@@ -13,7 +13,6 @@ from veracitypro_pipeline.local.products import Product
 
 MINUTES_PER_DAY: Final = 24 * 60
 AVERAGE_DAYS: Final = (30, 90, 180, 365)
-STOCK_DAYS: Final = (30, 90, 180, 365)
 
 Points = list[tuple[int, int]]
 

@@ -14,22 +14,21 @@ from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from pydantic import SecretStr
 
 from veracitypro_pipeline.failures import PermanentFailure
-from veracitypro_pipeline.local.private_files import make_private_folder
 from veracitypro_pipeline.local.stack import (
     StackError,
     StackState,
     ensure_stack,
     play_day,
+    run_place,
 )
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.run_events import PARTITION_TAG
 from veracitypro_pipeline.settings import Settings
 
-LOCK_FILE: Final = "run.lock"
 # Services on loopback answer at once.
 POLL_SECONDS: Final = 0.2
 _LOCK_POLL_SECONDS: Final = 0.2
@@ -97,8 +96,7 @@ def play(settings: Settings, as_of_date: date) -> None:
 def one_run_at_a_time(home: Path, say: Callable[[str], Any]) -> Iterator[bool]:
     """Hold the home's only place for a run; true for whoever takes it first in this process.
 
-    The stack has one clock and the warehouse file one writer, so a second run waits for its turn.
-    The system frees the place when its holder dies.
+    A second run waits for its turn.
     """
     lock = run_place(home)
     try:
@@ -110,11 +108,6 @@ def one_run_at_a_time(home: Path, say: Callable[[str], Any]) -> Iterator[bool]:
         yield lock.lock_counter == 1
     finally:
         lock.release()
-
-
-def run_place(home: Path) -> FileLock:
-    """The lock that a run of this home holds; the same object for all who ask in one process."""
-    return FileLock(make_private_folder(home) / LOCK_FILE, is_singleton=True)
 
 
 def on_stack(settings: Settings, stack: StackState) -> Settings:

@@ -56,12 +56,11 @@ GRACE_SECONDS: Final = 2
 
 @dataclass(frozen=True)
 class Options:
-    """The command line; `folder` is `<home>/stack`, port 0 a free one."""
+    """The command line; `folder` is `<home>/stack`."""
 
     folder: Path
     tracked_products: Path
     manifest: Path
-    port: int
 
 
 def main() -> int:
@@ -72,7 +71,7 @@ def main() -> int:
     processes.end_orphans(options.folder)
     shutil.rmtree(options.folder / "work", ignore_errors=True)
     try:
-        listener = _listener(options.port)
+        listener = _listener()
         credentials = Credentials.load_or_make(options.folder / CREDENTIALS_FILE)
         s3 = start_s3(
             make_private_folder(options.folder / "s3"),
@@ -166,16 +165,10 @@ def _create_app(options: Options, credentials: Credentials, s3: S3Server, url: s
     )
 
 
-def _listener(port: int) -> socket.socket:
+def _listener() -> socket.socket:
+    """On a free port."""
     listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-    except OSError as error:
-        raise OSError(
-            f"The port {port} for the local stack cannot be had ({error.strerror}): name another"
-            " port, or none for a free one."
-        ) from error
+    listener.bind((HOST, 0))
     return listener
 
 
@@ -184,7 +177,6 @@ def _parsed(arguments: list[str]) -> Options:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--tracked-products", type=Path, required=True)
     parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--port", type=int, default=0)
     return Options(**vars(parser.parse_args(arguments)))
 
 

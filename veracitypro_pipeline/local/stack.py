@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -28,6 +28,8 @@ from veracitypro_pipeline.local.private_files import make_private_folder, read_j
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 MANIFEST: Final = REPOSITORY / "infra" / "airbyte" / "source_keepa.yaml"
 SLACK_CHANNEL: Final = "#data-alerts"
+# In the home: held by the run that is at work.
+RUN_LOCK_FILE: Final = "run.lock"
 STATE_FILE: Final = "state.json"
 CREDENTIALS_FILE: Final = "credentials.json"
 LOG_FILE: Final = "stack.log"
@@ -117,15 +119,14 @@ def ensure_stack(
     tracked_products: Path,
     timeout: float = 60,
     manifest: Path = MANIFEST,
-    port: int | None = None,
 ) -> StackState:
     """Return the running stack of this home, or start one.
 
-    One that runs with other files, or on another port than asked for, or that is broken, is
-    replaced; what it kept stays. Several callers at once end up with the same stack.
+    One that runs with other files, or that is broken, is replaced; what it kept stays. Several
+    callers at once end up with the same stack.
 
     Raises:
-        StackError: it does not start within `timeout` seconds, or the port is in use.
+        StackError: it does not start within `timeout` seconds.
     """
     folder = make_private_folder(home.expanduser().resolve() / "stack")
     deadline = time.monotonic() + timeout
@@ -138,10 +139,10 @@ def ensure_stack(
             started = read_json(folder / STATE_FILE)
             if started is not None and started.items() >= files.items():
                 state = _healthy(folder, started)
-                if state is not None and port in (None, _port_of(state)):
+                if state is not None:
                     return state
             _stop(folder)
-            return _start(folder, files, port or 0, deadline)
+            return _start(folder, files, deadline)
     except Timeout:
         raise StackError(
             f"Another process has been starting the local stack in {folder} for {timeout:.0f} s:"
@@ -165,6 +166,15 @@ def stop_stack(home: Path) -> bool:
         return _stop(folder)
 
 
+def run_place(home: Path) -> FileLock:
+    """The lock that a run of this home holds; the same object for all who ask in one process.
+
+    The stack has one clock and the warehouse file one writer. The system frees the lock when its
+    holder dies.
+    """
+    return FileLock(make_private_folder(home) / RUN_LOCK_FILE, is_singleton=True)
+
+
 def play_day(
     state: StackState, as_of_date: date, *, products: Path | KeepSource | None = KEEP
 ) -> PlayedDay:
@@ -178,11 +188,6 @@ def play_day(
     """
     asked = play_to_json(as_of_date, products)
     return played_from_json(_control(state, "POST", "/play", PLAY_SECONDS, json=asked))
-
-
-def stack_now(state: StackState) -> datetime:
-    """The stack's clock, UTC. Raises StackError if the stack does not answer."""
-    return datetime.fromisoformat(_control(state, "GET", "/clock", HEALTH_SECONDS)["now"])
 
 
 def _control(
@@ -220,9 +225,9 @@ def _healthy(folder: Path, started: Mapping[str, Any]) -> StackState | None:
     return state if health["pid"] == state.pid else None
 
 
-def _start(folder: Path, files: Mapping[str, str], port: int, deadline: float) -> StackState:
+def _start(folder: Path, files: Mapping[str, str], deadline: float) -> StackState:
     log = folder / LOG_FILE
-    command = [sys.executable, "-m", _SERVER_MODULE, str(folder), "--port", str(port)]
+    command = [sys.executable, "-m", _SERVER_MODULE, str(folder)]
     command += ["--tracked-products", files["tracked_products"], "--manifest", files["manifest"]]
     with log.open("ab") as sink:
         log.chmod(0o600)
@@ -264,10 +269,6 @@ def _stop(folder: Path) -> bool:
 def _mark(folder: Path) -> str:
     """What stands on the command line of this folder's server, and of no other process."""
     return f"{_SERVER_MODULE} {folder} "
-
-
-def _port_of(state: StackState) -> int:
-    return int(state.control_url.split(":")[2].split("/")[0])
 
 
 def _environment() -> dict[str, str]:

@@ -99,5 +99,7 @@ SENSORS: Final = [
         "slack_run_failed",
         "Tells Slack which step failed, why, and what readers of reports see meanwhile.",
     ),
-    _sensor(dg.DagsterRunStatus.CANCELED, "slack_run_canceled", "Tells Slack who waits in vain."),
+    _sensor(
+        dg.DagsterRunStatus.CANCELED, "slack_run_canceled", "Tells Slack that a run was canceled."
+    ),
 ]
