@@ -2,11 +2,12 @@
 
 {# Cut the time between points at midnight (UTC).
 
-   `points`: a relation with the columns of `keys` and `values`, minute (of the Keepa clock) and
-   horizon_minute (the end of the last day to describe). Gives, per piece of a day in which nothing
-   changes: keys, values, day_number (days since 2011-01-01), minutes (its length), and whether it
-   is_opening (the day's first known), is_closing (runs to midnight) and is_change (begins at a
-   point). Every day from that of the first point to the horizon has pieces, and exactly one that
+   `points`: a relation with the columns of `keys` and `values`, minute (of the Keepa clock),
+   first_minute (that of the whole series), horizon_minute (the end of the last day to describe) and
+   from_day (the first day to describe); it must hold the point in force when that day begins. Gives,
+   per piece of a day in which nothing changes: keys, values, day_number (days since 2011-01-01),
+   minutes (its length), and whether it is_opening (the day's first known), is_closing (runs to
+   midnight) and is_change (begins at a point). Every day to describe has pieces, and exactly one that
    closes. Points at or after the horizon wait for their day to be complete. #}
 {% macro pieces_of_days(points, keys, values) %}
 select
@@ -20,7 +21,7 @@ from (
     {{ with_each_integer(
         '(' ~ _spans_between_points(points, keys, values) ~ ') as spans',
         keys + values + ['minute', 'first_minute', 'end_minute'],
-        quotient('minute', '1440'),
+        'greatest(from_day, ' ~ quotient('minute', '1440') ~ ')',
         quotient('end_minute - 1', '1440'),
         'day_number'
     ) }}
@@ -31,7 +32,8 @@ from (
 select
     {{ (keys + values) | join(',\n    ') }},
     minute,
-    min(minute) over (partition by {{ keys | join(', ') }}) as first_minute,
+    first_minute,
+    from_day,
     lead(minute, 1, horizon_minute) over (
         partition by {{ keys | join(', ') }}
         order by minute

@@ -1,4 +1,6 @@
-{# Incremental models here follow no watermark. Each row carries the key of what it was built from
+{# How a table follows what comes and goes as a whole; see changes.sql for series and days.
+
+   No model follows a watermark. Each row carries the key of what it was built from
    (`meta.built_from` names the columns), and `meta.current` names the relation that lists the keys in
    force. A build makes the rows of keys that are not there yet and removes those of keys no longer
    in force. So a late, repeated or replaced load is found whenever it comes, a build that failed is

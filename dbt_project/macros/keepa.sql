@@ -160,3 +160,20 @@ where
     or histories.slot is null
     or channels.channel_name is not null
 {% endmacro %}
+
+{# The points of these series groups in force, with the fetch that speaks for each: `fetch_id` and
+   `fetched_at` stand beside the columns of stg_keepa_point. #}
+{% macro points_with_fetches(series_groups) %}
+select
+    points.*,
+    slices.fetch_id,
+    slices.fetched_at
+from {{ ref('stg_keepa_point') }} as points
+inner join {{ ref('stg_keepa_slice') }} as slices
+    on
+        points.domain_id = slices.domain_id
+        and points.asin = slices.asin
+        and points.series = slices.series
+        and points.slice_minute = slices.first_minute
+where points.series_group in ({% for name in series_groups %}'{{ name }}'{{ ", " if not loop.last }}{% endfor %})
+{% endmacro %}

@@ -41,7 +41,7 @@ DAMAGES = {
         {"points_of_the_newest_load_are_all_counted", "points_are_kept_refused_or_superseded"},
     ),
     "a day counts too many minutes": (
-        "update MART.fct_price_history_daily set minutes_priced = 1441",
+        "update CORE.core_keepa_price_daily set minutes_priced = 1441",
         {"fct_price_history_daily_accounts_for_every_minute"},
     ),
     "a mean lies above the highest price": (
@@ -49,20 +49,20 @@ DAMAGES = {
         {"core_keepa_price_daily_is_ordered"},
     ),
     "a day stands twice": (
-        "insert into MART.fct_review_history_daily select * from MART.fct_review_history_daily",
+        "insert into CORE.core_keepa_reviews_daily select * from CORE.core_keepa_reviews_daily",
         {"unique_combination_fct_review_history_daily_domain_id__asin__date"},
     ),
     "a key is null": (
-        "update MART.fct_review_history_daily set asin = null",
+        "update CORE.core_keepa_reviews_daily set asin = null",
         {"unique_combination_fct_review_history_daily_domain_id__asin__date"},
     ),
     "six stars": (
-        "update MART.fct_review_history_daily set rating_close = 6",
+        "update CORE.core_keepa_reviews_daily set rating_close = 6",
         {"within_range_fct_review_history_daily_rating_close__5__0"},
     ),
     "a point without a value": (
         "update STG.stg_keepa_point set value = null",
-        {"never_null_stg_keepa_point_value__fetch_id__history_version"},
+        {"never_null_stg_keepa_point_value__slice_minute"},
     ),
 }
 CHECKS = {check for _, checks in DAMAGES.values() for check in checks}

@@ -30,7 +30,7 @@ def tables(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
         "select table_schema || '.' || table_name from information_schema.tables"
         " where table_schema in ('STG', 'CORE', 'MART') order by 1"
     )
-    assert len(names) == 53
+    assert len(names) == 56
     return {
         name: warehouse.query(
             f"select columns(lambda c: c not in {_ABOUT_THE_LOAD}) from {name} order by all"
@@ -98,7 +98,8 @@ def assert_points_are_those_of(fetches: list[Fetch], warehouse: Warehouse) -> No
     }
     rows = warehouse.query(
         "select asin, replace(series, 'salesRanks:', ''), minute, value, second_value, fetched_at"
-        " from STG.stg_keepa_point"
+        " from STG.stg_keepa_point inner join STG.stg_keepa_slice using (domain_id, asin, series)"
+        " where slice_minute = stg_keepa_slice.first_minute"
     )
     assert {row[:3]: row[3:] for row in rows} == expected
     assert len(rows) == len(expected)
@@ -161,6 +162,58 @@ def test_a_late_old_fetch_fills_the_past_and_changes_nothing_else(warehouse: War
     warehouse.load([replace(line_of(older), load_id="load-2")])
     warehouse.run()
     assert points(warehouse, "NEW") == {START: 5, START + 10: 20}
+
+
+def changes_of(warehouse: Warehouse, model: str, columns: str) -> list[tuple[Any, ...]]:
+    """What the last build of a model found to do."""
+    return warehouse.query(
+        f"select {columns} from MONITORING.CHANGES_OF_{model.upper()} order by all"
+    )
+
+
+def test_a_night_writes_the_days_it_brings_and_nothing_else(warehouse: Warehouse) -> None:
+    """Of a series that did not change, one row; of one that grew, no day before its new point."""
+    price = "core_keepa_price_daily"
+    first_day, days = FIRST_NIGHT.date() - NIGHT, timedelta(days=1)
+    new = [START - 40_000, 10, START - 20_000, 20]
+    amazon = [START - 50_000, 30]
+
+    given_nights(warehouse, a_product(series={"NEW": new, "AMAZON": amazon}))
+    before = set(warehouse.query(f"select * from CORE.{price}"))
+
+    def night(number: int, **series: list[int]) -> tuple[set[Any], set[Any]]:
+        """The rows of the price days that came and those that went."""
+        nonlocal before
+        product = a_product(series={"NEW": new, "AMAZON": amazon, **series})
+        line = line_of(fetch_at(product, FIRST_NIGHT + number * NIGHT), f"again-{number}.gz")
+        warehouse.load([replace(line, load_id=f"again-{number}")])
+        warehouse.run()
+        after = set(warehouse.query(f"select * from CORE.{price}"))
+        came, went = after - before, before - after
+        before = after
+        return {row[2:4] for row in came}, {row[2:4] for row in went}
+
+    second_day, third_day, fourth_day = (first_day + number * days for number in (1, 2, 3))
+    assert night(1) == ({("NEW", second_day), ("AMAZON", second_day)}, set())
+    assert changes_of(warehouse, "stg_keepa_point", "series") == []
+    assert changes_of(warehouse, price, "series, from_date, is_rewritten") == [
+        ("AMAZON", second_day, False),
+        ("NEW", second_day, False),
+    ]
+    # A point at the noon that has just passed.
+    noon = minute_of(third_day) + 720
+    grown = [*new, noon, 25]
+    assert night(2, NEW=grown) == ({("NEW", third_day), ("AMAZON", third_day)}, set())
+    assert changes_of(warehouse, "stg_keepa_point", "series") == [("NEW",)]
+    assert not any(rewritten for (rewritten,) in changes_of(warehouse, price, "is_rewritten"))
+    # Keepa takes it back: the day on which it stood is another one, and no day before.
+    came, went = night(3)
+    assert came == {("NEW", third_day), ("NEW", fourth_day), ("AMAZON", fourth_day)}
+    assert went == {("NEW", third_day)}
+
+
+def minute_of(day: date) -> int:
+    return (day - date(2011, 1, 1)).days * 1440
 
 
 def test_a_product_added_later_comes_with_its_whole_past(warehouse: Warehouse) -> None:

@@ -73,7 +73,8 @@ def compiled_for_snowflake(target: Path, *, tables_exist: bool) -> dict[str, str
 def test_every_statement_is_snowflake_sql(tmp_path: Path, tables_exist: bool) -> None:
     statements = compiled_for_snowflake(tmp_path, tables_exist=tables_exist)
     assert len(statements) > 70
-    assert ("as built" in statements["stg_keepa_point"]) == tables_exist
+    assert ("as built" in statements["stg_keepa_record"]) == tables_exist
+    assert ("CHANGES_OF_STG_KEEPA_POINT" in statements["stg_keepa_point"]) == tables_exist
     for name, sql in statements.items():
         (parsed,) = sqlglot.parse(sql, dialect="snowflake")
         assert parsed is not None, name

@@ -31,10 +31,15 @@ def test_the_linter_has_a_stand_in_for_exactly_the_macros_that_models_call() -> 
     called = {
         name
         for file in MODELS.rglob("*.sql")
-        for expression in re.findall(r"{{(.*?)}}", file.read_text(), re.DOTALL)
+        for expression in re.findall(r"{{(.*?)}}", without_hooks(file.read_text()), re.DOTALL)
         for name in re.findall(r"\b(\w+)\(", expression)
     }
     settings = configparser.RawConfigParser()
     settings.read(REPOSITORY_DIR / ".sqlfluff")
     stand_ins = set(settings["sqlfluff:templater:jinja:macros"])
     assert stand_ins == called & defined
+
+
+def without_hooks(model: str) -> str:
+    """A hook is a text that the linter does not render."""
+    return re.sub(r'"{{.*?}}"', "", model)

@@ -19,10 +19,10 @@ LOCK_WAIT_SECONDS: Final = 60.0
 LOCK_POLL_SECONDS: Final = 0.1
 
 
-_TABLES_OF_SCHEMA: Final = """
+_RELATIONS_OF_SCHEMA: Final = """
 select table_name
 from information_schema.tables
-where upper(table_schema) = upper($schema) and table_type = 'BASE TABLE'
+where upper(table_schema) = upper($schema)
 order by table_name
 """
 
@@ -67,8 +67,8 @@ class DuckDBWarehouse:
             return Answer(columns, cursor.fetchall())
 
     def row_counts(self, schema: str) -> dict[str, int]:
-        """Rows of each table of a schema, by name; raises as `query` does."""
-        names = [row[0] for row in self.query(_TABLES_OF_SCHEMA, {"schema": schema}).rows]
+        """Rows of each table and view of a schema, by name; raises as `query` does."""
+        names = [row[0] for row in self.query(_RELATIONS_OF_SCHEMA, {"schema": schema}).rows]
         if not names:
             return {}
         # Names come from the catalogue; quoted all the same, because anybody can make a table.

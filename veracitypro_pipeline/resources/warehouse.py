@@ -25,7 +25,7 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             return self._connect().query(sql, values)
 
     def row_counts(self, schema: str) -> dict[str, int]:
-        """Rows of each table of a schema, by name. Raises as `query` does."""
+        """Rows of each table and view of a schema, by name. Raises as `query` does."""
         with _explained():
             return self._connect().row_counts(schema)
 

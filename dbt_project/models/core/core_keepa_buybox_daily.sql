@@ -1,10 +1,15 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_outdated',
+        incremental_strategy='replace_changed',
+        pre_hook="{{ find_changed_days() }}",
+        post_hook="{{ remember(series_known()) }}",
         meta={
-            'built_from': ['domain_id', 'asin', 'history_version'],
-            'current': 'stg_keepa_history',
+            'series_groups': ['buy_box'],
+            'outdates': [
+                "changes.is_rewritten",
+                "outdated.date >= changes.from_date",
+            ],
         },
     )
 }}
@@ -15,11 +20,9 @@
 
 with
 
-products as (
+series as (
 
-    select *
-    from {{ ref('stg_keepa_history') }} as history
-    where {{ not_yet_built('history') }}
+    select * from {{ changed_days() }}
 
 ),
 
@@ -30,17 +33,22 @@ points as (
         changes.asin,
         changes.seller_id,
         changes.minute,
-        products.history_version,
-        {{ horizon_minute('products.last_as_of_date') }} as horizon_minute
+        series.first_minute,
+        series.horizon_minute,
+        series.from_day
     from {{ ref('stg_keepa_buybox') }} as changes
-    inner join products
-        on changes.domain_id = products.domain_id and changes.asin = products.asin
+    inner join series
+        on
+            changes.domain_id = series.domain_id
+            and changes.asin = series.asin
+            and changes.minute >= series.carry_minute
+    where series.series = 'buyBoxSellerIdHistory'
 
 ),
 
 pieces as (
 
-    {{ pieces_of_days('points', ['domain_id', 'asin'], ['seller_id', 'history_version']) }}
+    {{ pieces_of_days('points', ['domain_id', 'asin'], ['seller_id']) }}
 
 ),
 
@@ -51,7 +59,6 @@ days as (
         asin,
         day_number,
         seller_id,
-        max(history_version) as history_version,
         sum(minutes) as minutes_held,
         max(case when is_closing then 1 else 0 end) as last_holder_count
     from pieces
@@ -69,7 +76,6 @@ final as (
         asin,
         {{ date_of_day('day_number') }} as date,
         seller_id,
-        history_version,
 
         -- numerics
         cast(minutes_held as integer) as minutes_held,

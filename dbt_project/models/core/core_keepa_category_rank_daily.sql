@@ -1,10 +1,16 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_outdated',
+        incremental_strategy='replace_changed',
+        pre_hook="{{ find_changed_days() }}",
+        post_hook="{{ remember(series_known()) }}",
         meta={
-            'built_from': ['domain_id', 'asin', 'history_version'],
-            'current': 'stg_keepa_history',
+            'series_groups': ['category_rank'],
+            'outdates': [
+                "changes.is_rewritten",
+                "outdated.date >= changes.from_date",
+                "'salesRanks:' || outdated.category_id = changes.series",
+            ],
         },
     )
 }}
@@ -15,11 +21,9 @@
 
 with
 
-products as (
+series as (
 
-    select *
-    from {{ ref('stg_keepa_history') }} as history
-    where {{ not_yet_built('history') }}
+    select * from {{ changed_days() }}
 
 ),
 
@@ -31,11 +35,16 @@ points as (
         changes.category_id,
         changes.sales_rank,
         changes.minute,
-        products.history_version,
-        {{ horizon_minute('products.last_as_of_date') }} as horizon_minute
+        series.first_minute,
+        series.horizon_minute,
+        series.from_day
     from {{ ref('stg_keepa_rank') }} as changes
-    inner join products
-        on changes.domain_id = products.domain_id and changes.asin = products.asin
+    inner join series
+        on
+            changes.domain_id = series.domain_id
+            and changes.asin = series.asin
+            and changes.series = series.series
+            and changes.minute >= series.carry_minute
     -- Without a category it is the main series, which has a model of its own.
     where changes.category_id is not null
 
@@ -46,7 +55,7 @@ pieces as (
     {{ pieces_of_days(
         'points',
         ['domain_id', 'asin', 'category_id'],
-        ['sales_rank', 'history_version'],
+        ['sales_rank'],
     ) }}
 
 ),
@@ -58,7 +67,6 @@ days as (
         asin,
         category_id,
         day_number,
-        max(history_version) as history_version,
         max(case when is_opening then sales_rank end) as rank_open,
         max(case when is_closing then sales_rank end) as rank_close,
         min(sales_rank) as rank_min,
@@ -78,7 +86,6 @@ final as (
         asin,
         category_id,
         {{ date_of_day('day_number') }} as date,
-        history_version,
 
         -- numerics
         rank_open,

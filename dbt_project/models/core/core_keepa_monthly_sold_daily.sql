@@ -1,10 +1,15 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_outdated',
+        incremental_strategy='replace_changed',
+        pre_hook="{{ find_changed_days() }}",
+        post_hook="{{ remember(series_known()) }}",
         meta={
-            'built_from': ['domain_id', 'asin', 'history_version'],
-            'current': 'stg_keepa_history',
+            'series_groups': ['monthly_sold'],
+            'outdates': [
+                "changes.is_rewritten",
+                "outdated.date >= changes.from_date",
+            ],
         },
     )
 }}
@@ -15,11 +20,9 @@
 
 with
 
-products as (
+series as (
 
-    select *
-    from {{ ref('stg_keepa_history') }} as history
-    where {{ not_yet_built('history') }}
+    select * from {{ changed_days() }}
 
 ),
 
@@ -31,11 +34,16 @@ points as (
         changes.monthly_sold,
         changes.state,
         changes.minute,
-        products.history_version,
-        {{ horizon_minute('products.last_as_of_date') }} as horizon_minute
+        series.first_minute,
+        series.horizon_minute,
+        series.from_day
     from {{ ref('stg_keepa_monthly_sold') }} as changes
-    inner join products
-        on changes.domain_id = products.domain_id and changes.asin = products.asin
+    inner join series
+        on
+            changes.domain_id = series.domain_id
+            and changes.asin = series.asin
+            and changes.minute >= series.carry_minute
+    where series.series = 'monthlySoldHistory'
 
 ),
 
@@ -44,7 +52,7 @@ pieces as (
     {{ pieces_of_days(
         'points',
         ['domain_id', 'asin'],
-        ['monthly_sold', 'state', 'history_version'],
+        ['monthly_sold', 'state'],
     ) }}
 
 ),
@@ -55,7 +63,6 @@ days as (
         domain_id,
         asin,
         day_number,
-        max(history_version) as history_version,
         max(monthly_sold) as monthly_sold_close,
         max(state) as close_state
     from pieces
@@ -71,7 +78,6 @@ final as (
         domain_id,
         asin,
         {{ date_of_day('day_number') }} as date,
-        history_version,
 
         -- attributes
         close_state,

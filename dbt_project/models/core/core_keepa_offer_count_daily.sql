@@ -1,10 +1,16 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_outdated',
+        incremental_strategy='replace_changed',
+        pre_hook="{{ find_changed_days() }}",
+        post_hook="{{ remember(series_known()) }}",
         meta={
-            'built_from': ['domain_id', 'asin', 'history_version'],
-            'current': 'stg_keepa_history',
+            'series_groups': ['offer_count'],
+            'outdates': [
+                "changes.is_rewritten",
+                "outdated.date >= changes.from_date",
+                "outdated.count_channel = changes.series",
+            ],
         },
     )
 }}
@@ -15,11 +21,9 @@
 
 with
 
-products as (
+series as (
 
-    select *
-    from {{ ref('stg_keepa_history') }} as history
-    where {{ not_yet_built('history') }}
+    select * from {{ changed_days() }}
 
 ),
 
@@ -31,11 +35,16 @@ points as (
         changes.count_channel,
         changes.offer_count,
         changes.minute,
-        products.history_version,
-        {{ horizon_minute('products.last_as_of_date') }} as horizon_minute
+        series.first_minute,
+        series.horizon_minute,
+        series.from_day
     from {{ ref('stg_keepa_offer_count') }} as changes
-    inner join products
-        on changes.domain_id = products.domain_id and changes.asin = products.asin
+    inner join series
+        on
+            changes.domain_id = series.domain_id
+            and changes.asin = series.asin
+            and changes.count_channel = series.series
+            and changes.minute >= series.carry_minute
 
 ),
 
@@ -44,7 +53,7 @@ pieces as (
     {{ pieces_of_days(
         'points',
         ['domain_id', 'asin', 'count_channel'],
-        ['offer_count', 'history_version'],
+        ['offer_count'],
     ) }}
 
 ),
@@ -56,7 +65,6 @@ days as (
         asin,
         count_channel,
         day_number,
-        max(history_version) as history_version,
         max(case when is_opening then offer_count end) as count_open,
         max(case when is_closing then offer_count end) as count_close,
         min(offer_count) as count_min,
@@ -76,7 +84,6 @@ final as (
         asin,
         count_channel,
         {{ date_of_day('day_number') }} as date,
-        history_version,
 
         -- numerics
         count_open,

@@ -1,10 +1,16 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_outdated',
+        incremental_strategy='replace_changed',
+        pre_hook="{{ find_changed_days() }}",
+        post_hook="{{ remember(series_known()) }}",
         meta={
-            'built_from': ['domain_id', 'asin', 'history_version'],
-            'current': 'stg_keepa_history',
+            'series_groups': ['offer_price'],
+            'outdates': [
+                "changes.is_rewritten",
+                "outdated.date >= changes.from_date",
+                "'offerCSV:' || outdated.offer_id = changes.series",
+            ],
         },
     )
 }}
@@ -15,11 +21,9 @@
 
 with
 
-products as (
+series as (
 
-    select *
-    from {{ ref('stg_keepa_history') }} as history
-    where {{ not_yet_built('history') }}
+    select * from {{ changed_days() }}
 
 ),
 
@@ -33,25 +37,16 @@ points as (
         changes.landed_price,
         changes.currency_code,
         changes.minute,
-        products.history_version,
-        -- A price holds no longer than the offer was seen: through the minute of its last sighting.
-        least(
-            {{ horizon_minute('products.last_as_of_date') }},
-            greatest(
-                coalesce(offers.last_seen_minute, 0),
-                max(changes.minute) over (
-                    partition by changes.domain_id, changes.asin, changes.offer_id
-                )
-            ) + 1
-        ) as horizon_minute
+        series.first_minute,
+        series.horizon_minute,
+        series.from_day
     from {{ ref('stg_keepa_offer_price') }} as changes
-    inner join products
-        on changes.domain_id = products.domain_id and changes.asin = products.asin
-    left join {{ ref('core_keepa_offer') }} as offers
+    inner join series
         on
-            changes.domain_id = offers.domain_id
-            and changes.asin = offers.asin
-            and changes.offer_id = offers.offer_id
+            changes.domain_id = series.domain_id
+            and changes.asin = series.asin
+            and changes.series = series.series
+            and changes.minute >= series.carry_minute
 
 ),
 
@@ -60,7 +55,7 @@ pieces as (
     {{ pieces_of_days(
         'points',
         ['domain_id', 'asin', 'offer_id'],
-        ['price', 'landed_price', 'currency_code', 'history_version'],
+        ['price', 'landed_price', 'currency_code'],
     ) }}
 
 ),
@@ -72,7 +67,6 @@ days as (
         asin,
         offer_id,
         day_number,
-        max(history_version) as history_version,
         max(currency_code) as currency_code,
         max(case when is_opening then price end) as price_open,
         max(case when is_closing then price end) as price_close,
@@ -94,35 +88,27 @@ final as (
 
     select
         -- ids
-        days.domain_id,
-        days.asin,
-        days.offer_id,
-        {{ date_of_day('days.day_number') }} as date,
-        days.history_version,
-        offers.seller_id,
-        offers.condition_id,
+        domain_id,
+        asin,
+        offer_id,
+        {{ date_of_day('day_number') }} as date,
 
         -- attributes
-        days.currency_code,
+        currency_code,
 
         -- numerics
-        days.price_open,
-        days.price_close,
-        days.price_min,
-        days.price_max,
-        days.price_avg,
-        days.landed_close,
-        days.landed_min,
-        days.landed_max,
-        days.landed_avg,
-        cast(days.minutes_priced as integer) as minutes_priced,
-        cast(days.change_count as integer) as change_count
+        price_open,
+        price_close,
+        price_min,
+        price_max,
+        price_avg,
+        landed_close,
+        landed_min,
+        landed_max,
+        landed_avg,
+        cast(minutes_priced as integer) as minutes_priced,
+        cast(change_count as integer) as change_count
     from days
-    left join {{ ref('core_keepa_offer') }} as offers
-        on
-            days.domain_id = offers.domain_id
-            and days.asin = offers.asin
-            and days.offer_id = offers.offer_id
 
 )
 

@@ -1,10 +1,16 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_outdated',
+        incremental_strategy='replace_changed',
+        pre_hook="{{ find_changed_days() }}",
+        post_hook="{{ remember(series_known()) }}",
         meta={
-            'built_from': ['domain_id', 'asin', 'history_version'],
-            'current': 'stg_keepa_history',
+            'series_groups': ['price'],
+            'outdates': [
+                "changes.is_rewritten",
+                "outdated.date >= changes.from_date",
+                "outdated.price_channel = changes.series",
+            ],
         },
     )
 }}
@@ -15,11 +21,9 @@
 
 with
 
-products as (
+series as (
 
-    select *
-    from {{ ref('stg_keepa_history') }} as history
-    where {{ not_yet_built('history') }}
+    select * from {{ changed_days() }}
 
 ),
 
@@ -34,11 +38,16 @@ points as (
         prices.state,
         prices.currency_code,
         prices.minute,
-        products.history_version,
-        {{ horizon_minute('products.last_as_of_date') }} as horizon_minute
+        series.first_minute,
+        series.horizon_minute,
+        series.from_day
     from {{ ref('stg_keepa_price') }} as prices
-    inner join products
-        on prices.domain_id = products.domain_id and prices.asin = products.asin
+    inner join series
+        on
+            prices.domain_id = series.domain_id
+            and prices.asin = series.asin
+            and prices.price_channel = series.series
+            and prices.minute >= series.carry_minute
 
 ),
 
@@ -47,7 +56,7 @@ pieces as (
     {{ pieces_of_days(
         'points',
         ['domain_id', 'asin', 'price_channel'],
-        ['price', 'landed_price', 'state', 'currency_code', 'history_version'],
+        ['price', 'landed_price', 'state', 'currency_code'],
     ) }}
 
 ),
@@ -59,7 +68,6 @@ days as (
         asin,
         price_channel,
         day_number,
-        max(history_version) as history_version,
         max(currency_code) as currency_code,
         max(case when is_opening then price end) as price_open,
         max(case when is_closing then price end) as price_close,
@@ -86,7 +94,6 @@ final as (
         asin,
         price_channel,
         {{ date_of_day('day_number') }} as date,
-        history_version,
 
         -- attributes
         currency_code,

@@ -1,10 +1,15 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_outdated',
+        incremental_strategy='replace_changed',
+        pre_hook="{{ find_changed_days() }}",
+        post_hook="{{ remember(series_known()) }}",
         meta={
-            'built_from': ['domain_id', 'asin', 'history_version'],
-            'current': 'stg_keepa_history',
+            'series_groups': ['rank'],
+            'outdates': [
+                "changes.is_rewritten",
+                "outdated.date >= changes.from_date",
+            ],
         },
     )
 }}
@@ -15,11 +20,9 @@
 
 with
 
-products as (
+series as (
 
-    select *
-    from {{ ref('stg_keepa_history') }} as history
-    where {{ not_yet_built('history') }}
+    select * from {{ changed_days() }}
 
 ),
 
@@ -30,11 +33,16 @@ points as (
         ranks.asin,
         ranks.sales_rank,
         ranks.minute,
-        products.history_version,
-        {{ horizon_minute('products.last_as_of_date') }} as horizon_minute
+        series.first_minute,
+        series.horizon_minute,
+        series.from_day
     from {{ ref('stg_keepa_rank') }} as ranks
-    inner join products
-        on ranks.domain_id = products.domain_id and ranks.asin = products.asin
+    inner join series
+        on
+            ranks.domain_id = series.domain_id
+            and ranks.asin = series.asin
+            and ranks.series = series.series
+            and ranks.minute >= series.carry_minute
     -- Ranks of different categories do not compare; the main series is the one that goes through.
     where ranks.category_id is null
 
@@ -42,7 +50,7 @@ points as (
 
 pieces as (
 
-    {{ pieces_of_days('points', ['domain_id', 'asin'], ['sales_rank', 'history_version']) }}
+    {{ pieces_of_days('points', ['domain_id', 'asin'], ['sales_rank']) }}
 
 ),
 
@@ -52,7 +60,6 @@ days as (
         domain_id,
         asin,
         day_number,
-        max(history_version) as history_version,
         max(case when is_opening then sales_rank end) as rank_open,
         max(case when is_closing then sales_rank end) as rank_close,
         min(sales_rank) as rank_min,
@@ -72,7 +79,6 @@ final as (
         domain_id,
         asin,
         {{ date_of_day('day_number') }} as date,
-        history_version,
 
         -- numerics
         rank_open,

@@ -1,10 +1,16 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_outdated',
+        incremental_strategy='replace_changed',
+        pre_hook="{{ find_changed_days() }}",
+        post_hook="{{ remember(series_known()) }}",
         meta={
-            'built_from': ['domain_id', 'asin', 'history_version'],
-            'current': 'stg_keepa_history',
+            'series_groups': ['rating', 'review_count'],
+            'rows_span_series': True,
+            'outdates': [
+                "changes.is_rewritten",
+                "outdated.date >= changes.from_date",
+            ],
         },
     )
 }}
@@ -15,11 +21,9 @@
 
 with
 
-products as (
+series as (
 
-    select *
-    from {{ ref('stg_keepa_history') }} as history
-    where {{ not_yet_built('history') }}
+    select * from {{ changed_days() }}
 
 ),
 
@@ -31,11 +35,16 @@ points as (
         reviews.measure,
         reviews.value,
         reviews.minute,
-        products.history_version,
-        {{ horizon_minute('products.last_as_of_date') }} as horizon_minute
+        series.first_minute,
+        series.horizon_minute,
+        series.from_day
     from {{ ref('stg_keepa_reviews') }} as reviews
-    inner join products
-        on reviews.domain_id = products.domain_id and reviews.asin = products.asin
+    inner join series
+        on
+            reviews.domain_id = series.domain_id
+            and reviews.asin = series.asin
+            and reviews.series = series.series
+            and reviews.minute >= series.carry_minute
 
 ),
 
@@ -44,7 +53,7 @@ pieces as (
     {{ pieces_of_days(
         'points',
         ['domain_id', 'asin', 'measure'],
-        ['value', 'history_version'],
+        ['value'],
     ) }}
 
 ),
@@ -56,7 +65,6 @@ days as (
         domain_id,
         asin,
         day_number,
-        max(history_version) as history_version,
         max(case when measure = 'rating' then value end) as rating_close,
         max(case when measure = 'review_count' then value end) as review_count_close
     from pieces
@@ -72,7 +80,6 @@ final as (
         domain_id,
         asin,
         {{ date_of_day('day_number') }} as date,
-        history_version,
 
         -- numerics
         cast(rating_close as decimal(2, 1)) as rating_close,

@@ -1,23 +1,6 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='replace_outdated',
-        meta={
-            'built_from': ['domain_id', 'asin', 'history_version'],
-            'current': 'core_keepa_product',
-        },
-    )
-}}
+{{ config(materialized='view') }}
 
 with
-
-products as (
-
-    select *
-    from {{ ref('core_keepa_product') }} as product
-    where {{ not_yet_built('product') }}
-
-),
 
 days as (
 
@@ -29,24 +12,18 @@ final as (
 
     select
         -- ids
-        days.domain_id,
-        days.asin,
-        days.date,
-        days.seller_id,
-        days.history_version,
+        domain_id,
+        asin,
+        date,
+        seller_id,
 
         -- numerics
-        days.minutes_held,
-        days.share_pct,
+        minutes_held,
+        share_pct,
 
         -- booleans
-        days.is_last_holder
+        is_last_holder
     from days
-    inner join products
-        on
-            days.domain_id = products.domain_id
-            and days.asin = products.asin
-            and days.history_version = products.history_version
 
 )
 

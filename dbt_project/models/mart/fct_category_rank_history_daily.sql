@@ -1,23 +1,6 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='replace_outdated',
-        meta={
-            'built_from': ['domain_id', 'asin', 'history_version'],
-            'current': 'core_keepa_product',
-        },
-    )
-}}
+{{ config(materialized='view') }}
 
 with
-
-products as (
-
-    select *
-    from {{ ref('core_keepa_product') }} as product
-    where {{ not_yet_built('product') }}
-
-),
 
 days as (
 
@@ -29,25 +12,19 @@ final as (
 
     select
         -- ids
-        days.domain_id,
-        days.asin,
-        days.category_id,
-        days.date,
-        days.history_version,
+        domain_id,
+        asin,
+        category_id,
+        date,
 
         -- numerics
-        days.rank_open,
-        days.rank_close,
-        days.rank_min,
-        days.rank_max,
-        days.rank_avg,
-        days.change_count
+        rank_open,
+        rank_close,
+        rank_min,
+        rank_max,
+        rank_avg,
+        change_count
     from days
-    inner join products
-        on
-            days.domain_id = products.domain_id
-            and days.asin = products.asin
-            and days.history_version = products.history_version
 
 )
 

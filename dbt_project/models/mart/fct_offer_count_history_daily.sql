@@ -1,23 +1,6 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='replace_outdated',
-        meta={
-            'built_from': ['domain_id', 'asin', 'history_version'],
-            'current': 'core_keepa_product',
-        },
-    )
-}}
+{{ config(materialized='view') }}
 
 with
-
-products as (
-
-    select *
-    from {{ ref('core_keepa_product') }} as product
-    where {{ not_yet_built('product') }}
-
-),
 
 days as (
 
@@ -29,25 +12,19 @@ final as (
 
     select
         -- ids
-        days.domain_id,
-        days.asin,
-        days.count_channel,
-        days.date,
-        days.history_version,
+        domain_id,
+        asin,
+        count_channel,
+        date,
 
         -- numerics
-        days.count_open,
-        days.count_close,
-        days.count_min,
-        days.count_max,
-        days.count_avg,
-        days.change_count
+        count_open,
+        count_close,
+        count_min,
+        count_max,
+        count_avg,
+        change_count
     from days
-    inner join products
-        on
-            days.domain_id = products.domain_id
-            and days.asin = products.asin
-            and days.history_version = products.history_version
 
 )
 

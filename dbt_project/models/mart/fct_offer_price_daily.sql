@@ -1,27 +1,16 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='replace_outdated',
-        meta={
-            'built_from': ['domain_id', 'asin', 'history_version'],
-            'current': 'core_keepa_product',
-        },
-    )
-}}
+{{ config(materialized='view') }}
 
 with
-
-products as (
-
-    select *
-    from {{ ref('core_keepa_product') }} as product
-    where {{ not_yet_built('product') }}
-
-),
 
 days as (
 
     select * from {{ ref('core_keepa_offer_price_daily') }}
+
+),
+
+offers as (
+
+    select * from {{ ref('core_keepa_offer') }}
 
 ),
 
@@ -33,9 +22,8 @@ final as (
         days.asin,
         days.offer_id,
         days.date,
-        days.history_version,
-        days.seller_id,
-        days.condition_id,
+        offers.seller_id,
+        offers.condition_id,
 
         -- attributes
         days.currency_code,
@@ -53,11 +41,11 @@ final as (
         days.minutes_priced,
         days.change_count
     from days
-    inner join products
+    left join offers
         on
-            days.domain_id = products.domain_id
-            and days.asin = products.asin
-            and days.history_version = products.history_version
+            days.domain_id = offers.domain_id
+            and days.asin = offers.asin
+            and days.offer_id = offers.offer_id
 
 )
 

@@ -1,23 +1,6 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='replace_outdated',
-        meta={
-            'built_from': ['domain_id', 'asin', 'history_version'],
-            'current': 'core_keepa_product',
-        },
-    )
-}}
+{{ config(materialized='view') }}
 
 with
-
-products as (
-
-    select *
-    from {{ ref('core_keepa_product') }} as product
-    where {{ not_yet_built('product') }}
-
-),
 
 days as (
 
@@ -29,35 +12,29 @@ final as (
 
     select
         -- ids
-        days.domain_id,
-        days.asin,
-        days.price_channel,
-        days.date,
-        days.history_version,
+        domain_id,
+        asin,
+        price_channel,
+        date,
 
         -- attributes
-        days.currency_code,
-        days.close_state,
+        currency_code,
+        close_state,
 
         -- numerics
-        days.price_open,
-        days.price_close,
-        days.price_min,
-        days.price_max,
-        days.price_avg,
-        days.landed_close,
-        days.landed_min,
-        days.landed_max,
-        days.landed_avg,
-        days.minutes_priced,
-        days.minutes_unpriced,
-        days.change_count
+        price_open,
+        price_close,
+        price_min,
+        price_max,
+        price_avg,
+        landed_close,
+        landed_min,
+        landed_max,
+        landed_avg,
+        minutes_priced,
+        minutes_unpriced,
+        change_count
     from days
-    inner join products
-        on
-            days.domain_id = products.domain_id
-            and days.asin = products.asin
-            and days.history_version = products.history_version
 
 )
 

@@ -1,23 +1,6 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='replace_outdated',
-        meta={
-            'built_from': ['domain_id', 'asin', 'history_version'],
-            'current': 'core_keepa_product',
-        },
-    )
-}}
+{{ config(materialized='view') }}
 
 with
-
-products as (
-
-    select *
-    from {{ ref('core_keepa_product') }} as product
-    where {{ not_yet_built('product') }}
-
-),
 
 days as (
 
@@ -29,20 +12,14 @@ final as (
 
     select
         -- ids
-        days.domain_id,
-        days.asin,
-        days.date,
-        days.history_version,
+        domain_id,
+        asin,
+        date,
 
         -- numerics
-        days.rating_close,
-        days.review_count_close
+        rating_close,
+        review_count_close
     from days
-    inner join products
-        on
-            days.domain_id = products.domain_id
-            and days.asin = products.asin
-            and days.history_version = products.history_version
 
 )
 

@@ -22,13 +22,20 @@ series as (
 kept as (
 
     select
-        fetch_id,
-        series,
+        slices.fetch_id,
+        slices.series,
         count(*) as kept_count,
-        min(minute) as first_kept_minute,
-        max(minute) as last_kept_minute
-    from {{ ref('stg_keepa_point') }}
-    group by fetch_id, series
+        min(points.minute) as first_kept_minute,
+        max(points.minute) as last_kept_minute
+    from {{ ref('stg_keepa_point') }} as points
+    -- A point that no slice speaks for is kept by nobody.
+    left join {{ ref('stg_keepa_slice') }} as slices
+        on
+            points.domain_id = slices.domain_id
+            and points.asin = slices.asin
+            and points.series = slices.series
+            and points.slice_minute = slices.first_minute
+    group by slices.fetch_id, slices.series
 
 ),
 

@@ -4,8 +4,7 @@ with
 
 points as (
 
-    select * from {{ ref('stg_keepa_point') }}
-    where series_group = 'buy_box'
+    {{ points_with_fetches(['buy_box']) }}
 
 ),
 
@@ -16,7 +15,6 @@ final as (
         domain_id,
         asin,
         text_value as seller_id,
-        history_version,
 
         -- attributes
         {{ point_state('value') }} as state,

@@ -4,8 +4,7 @@ with
 
 points as (
 
-    select * from {{ ref('stg_keepa_point') }}
-    where series_group = 'buy_box_used'
+    {{ points_with_fetches(['buy_box_used']) }}
 
 ),
 
@@ -17,7 +16,6 @@ final as (
         asin,
         text_value as seller_id,
         case when value >= 0 then value end as condition_id,
-        history_version,
 
         -- attributes
         {{ point_state('value') }} as state,

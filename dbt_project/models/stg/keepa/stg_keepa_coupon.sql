@@ -4,8 +4,7 @@ with
 
 points as (
 
-    select * from {{ ref('stg_keepa_point') }}
-    where series_group = 'coupon'
+    {{ points_with_fetches(['coupon']) }}
 
 ),
 
@@ -25,7 +24,6 @@ final as (
         -- ids
         points.domain_id,
         points.asin,
-        points.history_version,
 
         -- numerics: Keepa writes an amount as a positive number, percent as a negative one
         case

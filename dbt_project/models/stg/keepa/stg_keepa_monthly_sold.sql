@@ -4,8 +4,7 @@ with
 
 points as (
 
-    select * from {{ ref('stg_keepa_point') }}
-    where series_group = 'monthly_sold'
+    {{ points_with_fetches(['monthly_sold']) }}
 
 ),
 
@@ -15,7 +14,6 @@ final as (
         -- ids
         domain_id,
         asin,
-        history_version,
 
         -- numerics
         case when value >= 0 then value end as monthly_sold,

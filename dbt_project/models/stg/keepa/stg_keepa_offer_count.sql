@@ -4,8 +4,7 @@ with
 
 points as (
 
-    select * from {{ ref('stg_keepa_point') }}
-    where series_group = 'offer_count'
+    {{ points_with_fetches(['offer_count']) }}
 
 ),
 
@@ -16,7 +15,6 @@ final as (
         domain_id,
         asin,
         series as count_channel,
-        history_version,
 
         -- numerics
         case when value >= 0 then value end as offer_count,

@@ -4,8 +4,7 @@ with
 
 points as (
 
-    select * from {{ ref('stg_keepa_point') }}
-    where series_group = 'offer_price'
+    {{ points_with_fetches(['offer_price']) }}
 
 ),
 
@@ -25,8 +24,8 @@ final as (
         -- ids
         points.domain_id,
         points.asin,
+        points.series,
         {{ text_as_integer('points.slot') }} as offer_id,
-        points.history_version,
 
         -- numerics
         {{ in_units('points.value') }} as price,

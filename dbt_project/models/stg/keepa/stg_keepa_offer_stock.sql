@@ -4,8 +4,7 @@ with
 
 points as (
 
-    select * from {{ ref('stg_keepa_point') }}
-    where series_group = 'offer_stock'
+    {{ points_with_fetches(['offer_stock']) }}
 
 ),
 
@@ -16,7 +15,6 @@ final as (
         domain_id,
         asin,
         {{ text_as_integer('slot') }} as offer_id,
-        history_version,
 
         -- numerics
         case when value >= 0 then value end as stock,

@@ -1,48 +1,39 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_outdated',
+        incremental_strategy='replace_changed',
+        pre_hook="{{ find_changed_slices() }}",
+        post_hook="{{ remember(slices_known()) }}",
         meta={
-            'built_from': ['domain_id', 'asin', 'history_version'],
-            'current': 'stg_keepa_history',
+            'outdates': [
+                'outdated.series = changes.series',
+                'outdated.minute >= changes.from_minute',
+            ],
         },
     )
 }}
 
 with
 
-products as (
-
-    select *
-    from {{ ref('stg_keepa_history') }} as history
-    where {{ not_yet_built('history') }}
-
-),
-
-series_of_fetches as (
+slices as (
 
     select
-        series.*,
-        products.history_version,
-        -- The merge rule: where a newer fetch has the series, it speaks from its own first minute
-        -- on; before that minute the older fetch still does. One without the series says nothing.
-        min(series.first_minute) over (
-            partition by series.domain_id, series.asin, series.series
-            order by series.fetched_at desc, series.content_hash desc
-            rows between unbounded preceding and 1 preceding
-        ) as superseded_from_minute
-    from {{ ref('stg_keepa_series') }} as series
-    inner join products
-        on series.domain_id = products.domain_id and series.asin = products.asin
-    where series.good_count > 0
-
-),
-
-contributing as (
-
-    select *
-    from series_of_fetches
-    where superseded_from_minute is null or first_minute < superseded_from_minute
+        slices.domain_id,
+        slices.asin,
+        slices.series,
+        slices.series_group,
+        slices.slot,
+        slices.fetch_id,
+        slices.first_minute,
+        slices.until_minute,
+        greatest(slices.first_minute, changed.from_minute) as from_minute
+    from {{ ref('stg_keepa_slice') }} as slices
+    inner join {{ changed_slices() }} as changed
+        on
+            slices.domain_id = changed.domain_id
+            and slices.asin = changed.asin
+            and slices.series = changed.series
+    where slices.until_minute > changed.from_minute
 
 ),
 
@@ -52,7 +43,7 @@ fetches as (
     from {{ ref('stg_keepa_fetch') }}
     where
         not is_repeat
-        and fetch_id in (select contributing.fetch_id from contributing)
+        and fetch_id in (select slices.fetch_id from slices)
 
 ),
 
@@ -93,10 +84,10 @@ readable as (
         histories.stride,
         histories.series_json
     from histories
-    inner join contributing
+    inner join slices
         on
-            histories.fetch_id = contributing.fetch_id
-            and histories.series = contributing.series
+            histories.fetch_id = slices.fetch_id
+            and histories.series = slices.series
     where histories.refusal_reason is null
 
 ),
@@ -122,53 +113,27 @@ good as (
 
 ),
 
-merged as (
-
-    select
-        contributing.domain_id,
-        contributing.asin,
-        contributing.history_version,
-        contributing.series,
-        contributing.series_group,
-        contributing.slot,
-        contributing.fetch_id,
-        contributing.fetched_at,
-        good.minute,
-        good.value,
-        good.second_value,
-        good.text_value
-    from good
-    inner join contributing
-        on good.fetch_id = contributing.fetch_id and good.series = contributing.series
-    where
-        contributing.superseded_from_minute is null
-        or good.minute < contributing.superseded_from_minute
-
-),
-
 final as (
 
     select
         -- ids
-        domain_id,
-        asin,
-        series,
-        series_group,
-        slot,
-        cast(minute as integer) as minute,
-        fetch_id,
-        history_version,
+        slices.domain_id,
+        slices.asin,
+        slices.series,
+        slices.series_group,
+        slices.slot,
+        cast(good.minute as integer) as minute,
+        slices.first_minute as slice_minute,
 
         -- numerics
-        cast(value as integer) as value,
-        cast(second_value as integer) as second_value,
+        cast(good.value as integer) as value,
+        cast(good.second_value as integer) as second_value,
 
         -- attributes
-        text_value,
-
-        -- timestamps
-        fetched_at
-    from merged
+        good.text_value
+    from good
+    inner join slices on good.fetch_id = slices.fetch_id and good.series = slices.series
+    where good.minute >= slices.from_minute and good.minute < slices.until_minute
 
 )
 

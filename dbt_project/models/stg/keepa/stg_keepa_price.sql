@@ -4,8 +4,7 @@ with
 
 points as (
 
-    select * from {{ ref('stg_keepa_point') }}
-    where series_group = 'price'
+    {{ points_with_fetches(['price']) }}
 
 ),
 
@@ -26,7 +25,6 @@ final as (
         points.domain_id,
         points.asin,
         points.series as price_channel,
-        points.history_version,
 
         -- numerics
         {{ in_units('points.value') }} as price,

@@ -4,8 +4,7 @@ with
 
 points as (
 
-    select * from {{ ref('stg_keepa_point') }}
-    where series_group in ('rank', 'category_rank')
+    {{ points_with_fetches(['rank', 'category_rank']) }}
 
 ),
 
@@ -15,10 +14,10 @@ final as (
         -- ids
         domain_id,
         asin,
+        series,
         case
             when series_group = 'category_rank' then {{ text_as_integer('slot') }}
         end as category_id,
-        history_version,
 
         -- numerics
         case when value >= 0 then value end as sales_rank,

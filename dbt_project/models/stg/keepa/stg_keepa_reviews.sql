@@ -4,8 +4,7 @@ with
 
 points as (
 
-    select * from {{ ref('stg_keepa_point') }}
-    where series_group in ('rating', 'review_count')
+    {{ points_with_fetches(['rating', 'review_count']) }}
 
 ),
 
@@ -15,8 +14,8 @@ final as (
         -- ids
         domain_id,
         asin,
+        series,
         series_group as measure,
-        history_version,
 
         -- numerics
         case

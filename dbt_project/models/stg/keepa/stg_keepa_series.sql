@@ -40,20 +40,87 @@ payloads as (
 
 histories as (
 
-    {{ named_histories('payloads') }}
+    select
+        named.*,
+        fetches.domain_id,
+        fetches.asin,
+        fetches.content_hash,
+        fetches.fetched_at,
+        md5({{ json_as_text('named.series_json') }}) as text_hash
+    from (
+        {{ named_histories('payloads') }}
+    ) as named
+    inner join fetches on named.fetch_id = fetches.fetch_id
+
+),
+
+-- Most series of a fetch are those of the night before, to the letter. What was counted once is not
+-- read again.
+known as (
+
+    {% if is_incremental() -%}
+    select
+        counted_before.domain_id,
+        counted_before.asin,
+        counted_before.series,
+        counted_before.text_hash,
+        max(counted_before.point_count) as point_count,
+        max(counted_before.good_count) as good_count,
+        max(counted_before.repeated_count) as repeated_count,
+        max(counted_before.first_minute) as first_minute,
+        max(counted_before.last_minute) as last_minute
+    from {{ this }} as counted_before
+    where
+        counted_before.refusal_reason is null
+        and counted_before.asin in (select fetches.asin from fetches)
+    group by
+        counted_before.domain_id,
+        counted_before.asin,
+        counted_before.series,
+        counted_before.text_hash
+    {%- else -%}
+    select
+        domain_id,
+        asin,
+        series,
+        text_hash,
+        cast(null as bigint) as point_count,
+        cast(null as bigint) as good_count,
+        cast(null as bigint) as repeated_count,
+        cast(null as bigint) as first_minute,
+        cast(null as bigint) as last_minute
+    from histories
+    where false
+    {%- endif %}
 
 ),
 
 readable as (
 
     select
-        fetch_id,
-        series,
-        series_group,
-        stride,
-        series_json
+        histories.fetch_id,
+        histories.series,
+        histories.series_group,
+        histories.stride,
+        histories.series_json
     from histories
-    where refusal_reason is null
+    left join known
+        on
+            histories.domain_id = known.domain_id
+            and histories.asin = known.asin
+            and histories.series = known.series
+            and histories.text_hash = known.text_hash
+    where histories.refusal_reason is null and known.asin is null
+    -- Of one text that came in several fetches, one is read.
+    qualify
+        row_number() over (
+            partition by
+                histories.domain_id,
+                histories.asin,
+                histories.series,
+                histories.text_hash
+            order by histories.fetch_id
+        ) = 1
 
 ),
 
@@ -91,16 +158,37 @@ counted as (
 
 ),
 
+counts as (
+
+    select
+        histories.domain_id,
+        histories.asin,
+        histories.series,
+        histories.text_hash,
+        counted.point_count,
+        counted.good_count,
+        counted.repeated_count,
+        counted.first_minute,
+        counted.last_minute
+    from counted
+    inner join histories
+        on counted.fetch_id = histories.fetch_id and counted.series = histories.series
+    union all
+    select * from known
+
+),
+
 final as (
 
     select
         -- ids
-        fetches.fetch_id,
-        fetches.domain_id,
-        fetches.asin,
+        histories.fetch_id,
+        histories.domain_id,
+        histories.asin,
         histories.series,
         histories.series_group,
-        fetches.content_hash,
+        histories.content_hash,
+        histories.text_hash,
 
         -- attributes
         histories.slot,
@@ -108,19 +196,23 @@ final as (
         histories.refusal_reason,
 
         -- numerics
-        coalesce(counted.point_count, 0) as point_count,
-        coalesce(counted.good_count, 0) as good_count,
-        coalesce(counted.point_count - counted.good_count, 0) as refused_count,
-        coalesce(counted.repeated_count, 0) as repeated_count,
-        counted.first_minute,
-        counted.last_minute,
+        coalesce(counts.point_count, 0) as point_count,
+        coalesce(counts.good_count, 0) as good_count,
+        coalesce(counts.point_count - counts.good_count, 0) as refused_count,
+        coalesce(counts.repeated_count, 0) as repeated_count,
+        counts.first_minute,
+        counts.last_minute,
 
         -- timestamps
-        fetches.fetched_at
+        histories.fetched_at
     from histories
-    inner join fetches on histories.fetch_id = fetches.fetch_id
-    left join counted
-        on histories.fetch_id = counted.fetch_id and histories.series = counted.series
+    left join counts
+        on
+            histories.domain_id = counts.domain_id
+            and histories.asin = counts.asin
+            and histories.series = counts.series
+            and histories.text_hash = counts.text_hash
+            and histories.refusal_reason is null
 
 )
 

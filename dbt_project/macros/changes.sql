@@ -1,0 +1,324 @@
+{# Series and days are kept, not rebuilt: a build writes what its input says anew and leaves the rest.
+
+   A model with `incremental_strategy='replace_changed'` remembers beside itself, in MONITORING.BUILT_<model>,
+   the state of its input at its last build. Its pre-hook compares that with the state now and writes what
+   differs, and from where on, into MONITORING.CHANGES_OF_<model>. The model reads its input for these
+   changes only; rows that they outdate (`meta.outdates`, conditions on `changes` and `outdated`) are
+   deleted and the model's rows inserted. The post-hook then remembers the new state. It comes last, so a
+   build that died is made up for by the next one, and a state compared is one of content, so tables depend
+   on the set of fetches and equal a full refresh. #}
+
+{% macro built_state() -%}
+    {{ return(_beside('BUILT_')) }}
+{%- endmacro %}
+
+{% macro changes() -%}
+    {{ return(_beside('CHANGES_OF_')) }}
+{%- endmacro %}
+
+{% macro _beside(prefix) -%}
+    {{ return(api.Relation.create(
+        database=this.database, schema='MONITORING', identifier=prefix ~ (this.identifier | upper)
+    )) }}
+{%- endmacro %}
+
+{# Post-hook: the state that this build was made from. #}
+{% macro remember(state) -%}
+    create or replace table {{ built_state() }} as
+    {{ state }}
+{%- endmacro %}
+
+{# dbt's hook for `incremental_strategy='replace_changed'`. #}
+{% macro get_incremental_replace_changed_sql(arguments) -%}
+    {%- set columns = get_quoted_csv(arguments['dest_columns'] | map(attribute='name')) -%}
+    {%- set statements -%}
+    delete from {{ arguments['target_relation'] }} as outdated
+    where exists (
+        select 1
+        from {{ changes() }} as changes
+        where
+            changes.domain_id = outdated.domain_id
+            and changes.asin = outdated.asin
+            {% for condition in config.get('meta')['outdates'] -%}
+            and {{ condition }}
+            {% endfor %}
+    );
+    insert into {{ arguments['target_relation'] }} ({{ columns }})
+    select {{ columns }}
+    from {{ arguments['temp_relation'] }};
+    {%- endset -%}
+    {{ return(in_one_transaction(statements)) }}
+{%- endmacro %}
+
+{# --- Products whose fetches changed ------------------------------------------------------------- #}
+
+{% macro products_known() -%}
+select
+    domain_id,
+    asin,
+    history_version
+from {{ ref('stg_keepa_history') }}
+{%- endmacro %}
+
+{# Pre-hook: products with another set of fetches than at the last build. #}
+{% macro find_changed_products() -%}
+{%- if is_incremental() -%}
+create or replace table {{ changes() }} as
+select
+    coalesce(known.domain_id, built.domain_id) as domain_id,
+    coalesce(known.asin, built.asin) as asin
+from ({{ products_known() }}) as known
+full outer join {{ built_state() }} as built
+    on known.domain_id = built.domain_id and known.asin = built.asin
+where
+    known.asin is null
+    or built.asin is null
+    or known.history_version <> built.history_version
+{%- endif -%}
+{%- endmacro %}
+
+{# A relation (domain_id, asin): the products to read. #}
+{% macro changed_products() -%}
+{%- if is_incremental() -%} {{ changes() }} {%- else -%} {{ ref('stg_keepa_history') }} {%- endif -%}
+{%- endmacro %}
+
+{# --- Series whose slices changed ---------------------------------------------------------------- #}
+
+{% macro slices_known() -%}
+select
+    domain_id,
+    asin,
+    series,
+    first_minute,
+    until_minute,
+    text_hash
+from {{ ref('stg_keepa_slice') }}
+{%- endmacro %}
+
+{# Pre-hook: series of which other fetches speak now, or other words, and from which minute on. A slice
+   that only became shorter is as it was up to its new end. #}
+{% macro find_changed_slices() -%}
+{%- if is_incremental() -%}
+create or replace table {{ changes() }} as
+select
+    domain_id,
+    asin,
+    series,
+    min(from_minute) as from_minute
+from (
+    select
+        coalesce(known.domain_id, built.domain_id) as domain_id,
+        coalesce(known.asin, built.asin) as asin,
+        coalesce(known.series, built.series) as series,
+        case
+            when known.asin is null then built.first_minute
+            when built.asin is null then known.first_minute
+            else least(known.until_minute, built.until_minute)
+        end as from_minute
+    from ({{ slices_known() }}) as known
+    full outer join {{ built_state() }} as built
+        on
+            known.domain_id = built.domain_id
+            and known.asin = built.asin
+            and known.series = built.series
+            and known.first_minute = built.first_minute
+            and known.text_hash = built.text_hash
+    where
+        known.asin is null
+        or built.asin is null
+        or known.until_minute <> built.until_minute
+) as compared
+group by domain_id, asin, series
+{%- endif -%}
+{%- endmacro %}
+
+{# A relation (domain_id, asin, series, from_minute): the series to read, and from where on. #}
+{% macro changed_slices() -%}
+{%- if is_incremental() -%}
+    {{ changes() }}
+{%- else -%}
+    (
+        select distinct
+            domain_id,
+            asin,
+            series,
+            0 as from_minute
+        from {{ ref('stg_keepa_slice') }}
+    )
+{%- endif -%}
+{%- endmacro %}
+
+{# --- Series whose days changed ------------------------------------------------------------------ #}
+
+{# The state of the series of the model's `meta.series_groups`. #}
+{% macro series_known() -%}
+select
+    domain_id,
+    asin,
+    series,
+    points_digest,
+    last_minute,
+    horizon_minute
+from {{ ref('core_keepa_series') }}
+where
+    series_group in (
+        {% for group in config.get('meta')['series_groups'] %}'{{ group }}'{{ ", " if not loop.last }}{% endfor %}
+    )
+{%- endmacro %}
+
+{# Pre-hook: series with days that are not described yet, or not any more as they should be, and the first
+   of these days. The points up to the last one known at the last build tell (by their digest) whether the
+   past still stands; then only what came after it counts. `carry_minute` is the point in force when that
+   day begins. Where several series share a row (`meta.rows_span_series`), they begin together. #}
+{% macro find_changed_days() -%}
+{#- Outside of the condition, for dbt to see it when it parses. -#}
+{%- set points_in_force = ref('stg_keepa_point') -%}
+{%- if is_incremental() -%}
+{%- set row_keys = 'domain_id, asin' if config.get('meta')['rows_span_series'] else 'domain_id, asin, series' -%}
+{%- set same_series -%}
+    points.domain_id = compared.domain_id
+    and points.asin = compared.asin
+    and points.series = compared.series
+{%- endset -%}
+create or replace table {{ changes() }} as
+with states as (
+    select
+        coalesce(known.domain_id, built.domain_id) as domain_id,
+        coalesce(known.asin, built.asin) as asin,
+        coalesce(known.series, built.series) as series,
+        known.last_minute,
+        known.horizon_minute,
+        built.last_minute as built_last_minute,
+        built.horizon_minute as built_horizon_minute,
+        built.points_digest as built_digest,
+        coalesce(known.points_digest = built.points_digest, false) as has_same_points,
+        coalesce(known.horizon_minute = built.horizon_minute, false) as has_same_horizon
+    from ({{ series_known() }}) as known
+    full outer join {{ built_state() }} as built
+        on
+            known.domain_id = built.domain_id
+            and known.asin = built.asin
+            and known.series = built.series
+),
+compared as (
+    select *
+    from states
+    qualify
+        max(case when has_same_points and has_same_horizon then 0 else 1 end) over (
+            partition by {{ row_keys }}
+        ) = 1
+),
+past as (
+    select
+        compared.domain_id,
+        compared.asin,
+        compared.series,
+        {{ digest_of_points('points.minute <= compared.built_last_minute') }} as digest,
+        min(
+            case when points.minute > compared.built_last_minute then points.minute end
+        ) as next_minute
+    from compared
+    inner join {{ points_in_force }} as points on {{ same_series }}
+    where not compared.has_same_points
+    group by compared.domain_id, compared.asin, compared.series
+),
+begun as (
+    select
+        compared.*,
+        case
+            when compared.has_same_points
+                then least(compared.horizon_minute, compared.built_horizon_minute)
+            when past.digest = compared.built_digest
+                then
+                    least(
+                        compared.horizon_minute,
+                        compared.built_horizon_minute,
+                        coalesce(past.next_minute, compared.horizon_minute)
+                    )
+            else 0
+        end as from_minute
+    from compared
+    left join past
+        on
+            compared.domain_id = past.domain_id
+            and compared.asin = past.asin
+            and compared.series = past.series
+),
+days as (
+    select
+        *,
+        min({{ quotient('from_minute', '1440') }}) over (partition by {{ row_keys }}) as from_day
+    from begun
+),
+carried as (
+    select
+        compared.domain_id,
+        compared.asin,
+        compared.series,
+        max(points.minute) as carry_minute
+    from days as compared
+    inner join {{ points_in_force }} as points on {{ same_series }}
+    where
+        compared.last_minute >= compared.from_day * 1440
+        and points.minute < compared.from_day * 1440
+    group by compared.domain_id, compared.asin, compared.series
+)
+select
+    days.domain_id,
+    days.asin,
+    days.series,
+    days.from_day,
+    {{ date_of_day('days.from_day') }} as from_date,
+    case
+        when days.last_minute < days.from_day * 1440 then days.last_minute
+        else coalesce(carried.carry_minute, 0)
+    end as carry_minute,
+    coalesce(days.from_day * 1440 < days.built_horizon_minute, false) as is_rewritten
+from days
+left join carried
+    on
+        days.domain_id = carried.domain_id
+        and days.asin = carried.asin
+        and days.series = carried.series
+{%- endif -%}
+{%- endmacro %}
+
+{# A relation of the series to describe: the columns of core_keepa_series, from_day (the first day to
+   describe, in days since 2011-01-01) and carry_minute (no earlier point is needed for it). #}
+{% macro changed_days() -%}
+(
+    select
+        series.domain_id,
+        series.asin,
+        series.series,
+        series.first_minute,
+        series.horizon_minute,
+        {% if is_incremental() -%}
+        changes.from_day,
+        changes.carry_minute
+        {%- else -%}
+        0 as from_day,
+        0 as carry_minute
+        {%- endif %}
+    from {{ ref('core_keepa_series') }} as series
+    {% if is_incremental() -%}
+    inner join {{ changes() }} as changes
+        on
+            series.domain_id = changes.domain_id
+            and series.asin = changes.asin
+            and series.series = changes.series
+    {%- endif %}
+)
+{%- endmacro %}
+
+{# A digest of the points of a group that meet the condition, whatever their order. #}
+{% macro digest_of_points(condition) -%}
+    cast(
+        sum(
+            case
+                when {{ condition }}
+                    then hash(points.minute, points.value, points.second_value, points.text_value)
+            end
+        ) as varchar
+    )
+{%- endmacro %}
