@@ -4,13 +4,16 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 
-import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from veracitypro_pipeline.keepa import CHANNEL_BY_NAME
+from veracitypro_pipeline.local.catalogue import CatalogueSource
+from veracitypro_pipeline.local.product_request import ProductRequest
 
 from . import reference
 from .building import Line, Warehouse, fetch_at, line_of
@@ -39,6 +42,14 @@ def tables(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
     }
 
 
+def in_nights(lines: list[Line]) -> list[list[Line]]:
+    """A load per as-of day, as the nightly run brings them."""
+    return [
+        [line for line in lines if line.as_of_date == day]
+        for day in sorted({line.as_of_date for line in lines})
+    ]
+
+
 def lines_in_loads(loads: list[list[Line]]) -> list[list[Line]]:
     return [
         [replace(line, load_id=f"load-{number}") for line in lines]
@@ -51,12 +62,19 @@ def assert_same(actual: dict[str, list[Any]], expected: dict[str, list[Any]]) ->
         assert actual[name] == rows, name
 
 
-@pytest.mark.parametrize("seed", range(4))
+@settings(
+    max_examples=3,
+    deadline=None,
+    derandomize=True,
+    # An example is some twenty seconds of builds, and no shorter one tells more.
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(random=st.randoms(use_true_random=True), loads=st.integers(2, 5), in_order=st.booleans())
 def test_any_order_and_number_of_loads_gives_the_same_tables(
-    seed: int, new_warehouse: NewWarehouse
+    random: Random, loads: int, in_order: bool, new_warehouse: NewWarehouse
 ) -> None:
     """Also equal to a full refresh, and to what plain Python makes of the fetches."""
-    random = Random(seed)  # noqa: S311 - a story to tell, no secret
     fetches = [
         fetch for number in range(12) for fetch in fetches_of(random, f"B0ORDER{number:03d}", 1)
     ]
@@ -74,7 +92,8 @@ def test_any_order_and_number_of_loads_gives_the_same_tables(
     lines.append(Line(None, None, fetches[0].as_of_date, "broken.gz", 1, "{"))
 
     stepwise, at_once = new_warehouse(), new_warehouse()
-    for load in lines_in_loads(batches(random, lines, count=2 + seed % 3)):
+    arrived = in_nights(lines) if in_order else batches(random, lines, count=loads)
+    for load in lines_in_loads(arrived):
         stepwise.load(load)
         stepwise.run()
     at_once.load(lines)
@@ -210,6 +229,45 @@ def test_a_night_writes_the_days_it_brings_and_nothing_else(warehouse: Warehouse
     came, went = night(3)
     assert came == {("NEW", third_day), ("NEW", fourth_day), ("AMAZON", fourth_day)}
     assert went == {("NEW", third_day)}
+
+
+def test_a_fetch_limited_to_some_days_gives_the_tables_of_a_full_one(
+    new_warehouse: NewWarehouse,
+) -> None:
+    """Histories come once; after that the last thirty days do, at the same price in tokens."""
+    catalogue = CatalogueSource([], extra_asins=4)
+    (asins,) = catalogue.tracked().values()
+    full, limited = new_warehouse(), new_warehouse()
+    for night in range(3):
+        at = FIRST_NIGHT + night * NIGHT
+        for warehouse, days in ((full, None), (limited, None if night == 0 else 30)):
+            warehouse.load(
+                line_of(fetch_at(answer_of(catalogue, asin, at, days), at), f"{night}.gz", row)
+                for row, asin in enumerate(asins, start=1)
+            )
+            warehouse.run()
+    described = {name for name in tables(full) if not name.startswith("STG.")} | {
+        "STG.stg_keepa_merged_series"
+    }
+    for name in described:
+        # The set of fetches is another one.
+        sql = f"select columns(lambda c: c <> 'history_version') from {name} order by all"
+        assert full.query(sql) == limited.query(sql), name
+    sent = "select sum(point_count) from STG.stg_keepa_series"
+    assert 2 * limited.query(sent)[0][0] < full.query(sent)[0][0]
+
+
+def answer_of(
+    catalogue: CatalogueSource, asin: str, at: datetime, days: int | None
+) -> dict[str, Any]:
+    """The local Keepa's answer to our connector's request."""
+    parameters = {"domain": "1", "asin": asin, "rating": "1", "buybox": "1"}
+    if days is not None:
+        parameters["days"] = str(days)
+    now = at.replace(tzinfo=UTC)
+    product = catalogue.product(1, asin, now)
+    assert product is not None
+    return ProductRequest.parse(parameters, now).select(product, now)
 
 
 def minute_of(day: date) -> int:

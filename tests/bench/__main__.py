@@ -1,0 +1,53 @@
+"""`python -m tests.bench [NAME ...]`: measure, print tables, write JSON and pictures."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import click
+
+from . import nights
+from .harness import Benchmark, machine, show, write
+
+FULL: Final = "full"
+TINY: Final = "tiny"
+# Each benchmark in the size whose figures the README gives, and in one that proves that it runs.
+BENCHMARKS: Final[dict[str, dict[str, Callable[[], Benchmark]]]] = {
+    "days": {
+        FULL: lambda: nights.days(products=200, nights=30),
+        TINY: lambda: nights.days(products=1, nights=2),
+    },
+    "stored_nights": {
+        FULL: lambda: nights.stored_nights(20, (1, 10, 100)),
+        TINY: lambda: nights.stored_nights(1, (1,)),
+    },
+    "stored_products": {
+        FULL: lambda: nights.stored_products(20, (1, 10, 100)),
+        TINY: lambda: nights.stored_products(1, (1,)),
+    },
+    "scale": {
+        FULL: lambda: nights.scale((100, 500, 1000, 2000), limited=20_000),
+        TINY: lambda: nights.scale((1,), limited=1),
+    },
+}
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(list(BENCHMARKS)))
+@click.option("--size", type=click.Choice([FULL, TINY]), default=FULL, show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path(".vp/bench"), show_default=True
+)
+def bench(names: tuple[str, ...], size: str, out: Path) -> None:
+    """Run benchmarks, all of them unless some are named."""
+    click.echo(machine())
+    results = []
+    for name in names or BENCHMARKS:
+        results.append(BENCHMARKS[name][size]())
+        show(results[-1])
+    for path in write(results, size, out):
+        click.echo(path)
+
+
+if __name__ == "__main__":
+    bench()
