@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, HttpUrl, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
 ENV_FILE: Final = ".env"
@@ -116,15 +116,34 @@ class Settings(BaseSettings):
     snowflake_account: str | None = _setting(
         "SNOWFLAKE_ACCOUNT", None, "Snowflake account identifier."
     )
+    snowflake_url: HttpUrl | None = _setting(
+        "SNOWFLAKE_URL", None, "Snowflake's address, if not the public one (private link)."
+    )
     snowflake_user: str | None = _setting("SNOWFLAKE_USER", None, "Snowflake user of the pipeline.")
     snowflake_private_key_path: Path | None = _setting(
         "SNOWFLAKE_PRIVATE_KEY_PATH", None, "File of the user's private key (PEM)."
     )
+    snowflake_private_key_passphrase: SecretStr | None = _setting(
+        "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE", None, "Passphrase of that key; empty means none."
+    )
+    snowflake_password: SecretStr | None = _setting(
+        "SNOWFLAKE_PASSWORD", None, "Password of the user; used when there is no private key."
+    )
     snowflake_role: str = _setting("SNOWFLAKE_ROLE", "DAGSTER_ROLE", "Role of the pipeline.")
+    snowflake_dbt_role: str = _setting("SNOWFLAKE_DBT_ROLE", "DBT_ROLE", "Role of dbt.")
+    snowflake_reader_role: str = _setting(
+        "SNOWFLAKE_READER_ROLE", "ANALYST_ROLE", "Role of `vp sql`: one that cannot write."
+    )
     snowflake_warehouse: str = _setting(
         "SNOWFLAKE_WAREHOUSE", "WH_INGEST", "Warehouse of the pipeline."
     )
+    snowflake_reader_warehouse: str = _setting(
+        "SNOWFLAKE_READER_WAREHOUSE", "WH_BI", "Warehouse of `vp sql`."
+    )
     snowflake_database: str = _setting("SNOWFLAKE_DATABASE", "VP_DWH", "Database of the pipeline.")
+    snowflake_timeout_seconds: Seconds = _setting(
+        "SNOWFLAKE_TIMEOUT_SECONDS", 3_600.0, "Seconds after which Snowflake ends a statement."
+    )
 
     powerbi_api_url: str = _setting(
         "POWERBI_API_URL", "https://api.powerbi.com/v1.0/myorg", "Power BI REST API."

@@ -34,12 +34,11 @@ class Night:
     def __init__(self, url: str, folder: Path, refreshes: Refreshes) -> None:
         self.refreshes = refreshes
         self.handover = HandoverInMemory()
-        DuckDBWarehouse(folder / "dwh.duckdb").transact(
-            [
-                Statement("create schema MART"),
-                Statement("create table MART.DIM_PRODUCT as select unnest(range(3)) as asin"),
-            ]
-        )
+        with DuckDBWarehouse(folder / "dwh.duckdb").transaction() as transaction:
+            transaction.run(Statement("create schema MART"))
+            transaction.run(
+                Statement("create table MART.DIM_PRODUCT as select unnest(range(3)) as asin")
+            )
         self.settings = Settings.load(
             warehouse_file=folder / "dwh.duckdb",
             powerbi_api_url=f"{url}/v1.0/myorg",

@@ -12,18 +12,8 @@ from veracitypro_pipeline.statement import Statement
 from .fixed_settings import fixed
 
 
-def warehouse(path: Path, environment: str = "local") -> WarehouseResource:
-    return WarehouseResource(
-        settings=fixed(Settings.load(warehouse_file=path, environment=environment))
-    )
-
-
-@pytest.mark.parametrize("environment", ["dev", "prod"])
-def test_a_run_on_snowflake_ends_with_the_sentence_of_the_readme(
-    tmp_path: Path, environment: str
-) -> None:
-    with pytest.raises(PermanentFailure, match=f"VP_ENVIRONMENT is {environment}: use local"):
-        warehouse(tmp_path / "dwh.duckdb", environment).transact([Statement("select 1")])
+def warehouse(path: Path) -> WarehouseResource:
+    return WarehouseResource(settings=fixed(Settings.load(warehouse_file=path)))
 
 
 def test_a_wrong_statement_is_permanent(tmp_path: Path) -> None:

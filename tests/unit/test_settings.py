@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from pydantic import HttpUrl
 
 from veracitypro_pipeline.settings import (
     REPOSITORY_DIR,
@@ -61,7 +62,11 @@ def test_only_the_settings_module_reads_the_environment() -> None:
 
 @pytest.mark.parametrize("field", Settings.model_fields)
 def test_each_variable_reaches_its_field(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    special = {"environment": "prod", "as_of_date": "2026-02-03"}
+    special = {
+        "environment": "prod",
+        "as_of_date": "2026-02-03",
+        "snowflake_url": "https://private.example/",
+    }
     is_number = "float" in str(Settings.model_fields[field].annotation)
     value = special.get(field, "12.5" if is_number else "something")
     monkeypatch.setenv(variable_of(field), value)
@@ -71,7 +76,7 @@ def test_each_variable_reaches_its_field(field: str, monkeypatch: pytest.MonkeyP
     if field in SECRETS:
         found = found.get_secret_value()
     expected = {"as_of_date": date(2026, 2, 3)}.get(field, float(value) if is_number else value)
-    assert (str(found) if isinstance(found, Path) else found) == expected
+    assert (str(found) if isinstance(found, Path | HttpUrl) else found) == expected
 
 
 def test_a_secret_is_in_no_repr_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

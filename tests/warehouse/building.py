@@ -90,7 +90,7 @@ def environment(warehouse_path: Path, target: Path) -> Iterator[None]:
         "VP_WAREHOUSE_PATH": str(warehouse_path),
         "SNOWFLAKE_ACCOUNT": "account",
         "SNOWFLAKE_USER": "user",
-        "SNOWFLAKE_PASSWORD": "password",
+        "DBT_ENV_SECRET_SNOWFLAKE_PASSWORD": "password",
     }
     with patch.dict(os.environ, variables):
         try:

@@ -10,8 +10,13 @@ from typing import Any
 import click
 
 from veracitypro_pipeline.cli.main import CannotDo, common_options
-from veracitypro_pipeline.resources.duckdb_warehouse import Answer, DuckDBWarehouse
+from veracitypro_pipeline.resources.warehouse_engine import (
+    WarehouseMissing,
+    WarehouseRefusal,
+    open_warehouse,
+)
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.statement import Answer
 
 
 @click.command()
@@ -28,23 +33,19 @@ from veracitypro_pipeline.settings import Settings
 def sql(query: str, form: str) -> None:
     """Ask the warehouse one read-only QUERY.
 
-    Schemas: RAW STG CORE MART MONITORING. Instants are UTC.
+    Schemas: RAW STG CORE MART MONITORING. Instants are UTC. On Snowflake the role of
+    SNOWFLAKE_READER_ROLE asks, which reads MART only unless you name another.
 
     \b
     vp sql "select * from MART.DIM_PRODUCT"
     vp sql "from MART.FCT_PRICE_HISTORY_DAILY limit 5" --format csv
     """
-    import duckdb
-
-    settings = Settings.load()
-    if settings.environment != "local":
-        raise CannotDo(
-            f"vp sql reads the DuckDB warehouse, but VP_ENVIRONMENT is {settings.environment}:"
-            " use a Snowflake worksheet there."
-        )
+    warehouse = open_warehouse(Settings.load(), {"app": "vp sql"}, is_reader=True)
     try:
-        answer = DuckDBWarehouse(settings.warehouse_path).query(query)
-    except duckdb.Error as error:
+        answer = warehouse.query(query)
+    except WarehouseMissing:
+        raise
+    except WarehouseRefusal as error:
         raise CannotDo(f"The query cannot be run: {' '.join(str(error).split())}") from error
     _PRINTERS[form](answer)
 

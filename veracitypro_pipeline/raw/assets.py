@@ -1,33 +1,18 @@
 """The RAW table as an asset: the manifest's files, and nothing else, in one transaction."""
 
-import tempfile
-from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
-from veracitypro_pipeline import jsonl
-from veracitypro_pipeline.failures import PermanentFailure, final_when_interrupted
-from veracitypro_pipeline.handover import LandedFile, LandingManifest
+from veracitypro_pipeline.failures import final_when_interrupted
+from veracitypro_pipeline.handover import LandingManifest
 from veracitypro_pipeline.lineage import HANDOVER_IO, LANDING_PRODUCT, OWNERS, RAW, RAW_KEEPA
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
-from veracitypro_pipeline.raw.duckdb import (
-    CREATE_TABLES,
-    LEDGER_OF_FILES,
-    ROWS_OF_FILES,
-    load_statements,
-)
+from veracitypro_pipeline.raw.engines import raw_engine
+from veracitypro_pipeline.raw.tables import LEDGER_OF_FILES, ROWS_OF_FILES, Load
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.s3 import S3Resource
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-# Lines go to the warehouse in batches of about this size, so that memory does not grow with a file.
-BATCH_BYTES: Final = 16_000_000
 
 
 def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
@@ -60,22 +45,18 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         """
         manifest = landing_product_raw
         names = {"files": [file.key for file in manifest.files]}
-        warehouse.transact(CREATE_TABLES)
+        engine = raw_engine(warehouse)
+        engine.prepare(warehouse)
         loaded = dict(warehouse.query(LEDGER_OF_FILES, names).rows)
         new = [file for file in manifest.files if loaded.get(file.key) != file.etag]
         if new:
-            with tempfile.TemporaryDirectory() as folder:
-                bucket = run_settings.get().raw_bucket
-                paths = [_fetched(s3, bucket, file, Path(folder)) for file in new]
-                warehouse.transact(
-                    load_statements(
-                        new,
-                        as_of_date=manifest.as_of_date,
-                        load_id=context.run_id,
-                        loaded_at=datetime.now(UTC).replace(tzinfo=None),
-                    ),
-                    {"landing_lines": line_batches(new, paths)},
-                )
+            load = Load(
+                files=new,
+                as_of_date=manifest.as_of_date,
+                load_id=context.run_id,
+                loaded_at=datetime.now(UTC).replace(tzinfo=None),
+            )
+            engine.load(load, run_settings.get(), s3, warehouse)
 
         rows = {name: counts for name, *counts in warehouse.query(ROWS_OF_FILES, names).rows}
         in_raw = sum(counts[0] for counts in rows.values())
@@ -93,52 +74,3 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         )
 
     return [keepa_raw]
-
-
-def _fetched(s3: S3Resource, bucket: str, file: LandedFile, folder: Path) -> Path:
-    """The object as a local file, in the version that the manifest counted."""
-    # A name of our own: an object's key is no path to trust.
-    path = folder / f"{file.etag}.jsonl.gz"
-    etag = s3.download(bucket, file.key, path)
-    if etag != file.etag:
-        raise PermanentFailure(
-            f"s3://{bucket}/{file.key} has changed since it was counted (etag {file.etag}, now"
-            f" {etag}): materialize {LANDING_PRODUCT.to_user_string()} of this day again."
-        )
-    return path
-
-
-def line_batches(files: Sequence[LandedFile], paths: Sequence[Path]) -> "pa.RecordBatchReader":
-    """The lines of the files as Arrow batches (source_file, file_row_number from 1, raw_line).
-
-    A byte that is no UTF-8 becomes a backslash escape, which makes its line invalid JSON, so that
-    the line is kept and refused.
-    """
-    import pyarrow as pa
-
-    schema = pa.schema(
-        [
-            ("source_file", pa.string()),
-            ("file_row_number", pa.int64()),
-            ("raw_line", pa.large_string()),
-        ]
-    )
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        for file, path in zip(files, paths, strict=True):
-            first, size = 1, 0
-            texts: list[str] = []
-            for line in jsonl.lines(path):
-                texts.append(line.decode(errors="backslashreplace"))
-                size += len(line)
-                if size >= BATCH_BYTES:
-                    yield batch(file.key, first, texts)
-                    first, size, texts = first + len(texts), 0, []
-            if texts:
-                yield batch(file.key, first, texts)
-
-    def batch(key: str, first: int, texts: list[str]) -> pa.RecordBatch:
-        numbers = range(first, first + len(texts))
-        return pa.record_batch([[key] * len(texts), numbers, texts], schema=schema)
-
-    return pa.RecordBatchReader.from_batches(schema, batches())

@@ -8,7 +8,7 @@ from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted,
 from veracitypro_pipeline.handover import LandingManifest
 from veracitypro_pipeline.lineage import LANDING_PRODUCT, RAW_KEEPA
 from veracitypro_pipeline.partitions import daily_as_of
-from veracitypro_pipeline.raw.duckdb import ROWS_OF_FILES
+from veracitypro_pipeline.raw.tables import ROWS_OF_FILES
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 
 _MANIFEST: Final = {"manifest": dg.AssetIn(key=LANDING_PRODUCT)}

@@ -4,11 +4,9 @@ The lines come as a relation `landing_lines(source_file, file_row_number, raw_li
 else is bound, because file names are whatever somebody put into a bucket.
 """
 
-from collections.abc import Sequence
-from datetime import date, datetime
 from typing import Final
 
-from veracitypro_pipeline.handover import LandedFile
+from veracitypro_pipeline.raw.tables import Load, replacing
 from veracitypro_pipeline.statement import Statement
 
 CREATE_TABLES: Final = (
@@ -40,28 +38,6 @@ create table if not exists MONITORING.LOAD_LEDGER (
     loaded_at timestamp not null
 )
 """),
-)
-
-LEDGER_OF_FILES: Final = """
-select source_file, etag
-from MONITORING.LOAD_LEDGER
-where source_file in (select unnest($files))
-"""
-
-# Of each file, as it stands in RAW: the rows with a payload and those without.
-ROWS_OF_FILES: Final = """
-select
-    source_file,
-    count(*) as raw_rows,
-    count(*) filter (where payload is null) as refused
-from RAW.KEEPA_RAW
-where source_file in (select unnest($files))
-group by source_file
-"""
-
-_FORGET_ROWS: Final = "delete from RAW.KEEPA_RAW where source_file in (select unnest($files))"
-_FORGET_LEDGER: Final = (
-    "delete from MONITORING.LOAD_LEDGER where source_file in (select unnest($files))"
 )
 
 # A line of Airbyte's S3 destination carries the record in `_airbyte_data`, or, with flattening, at
@@ -107,47 +83,7 @@ select
 from records
 """
 
-_INSERT_LEDGER: Final = """
-insert into MONITORING.LOAD_LEDGER
-select
-    $source_file as source_file,
-    $etag as etag,
-    $as_of_date::date as as_of_date,
-    $size_bytes as size_bytes,
-    $lines as lines,
-    count(payload) as loaded,
-    count(*) - count(payload) as quarantined,
-    $load_id as load_id,
-    $loaded_at::timestamp as loaded_at
-from RAW.KEEPA_RAW
-where source_file = $source_file
-"""
 
-
-def load_statements(
-    files: Sequence[LandedFile], *, as_of_date: date, load_id: str, loaded_at: datetime
-) -> list[Statement]:
-    """Replace in RAW and in the ledger what these files brought before by what they hold now.
-
-    `loaded_at` is UTC without a zone, as the table's instants are.
-    """
-    stamp = {"as_of_date": as_of_date, "load_id": load_id, "loaded_at": loaded_at}
-    names = {"files": [file.key for file in files]}
-    return [
-        Statement(_FORGET_ROWS, names),
-        Statement(_FORGET_LEDGER, names),
-        Statement(_INSERT_ROWS, stamp),
-        *(
-            Statement(
-                _INSERT_LEDGER,
-                {
-                    **stamp,
-                    "source_file": file.key,
-                    "etag": file.etag,
-                    "size_bytes": file.size_bytes,
-                    "lines": file.lines,
-                },
-            )
-            for file in files
-        ),
-    ]
+def load_statements(load: Load) -> list[Statement]:
+    """Replace what these files brought before by what they hold now."""
+    return replacing(load, [Statement(_INSERT_ROWS, load.stamp)])

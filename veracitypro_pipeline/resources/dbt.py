@@ -49,6 +49,9 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         )
         target_path = dbt_command.build_folder(settings)
         env = dbt_command.environment(settings, target_path)
+        # dbt keeps variables of this name in its artifacts, and query tags are made of them.
+        env["DBT_ENV_CUSTOM_ENV_RUN_ID"] = context.run_id
+        env["DBT_ENV_CUSTOM_ENV_PARTITION"] = context.partition_key
         if parameters.indirect_selection:
             env["DBT_INDIRECT_SELECTION"] = parameters.indirect_selection
         settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

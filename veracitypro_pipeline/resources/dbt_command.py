@@ -15,6 +15,8 @@ from filelock import FileLock
 from veracitypro_pipeline.settings import Settings, inherited_environment
 
 MANIFEST: Final = "manifest.json"
+# dbt's prefix for variables that are secret.
+SECRET: Final = "DBT_ENV_SECRET_"  # noqa: S105 - the name, no secret
 PARTIAL_PARSE: Final = "partial_parse.msgpack"
 # Folders of a dbt project whose files make up the manifest.
 _SOURCES: Final = ("models", "macros", "seeds", "tests")
@@ -38,7 +40,6 @@ def environment(settings: Settings, target_path: Path) -> dict[str, str]:
     dbt compares it between two parses; a difference makes it parse everything again.
     """
     project = str(settings.dbt_project_dir.resolve())
-    secret = settings.snowflake_private_key_path
     return {
         **inherited_environment(),
         "DBT_PROJECT_DIR": project,
@@ -51,12 +52,30 @@ def environment(settings: Settings, target_path: Path) -> dict[str, str]:
         "DBT_VERSION_CHECK": "false",
         "PYTHONUNBUFFERED": "1",
         "VP_WAREHOUSE_PATH": str(settings.warehouse_path),
+        **_snowflake(settings),
+    }
+
+
+def _snowflake(settings: Settings) -> dict[str, str]:
+    """What `profiles.yml` reads for Snowflake. dbt keeps secret variables out of its logs."""
+    key, passphrase, password = (
+        settings.snowflake_private_key_path,
+        settings.snowflake_private_key_passphrase,
+        settings.snowflake_password,
+    )
+    address = settings.snowflake_url
+    return {
         "SNOWFLAKE_ACCOUNT": settings.snowflake_account or "",
         "SNOWFLAKE_USER": settings.snowflake_user or "",
-        "SNOWFLAKE_PRIVATE_KEY_PATH": str(secret) if secret else "",
-        "SNOWFLAKE_ROLE": settings.snowflake_role,
+        "SNOWFLAKE_PRIVATE_KEY_PATH": str(key.expanduser()) if key else "",
+        f"{SECRET}SNOWFLAKE_PASSPHRASE": passphrase.get_secret_value() if passphrase else "",
+        f"{SECRET}SNOWFLAKE_PASSWORD": password.get_secret_value() if password and not key else "",
+        "SNOWFLAKE_ROLE": settings.snowflake_dbt_role,
         "SNOWFLAKE_WAREHOUSE": settings.snowflake_warehouse,
         "SNOWFLAKE_DATABASE": settings.snowflake_database,
+        "SNOWFLAKE_PROTOCOL": address.scheme if address else "",
+        "SNOWFLAKE_HOST": (address.host or "") if address else "",
+        "SNOWFLAKE_PORT": str(address.port) if address else "",
     }
 
 

@@ -9,11 +9,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import duckdb
 
-from veracitypro_pipeline.statement import Statement
+from veracitypro_pipeline.resources.warehouse_engine import (
+    WarehouseMissing,
+    WarehouseRefusal,
+    WarehouseUnavailable,
+    folded,
+    quoted,
+)
+from veracitypro_pipeline.statement import Answer, Statement, named
 
 LOCK_WAIT_SECONDS: Final = 60.0
 LOCK_POLL_SECONDS: Final = 0.1
@@ -27,22 +34,24 @@ order by table_name
 """
 
 
-class WarehouseBusy(RuntimeError):
+class WarehouseBusy(WarehouseUnavailable):
     """Another process kept the file locked for the whole wait."""
 
 
-class WarehouseMissing(RuntimeError):
-    """There is no warehouse file yet."""
+@dataclass(frozen=True)
+class DuckDBTransaction:
+    """An open transaction on a connection."""
 
+    connection: duckdb.DuckDBPyConnection
 
-class Answer(NamedTuple):
-    """Column names and rows of a query."""
+    def run(self, statement: Statement) -> None:
+        sql, values = named(statement)
+        self.connection.execute(sql, dict(values) or None)
 
-    columns: list[str]
-    rows: list[tuple[Any, ...]]
-
-    def dicts(self) -> list[dict[str, Any]]:
-        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+    def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
+        text, bound = named(Statement(sql, values)) if values else (sql, None)
+        cursor = self.connection.execute(text, bound)
+        return Answer([column[0] for column in cursor.description or []], cursor.fetchall())
 
 
 @dataclass(frozen=True)
@@ -52,19 +61,17 @@ class DuckDBWarehouse:
     path: Path
     lock_wait_seconds: float = LOCK_WAIT_SECONDS
 
-    def query(self, sql: str, values: Mapping[str, Any] | Sequence[Any] | None = None) -> Answer:
+    def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
         """Run one read-only statement.
 
         Raises:
             WarehouseMissing: no run has made the file yet. WarehouseBusy: see `_open`.
-            duckdb.Error: the statement is wrong or would write.
+            WarehouseRefusal: the statement is wrong or would write.
         """
         if not self.path.exists():
             raise WarehouseMissing(f"There is no warehouse at {self.path} yet: `vp run` makes it.")
         with self._open(read_only=True) as connection:
-            cursor = connection.execute(sql, values)
-            columns = [column[0] for column in cursor.description or []]
-            return Answer(columns, cursor.fetchall())
+            return DuckDBTransaction(connection).query(sql, values)
 
     def row_counts(self, schema: str) -> dict[str, int]:
         """Rows of each table and view of a schema, by name; raises as `query` does."""
@@ -73,33 +80,40 @@ class DuckDBWarehouse:
             return {}
         # Names come from the catalogue; quoted all the same, because anybody can make a table.
         counts = ", ".join(
-            f"(select count(*) from {_quoted(schema)}.{_quoted(name)})"  # noqa: S608 - quoted
+            f"(select count(*) from {quoted(schema)}.{quoted(name)})"  # noqa: S608 - quoted
             for name in names
         )
-        return dict(zip(names, self.query(f"select {counts}").rows[0], strict=True))
+        numbers = self.query(f"select {counts}").rows[0]
+        return dict(zip(map(folded, names), numbers, strict=True))
 
-    def transact(
-        self, statements: Sequence[Statement], relations: Mapping[str, Any] | None = None
-    ) -> None:
-        """Run statements in one transaction: all of them count, or none.
+    @contextmanager
+    def transaction(
+        self, *, before: Sequence[Statement] = (), relations: Mapping[str, Any] | None = None
+    ) -> Iterator[DuckDBTransaction]:
+        """Statements of which all count, or none.
 
         `relations` are Arrow readers that the statements may name as tables.
 
         Raises:
-            WarehouseBusy: see `_open`. duckdb.Error: a statement is wrong; nothing was changed.
+            WarehouseBusy: see `_open`. WarehouseRefusal: a statement is wrong; nothing was changed.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._open(read_only=False) as connection:
             for name, relation in (relations or {}).items():
                 connection.register(name, relation)
+            transaction = DuckDBTransaction(connection)
+            for statement in before:
+                transaction.run(statement)
             connection.begin()
             try:
-                for statement in statements:
-                    connection.execute(statement.sql, dict(statement.values) or None)
+                yield transaction
             except BaseException:
                 connection.rollback()
                 raise
             connection.commit()
+
+    def usage(self, run_id: str) -> dict[str, float]:  # noqa: ARG002 - nothing is metered here
+        return {}
 
     @contextmanager
     def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -107,6 +121,7 @@ class DuckDBWarehouse:
 
         Raises:
             WarehouseBusy: the file stayed locked for `lock_wait_seconds`.
+            WarehouseRefusal: DuckDB refuses what is done with the connection.
         """
         deadline = time.monotonic() + self.lock_wait_seconds
         while True:
@@ -120,7 +135,7 @@ class DuckDBWarehouse:
                 break
             except duckdb.IOException as error:
                 if "lock" not in str(error).lower():
-                    raise
+                    raise WarehouseRefusal(f"DuckDB cannot open {self.path}: {error}") from error
                 if time.monotonic() > deadline:
                     raise WarehouseBusy(
                         f"The warehouse {self.path} has been in use by another process for"
@@ -131,9 +146,7 @@ class DuckDBWarehouse:
         try:
             connection.execute("set TimeZone = 'UTC'")
             yield connection
+        except duckdb.Error as error:
+            raise WarehouseRefusal(f"DuckDB refuses a statement: {error}") from error
         finally:
             connection.close()
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

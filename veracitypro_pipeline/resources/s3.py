@@ -67,6 +67,19 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
                     file.write(chunk)
         return str(answer["ETag"]).strip('"')
 
+    def etag(self, bucket: str, key: str) -> str | None:
+        """The etag of an object as it is now, or None if there is none."""
+        from botocore.exceptions import ClientError
+
+        with _explained(f"look at s3://{bucket}/{key}"):
+            try:
+                answer = self.client().head_object(Bucket=bucket, Key=key)
+            except ClientError as error:
+                if _code(error) in _MISSING:
+                    return None
+                raise
+        return str(answer["ETag"]).strip('"')
+
     def read_text(self, bucket: str, key: str) -> str | None:
         """The text of a small object, or None if there is none."""
         from botocore.exceptions import ClientError

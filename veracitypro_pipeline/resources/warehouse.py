@@ -2,64 +2,100 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 import dagster as dg
+from dagster import OpExecutionContext
 
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.resources.run_settings import RunSettings
-from veracitypro_pipeline.statement import Statement
+from veracitypro_pipeline.resources.warehouse_engine import (
+    Engine,
+    Transaction,
+    Warehouse,
+    WarehouseRefusal,
+    WarehouseUnavailable,
+    engine_of,
+    open_warehouse,
+)
+from veracitypro_pipeline.settings import SettingsError
+from veracitypro_pipeline.statement import Answer, Statement
 
-if TYPE_CHECKING:
-    from veracitypro_pipeline.resources.duckdb_warehouse import Answer, DuckDBWarehouse
+# How our statements and sessions are told from others in Snowflake's history.
+APPLICATION: Final = "veracitypro"
 
 
 class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Where RAW, STG, CORE, MART and MONITORING live. Sessions run in UTC."""
+    """Where RAW, STG, CORE, MART and MONITORING live. Sessions run in UTC.
+
+    Every method raises a TransientFailure if the warehouse cannot be reached or is in use, and a
+    PermanentFailure if it refuses.
+    """
 
     settings: dg.ResourceDependency[RunSettings]
 
-    def query(self, sql: str, values: Mapping[str, Any] | None = None) -> "Answer":
-        """Rows of one read-only statement. Raises TransientFailure if the file stays in use."""
+    @property
+    def engine(self) -> Engine:
+        """The engine behind it, for what only one engine can do."""
+        return engine_of(self.settings.get())
+
+    def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
+        """Rows of one read-only statement; see `Warehouse.query`."""
         with _explained():
-            return self._connect().query(sql, values)
+            return self._open().query(sql, values)
 
     def row_counts(self, schema: str) -> dict[str, int]:
-        """Rows of each table and view of a schema, by name. Raises as `query` does."""
+        """Rows of each table and view of a schema, by name in lower case."""
         with _explained():
-            return self._connect().row_counts(schema)
+            return self._open().row_counts(schema)
 
-    def transact(
-        self, statements: Sequence[Statement], relations: Mapping[str, Any] | None = None
-    ) -> None:
-        """Run statements in one transaction, all or none; see `DuckDBWarehouse.transact`."""
+    @contextmanager
+    def transaction(
+        self, *, before: Sequence[Statement] = (), relations: Mapping[str, Any] | None = None
+    ) -> Iterator[Transaction]:
+        """Statements of which all count, or none; see `Warehouse.transaction`."""
+        with (
+            _explained(),
+            self._open().transaction(before=before, relations=relations) as transaction,
+        ):
+            yield transaction
+
+    def transact(self, statements: Sequence[Statement]) -> None:
+        """Run statements in one transaction."""
+        with self.transaction() as transaction:
+            for statement in statements:
+                transaction.run(statement)
+
+    def usage(self, run_id: str) -> dict[str, float]:
+        """What a run's statements have cost so far, by name; empty where nothing is metered."""
         with _explained():
-            self._connect().transact(statements, relations)
+            return self._open().usage(run_id)
 
-    def _connect(self) -> "DuckDBWarehouse":
-        from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
+    def _open(self) -> Warehouse:
+        return open_warehouse(self.settings.get(), tag_of_step())
 
-        settings = self.settings.get()
-        if settings.environment != "local":
-            raise PermanentFailure(
-                "The load into Snowflake is not part of this release, but VP_ENVIRONMENT is"
-                f" {settings.environment}: use local, which runs on DuckDB."
-            )
-        return DuckDBWarehouse(settings.warehouse_path)
+
+def tag_of_step() -> dict[str, str | None]:
+    """On whose behalf the current step asks: run, step and as-of day; outside of a step, nobody."""
+    tag: dict[str, str | None] = {"app": APPLICATION}
+    try:
+        context = OpExecutionContext.get()
+    except dg.DagsterInvariantViolationError:
+        return tag
+    return {
+        **tag,
+        "run_id": context.run_id,
+        "step": context.get_step_execution_context().step.key,
+        "partition": context.partition_key if context.has_partition_key else None,
+    }
 
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Say whether a retry can help: it does while another process holds the file."""
-    import duckdb
-
-    from veracitypro_pipeline.resources.duckdb_warehouse import WarehouseBusy, WarehouseMissing
-
+    """Say whether a retry can help."""
     try:
         yield
-    except WarehouseBusy as busy:
-        raise TransientFailure(str(busy)) from busy
-    except WarehouseMissing as missing:
-        raise PermanentFailure(str(missing)) from missing
-    except duckdb.Error as error:
-        raise PermanentFailure(f"DuckDB refuses a statement: {error}") from error
+    except WarehouseUnavailable as unavailable:
+        raise TransientFailure(str(unavailable)) from unavailable
+    except (WarehouseRefusal, SettingsError) as refusal:
+        raise PermanentFailure(str(refusal)) from refusal

@@ -21,12 +21,12 @@ DIM_PRODUCT: Final = model_key(MART, "dim_product")
 # counts them), and each day of CORE is a day in MART.
 COUNTS_OF_DAY: Final = """
 with products as (
-    select domain_id, asin, last_as_of_date + interval '1 day' as horizon_at
+    select domain_id, asin, cast(last_as_of_date + interval '1 day' as timestamp) as horizon_at
     from STG.STG_KEEPA_HISTORY
     where (domain_id, asin) in (
-        select (domain_id, asin)
+        select domain_id, asin
         from STG.STG_KEEPA_FETCH
-        where source_file in (select unnest($files))
+        where source_file in ($files)
     )
 ),
 points as (
@@ -75,29 +75,29 @@ select
     (
         select count(*)
         from RAW.KEEPA_RAW
-        where source_file in (select unnest($files))
+        where source_file in ($files)
     ) as raw_rows,
     (
         select count(*)
         from RAW.KEEPA_RAW
-        where source_file in (select unnest($files)) and payload is null
+        where source_file in ($files) and payload is null
     ) as unreadable,
     (
         select count(*)
         from STG.STG_KEEPA_FETCH
-        where source_file in (select unnest($files))
+        where source_file in ($files)
     ) as accepted,
     (
         select count(*)
         from STG.STG_KEEPA_QUARANTINE
-        where source_file in (select unnest($files)) and scope = 'record'
+        where source_file in ($files) and scope = 'record'
     ) as refused,
     (select count(*) from STG.STG_KEEPA_POINT) as all_points,
     (select count(*) from products) as products,
     (
         select count(*)
         from MART.DIM_PRODUCT
-        where (domain_id, asin) in (select (domain_id, asin) from products)
+        where (domain_id, asin) in (select domain_id, asin from products)
             and last_fetched_at is not null
     ) as products_in_mart,
     (
@@ -166,17 +166,17 @@ with series as (
     select point_count, refused_count, refusal_reason
     from STG.STG_KEEPA_SERIES
     where fetch_id in (
-        select fetch_id from STG.STG_KEEPA_FETCH where source_file in (select unnest($files))
+        select fetch_id from STG.STG_KEEPA_FETCH where source_file in ($files)
     )
 )
 select
     (
-        select count(*) from RAW.KEEPA_RAW where source_file in (select unnest($files))
+        select count(*) from RAW.KEEPA_RAW where source_file in ($files)
     ) as records,
     (
         select count(*)
         from STG.STG_KEEPA_QUARANTINE
-        where source_file in (select unnest($files)) and scope = 'record'
+        where source_file in ($files) and scope = 'record'
     ) as refused_records,
     (select coalesce(sum(point_count), 0) from series) as points,
     (select coalesce(sum(refused_count), 0) from series) as refused_points,

@@ -2,20 +2,21 @@
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from veracitypro_pipeline.handover import LandedFile
-from veracitypro_pipeline.raw.assets import line_batches
-from veracitypro_pipeline.raw.duckdb import CREATE_TABLES, ROWS_OF_FILES, load_statements
-from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse, WarehouseMissing
+from veracitypro_pipeline.raw.duckdb import CREATE_TABLES, load_statements
+from veracitypro_pipeline.raw.engines import line_batches
+from veracitypro_pipeline.raw.tables import ROWS_OF_FILES, Load
+from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
+from veracitypro_pipeline.resources.warehouse_engine import WarehouseMissing, WarehouseRefusal
 from veracitypro_pipeline.statement import Statement
 
 DAY = date(2026, 1, 31)
@@ -38,7 +39,7 @@ class Raw:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.warehouse = DuckDBWarehouse(folder / "dwh.duckdb", lock_wait_seconds=0.2)
-        self.warehouse.transact(CREATE_TABLES)
+        self.run(CREATE_TABLES)
 
     def load(self, files: dict[str, list[bytes]], load_id: str = "run") -> None:
         landed, paths = [], []
@@ -55,12 +56,15 @@ class Raw:
                     sync_ids={},
                 )
             )
-        self.warehouse.transact(
-            load_statements(
-                landed, as_of_date=DAY, load_id=load_id, loaded_at=datetime(2026, 2, 1)
-            ),
-            {"landing_lines": line_batches(landed, paths)},
-        )
+        load = Load(landed, as_of_date=DAY, load_id=load_id, loaded_at=datetime(2026, 2, 1))
+        self.run(load_statements(load), {"landing_lines": line_batches(landed, paths)})
+
+    def run(
+        self, statements: Sequence[Statement], relations: Mapping[str, Any] | None = None
+    ) -> None:
+        with self.warehouse.transaction(relations=relations) as transaction:
+            for statement in statements:
+                transaction.run(statement)
 
     def rows(self) -> list[tuple[Any, ...]]:
         return self.warehouse.query(
@@ -154,10 +158,8 @@ def test_a_file_name_is_a_value_and_never_sql(raw: Raw) -> None:
 def test_a_load_that_fails_half_way_leaves_nothing(raw: Raw) -> None:
     raw.load({"a.gz": [a_line(asin="X")]})
     before = raw.rows()
-    with pytest.raises(duckdb.Error):
-        raw.warehouse.transact(
-            [Statement("delete from RAW.KEEPA_RAW"), Statement("select * from nowhere")]
-        )
+    with pytest.raises(WarehouseRefusal, match="nowhere"):
+        raw.run([Statement("delete from RAW.KEEPA_RAW"), Statement("select * from nowhere")])
     assert raw.rows() == before
 
 
@@ -190,7 +192,7 @@ def test_any_order_and_number_of_loads_gives_the_same_table(
 
 
 def test_memory_does_not_hold_a_whole_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("veracitypro_pipeline.raw.assets.BATCH_BYTES", 100)
+    monkeypatch.setattr("veracitypro_pipeline.raw.engines.BATCH_BYTES", 100)
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(b"x" * 60 + b"\n" + b"y" * 60 + b"\n" + b"z\n"))
     file = LandedFile(key="a", etag="e", size_bytes=1, lines=3, sync_ids={})
@@ -204,11 +206,11 @@ def test_a_warehouse_that_is_not_there_yet_is_said_to_be(tmp_path: Path) -> None
 
 
 def test_tables_are_counted_whatever_their_names_are(raw: Raw) -> None:
-    raw.warehouse.transact(
+    raw.run(
         [
             Statement('create table RAW."odd ""name"" --" as select 1 as x union all select 2'),
             Statement("create view RAW.a_view as select 1 as x"),
         ]
     )
-    assert raw.warehouse.row_counts("raw") == {"KEEPA_RAW": 0, 'odd "name" --': 2}
+    assert raw.warehouse.row_counts("raw") == {"keepa_raw": 0, 'odd "name" --': 2}
     assert raw.warehouse.row_counts("nowhere") == {}

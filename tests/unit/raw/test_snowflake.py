@@ -1,0 +1,95 @@
+"""The load into Snowflake as statements: exactly the manifest's files, whatever they are called."""
+
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+import sqlglot
+
+from veracitypro_pipeline.handover import LandedFile
+from veracitypro_pipeline.raw.snowflake import CREATE_STAGING, FILES_PER_COPY, load_statements
+from veracitypro_pipeline.raw.tables import LEDGER_OF_FILES, ROWS_OF_FILES, Load, miscounted
+from veracitypro_pipeline.statement import Statement, positional
+
+PREFIX = "env=dev/source=keepa/stream=product_raw/"
+GOLDEN = Path(__file__).with_name("snowflake_load.sql")
+
+
+def load_of(*names: str) -> Load:
+    files = [
+        LandedFile(key=PREFIX + name, etag="e" * 32, size_bytes=9, lines=2, sync_ids={})
+        for name in names
+    ]
+    return Load(files, date(2026, 1, 31), "run", datetime(2026, 2, 1, 0, 30))
+
+
+def text_of(statements: list[Statement]) -> str:
+    """The statements as Snowflake gets them, each with the values bound to its `?`."""
+    parts = []
+    for statement in statements:
+        sql, values = positional(statement)
+        parts.append(f"{sql.strip()}\n-- values: {values}\n")
+    return "\n".join(parts)
+
+
+def test_the_load_is_the_reviewed_one() -> None:
+    """If red and meant: look at the difference, then write the text into the golden file."""
+    statements = [
+        CREATE_STAGING,
+        *load_statements(load_of("a_1.jsonl.gz", "b/2.jsonl.gz"), PREFIX),
+    ]
+    assert text_of(statements) == GOLDEN.read_text()
+
+
+def test_every_statement_is_snowflake_sql() -> None:
+    names = {"files": ["a", "b"]}
+    for statement in (
+        CREATE_STAGING,
+        *load_statements(load_of("a.gz"), PREFIX),
+        Statement(LEDGER_OF_FILES, names),
+        Statement(ROWS_OF_FILES, names),
+    ):
+        (parsed,) = sqlglot.parse(positional(statement)[0], dialect="snowflake")
+        assert parsed is not None
+        assert not isinstance(parsed, sqlglot.exp.Command), statement.sql
+
+
+def copies(load: Load) -> list[str]:
+    statements = load_statements(load, PREFIX)
+    return [statement.sql for statement in statements if "copy into" in statement.sql]
+
+
+def test_a_copy_names_no_more_files_than_snowflake_takes() -> None:
+    load = load_of(*(f"{number}.gz" for number in range(2 * FILES_PER_COPY + 1)))
+    assert [sql.count(".gz'") for sql in copies(load)] == [FILES_PER_COPY, FILES_PER_COPY, 1]
+
+
+def test_a_file_name_stays_a_name() -> None:
+    (sql,) = copies(load_of("it's; drop table RAW.KEEPA_RAW --.gz", "back\\slash.gz", "\u7fbd.gz"))
+    (parsed,) = sqlglot.parse(sql, dialect="snowflake")
+    assert parsed is not None
+    literals = {literal.this for literal in parsed.find_all(sqlglot.exp.Literal)}
+    assert "it's; drop table RAW.KEEPA_RAW --.gz" in literals
+    assert "back\\slash.gz" in literals
+    assert "\u7fbd.gz" in literals
+
+
+@pytest.mark.parametrize("name", ["a\n.gz", "a\x00.gz", "x" * 1_025])
+def test_a_name_that_cannot_be_written_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="cannot be written into a statement"):
+        load_statements(load_of(name), PREFIX)
+
+
+@pytest.mark.parametrize("key", ["env=prod/source=keepa/stream=product_raw/a.gz", PREFIX])
+def test_a_file_outside_of_the_stage_is_refused(key: str) -> None:
+    file = LandedFile(key=key, etag="e", size_bytes=9, lines=2, sync_ids={})
+    with pytest.raises(ValueError, match=r"does not lie under .* RAW\.STAGE_KEEPA"):
+        load_statements(load_of()._replace(files=[file]), PREFIX)
+
+
+def test_each_file_is_counted_by_itself() -> None:
+    load = load_of("a.gz", "b.gz", "c.gz")
+    assert miscounted(load, {f"{PREFIX}a.gz": 2, f"{PREFIX}b.gz": 3}) == [
+        f"{PREFIX}b.gz: 2 lines counted, 3 rows loaded",
+        f"{PREFIX}c.gz: 2 lines counted, 0 rows loaded",
+    ]

@@ -1,0 +1,104 @@
+"""What RAW holds of a file, asked and written in SQL that every engine understands. Pure.
+
+Everything but names of tables is bound, because file names are whatever somebody put into a bucket.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, Final, NamedTuple
+
+from veracitypro_pipeline.handover import LandedFile
+from veracitypro_pipeline.statement import Statement
+
+LEDGER_OF_FILES: Final = """
+select source_file, etag
+from MONITORING.LOAD_LEDGER
+where source_file in ($files)
+"""
+
+# Of each file, as it stands in RAW: the rows, and those without a payload.
+ROWS_OF_FILES: Final = """
+select
+    source_file,
+    count(*) as raw_rows,
+    count(*) - count(payload) as refused
+from RAW.KEEPA_RAW
+where source_file in ($files)
+group by source_file
+"""
+
+_FORGET_ROWS: Final = "delete from RAW.KEEPA_RAW where source_file in ($files)"
+_FORGET_LEDGER: Final = "delete from MONITORING.LOAD_LEDGER where source_file in ($files)"
+
+_INSERT_LEDGER: Final = """
+insert into MONITORING.LOAD_LEDGER (
+    source_file, etag, as_of_date, size_bytes, lines, loaded, quarantined, load_id, loaded_at
+)
+select
+    $source_file as source_file,
+    $etag as etag,
+    cast($as_of_date as date) as as_of_date,
+    $size_bytes as size_bytes,
+    $lines as lines,
+    count(payload) as loaded,
+    count(*) - count(payload) as quarantined,
+    $load_id as load_id,
+    cast($loaded_at as timestamp) as loaded_at
+from RAW.KEEPA_RAW
+where source_file = $source_file
+"""
+
+
+class Load(NamedTuple):
+    """One load of landing files: which, on behalf of what, and when.
+
+    `loaded_at` is UTC without a zone, as the table's instants are; `load_id` is the Dagster run.
+    """
+
+    files: Sequence[LandedFile]
+    as_of_date: date
+    load_id: str
+    loaded_at: datetime
+
+    @property
+    def names(self) -> dict[str, list[str]]:
+        return {"files": [file.key for file in self.files]}
+
+    @property
+    def stamp(self) -> dict[str, Any]:
+        return {
+            "as_of_date": self.as_of_date.isoformat(),
+            "load_id": self.load_id,
+            "loaded_at": self.loaded_at.isoformat(sep=" "),
+        }
+
+
+def replacing(load: Load, inserts: Sequence[Statement]) -> list[Statement]:
+    """Replace what these files brought before in RAW, by `inserts`, and in the ledger."""
+    return [
+        Statement(_FORGET_ROWS, load.names),
+        Statement(_FORGET_LEDGER, load.names),
+        *inserts,
+        *(
+            Statement(
+                _INSERT_LEDGER,
+                {
+                    **load.stamp,
+                    "source_file": file.key,
+                    "etag": file.etag,
+                    "size_bytes": file.size_bytes,
+                    "lines": file.lines,
+                },
+            )
+            for file in load.files
+        ),
+    ]
+
+
+def miscounted(load: Load, raw_rows: dict[str, int]) -> list[str]:
+    """A sentence for each file of which RAW does not hold as many rows as the manifest counted."""
+    return [
+        f"{file.key}: {file.lines} lines counted, {raw_rows.get(file.key, 0)} rows loaded"
+        for file in load.files
+        if raw_rows.get(file.key, 0) != file.lines
+    ]

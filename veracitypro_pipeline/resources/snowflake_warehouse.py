@@ -1,0 +1,288 @@
+"""The warehouse of dev and prod: a Snowflake database, through Snowflake's own connector.
+
+No Dagster here, so that `vp sql` starts soon; dagster-snowflake wraps the same connector and takes
+seven seconds to import. Values are bound on the server, never written into a statement.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from veracitypro_pipeline.resources.warehouse_engine import (
+    WarehouseRefusal,
+    WarehouseUnavailable,
+    folded,
+)
+from veracitypro_pipeline.settings import Settings, SettingsError
+from veracitypro_pipeline.statement import Answer, Statement, positional
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+    from snowflake.connector.cursor import SnowflakeCursor
+
+APPLICATION_NAME: Final = "VeracityPro"
+# Seconds to sign in, and to wait for one HTTP answer; a statement may run longer than the latter,
+# because the connector asks again. Snowflake's own defaults retry for five minutes.
+LOGIN_TIMEOUT_SECONDS: Final = 60
+NETWORK_TIMEOUT_SECONDS: Final = 120
+# Snowflake's limit for a query tag, in characters.
+TAG_CHARACTERS: Final = 2_000
+
+# Errors that time may heal (Snowflake's error numbers): an internal error of a statement, a lock
+# waited for in vain, a statement cut by the timeout, a session that has ended, a service that is
+# away. Network faults come as classes of their own.
+TRANSIENT_ERRORS: Final = frozenset({603, 625, 630, 390112, 390114, 390195, 251001, 250003})
+
+# `credits_compute` is an upper bound: each statement's time at the rate of its warehouse, as if it
+# had run alone. Idle time before a warehouse is suspended is in no statement; the exact figures
+# come hours later in SNOWFLAKE.ACCOUNT_USAGE.QUERY_ATTRIBUTION_HISTORY.
+_USAGE_OF_RUN: Final = """
+select
+    count(*) as statements,
+    coalesce(sum(bytes_scanned), 0) as bytes_scanned,
+    coalesce(sum(total_elapsed_time), 0) / 1000 as seconds,
+    coalesce(sum(credits_used_cloud_services), 0) as credits_cloud_services,
+    coalesce(
+        sum(
+            execution_time / 3600000 * case warehouse_size
+                when 'X-Small' then 1
+                when 'Small' then 2
+                when 'Medium' then 4
+                when 'Large' then 8
+                when 'X-Large' then 16
+            end
+        ),
+        0
+    ) as credits_compute
+from table(
+    information_schema.query_history(
+        end_time_range_start => dateadd(day, -1, current_timestamp()),
+        result_limit => 10000
+    )
+)
+where try_parse_json(query_tag):run_id::varchar = $run_id
+"""
+
+# What a statement that reads begins with, after comments and brackets. Snowflake runs one statement
+# at a time, and none that begins like this writes.
+_READS: Final = re.compile(
+    r"(?:\s|\(|--[^\n]*(?:\n|$)|/\*.*?\*/)*(?:select|with|show|describe|desc|explain|list|ls)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+_TABLES_OF_SCHEMA: Final = """
+select table_name, row_count
+from information_schema.tables
+where upper(table_schema) = upper($schema) and table_type = 'BASE TABLE'
+order by table_name
+"""
+
+
+@dataclass(frozen=True)
+class SnowflakeTransaction:
+    """An open transaction of a session."""
+
+    cursor: "SnowflakeCursor"
+
+    def run(self, statement: Statement) -> None:
+        sql, values = positional(statement)
+        self.cursor.execute(sql, values or None)
+
+    def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
+        self.run(Statement(sql, values or {}))
+        rows: Any = self.cursor.fetchall()
+        return Answer([folded(column.name) for column in self.cursor.description], rows)
+
+
+@dataclass(frozen=True)
+class SnowflakeWarehouse:
+    """Queries and transactions, each in a session of its own, in UTC.
+
+    `arguments` are those of the connector; they hold secrets, so no repr shows them.
+    """
+
+    account: str
+    role: str
+    arguments: Mapping[str, Any] = field(repr=False)
+    is_reader: bool = False
+
+    @classmethod
+    def of(
+        cls, settings: Settings, tag: Mapping[str, str | None], *, is_reader: bool = False
+    ) -> Self:
+        """The warehouse of the settings.
+
+        Raises:
+            SettingsError: account, user or sign-in is not set.
+        """
+        settings.require("snowflake_account", "snowflake_user")
+        role = settings.snowflake_reader_role if is_reader else settings.snowflake_role
+        warehouse = (
+            settings.snowflake_reader_warehouse if is_reader else settings.snowflake_warehouse
+        )
+        return cls(
+            account=str(settings.snowflake_account),
+            role=role,
+            is_reader=is_reader,
+            arguments={
+                "account": settings.snowflake_account,
+                "user": settings.snowflake_user,
+                "role": role,
+                "warehouse": warehouse,
+                "database": settings.snowflake_database,
+                "application": APPLICATION_NAME,
+                "login_timeout": LOGIN_TIMEOUT_SECONDS,
+                "network_timeout": NETWORK_TIMEOUT_SECONDS,
+                # Values are bound by the server.
+                "paramstyle": "qmark",
+                "session_parameters": {
+                    "QUERY_TAG": json.dumps({k: v for k, v in tag.items() if v})[:TAG_CHARACTERS],
+                    "STATEMENT_TIMEOUT_IN_SECONDS": int(settings.snowflake_timeout_seconds),
+                    # An instant in these tables is UTC and carries no zone.
+                    "TIMEZONE": "UTC",
+                    "TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ",
+                },
+                **_address(settings),
+                **_sign_in(settings),
+            },
+        )
+
+    def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
+        """Rows of one statement that reads.
+
+        The first word decides before Snowflake is asked; what a function may do, the role does.
+
+        Raises:
+            WarehouseUnavailable, WarehouseRefusal: see `_session`.
+        """
+        if not _READS.match(sql):
+            raise WarehouseRefusal(
+                "Only a statement that reads is run here (select, with, show, describe, explain,"
+                f" list); this one begins with {sql.strip()[:40]!r}."
+            )
+        with self._session() as session:
+            return session.query(sql, values)
+
+    def row_counts(self, schema: str) -> dict[str, int]:
+        """Rows of each table of a schema, as Snowflake keeps them: no table is read."""
+        answer = self.query(_TABLES_OF_SCHEMA, {"schema": schema})
+        return {folded(name): int(count or 0) for name, count in answer.rows}
+
+    @contextmanager
+    def transaction(
+        self, *, before: Sequence[Statement] = (), relations: Mapping[str, Any] | None = None
+    ) -> Iterator[SnowflakeTransaction]:
+        """Statements of which all count, or none.
+
+        `before` is for temporary tables: Snowflake ends a transaction at every DDL statement.
+
+        Raises:
+            WarehouseUnavailable, WarehouseRefusal: see `_session`; nothing was changed.
+        """
+        assert not relations, "Snowflake reads from a stage, not from this process."
+        with self._session() as session:
+            for statement in before:
+                session.run(statement)
+            session.cursor.execute("begin")
+            try:
+                yield session
+            except BaseException:
+                # The first error is the one to tell of; a lost session is rolled back anyway.
+                with suppress(Exception):
+                    session.cursor.execute("rollback")
+                raise
+            session.cursor.execute("commit")
+
+    def usage(self, run_id: str) -> dict[str, float]:
+        (row,) = self.query(_USAGE_OF_RUN, {"run_id": run_id}).dicts()
+        return {name: round(float(figure), 6) for name, figure in row.items()}
+
+    @contextmanager
+    def _session(self) -> Iterator[SnowflakeTransaction]:
+        """A session of its own, closed at the end of the block.
+
+        Raises:
+            WarehouseUnavailable: no connection, a timeout, or an error that passes.
+            WarehouseRefusal: the sign-in or a statement is refused.
+        """
+        import snowflake.connector
+        from snowflake.connector.errors import Error
+
+        connection: SnowflakeConnection | None = None
+        try:
+            connection = snowflake.connector.connect(**self.arguments)
+            with connection.cursor() as cursor:
+                if self.is_reader:
+                    # Otherwise every other role of the user counts too.
+                    cursor.execute("use secondary roles none")
+                yield SnowflakeTransaction(cursor)
+        except Error as error:
+            where = (
+                "a statement"
+                if connection is not None
+                else f"the sign-in as {self.arguments['user']}"
+            )
+            raise _explained(
+                error, f"{where} (account {self.account}, role {self.role})"
+            ) from error
+        finally:
+            if connection is not None:
+                connection.close()
+
+
+def _explained(error: Any, what: str) -> Exception:
+    from snowflake.connector import errors
+
+    said = " ".join(str(error.msg or error).split())
+    is_passing = (
+        isinstance(
+            error,
+            errors.OperationalError
+            | errors.InternalServerError
+            | errors.ServiceUnavailableError
+            | errors.GatewayTimeoutError
+            | errors.BadGatewayError
+            | errors.RequestTimeoutError
+            | errors.TooManyRequests
+            | errors.OtherHTTPRetryableError
+            | errors.RequestExceedMaxRetryError,
+        )
+        or error.errno in TRANSIENT_ERRORS
+    )
+    if is_passing:
+        return WarehouseUnavailable(f"Snowflake did not carry out {what}: {said}")
+    return WarehouseRefusal(f"Snowflake refuses {what}: {said}")
+
+
+def _address(settings: Settings) -> dict[str, Any]:
+    """Where Snowflake answers, if not at the account's public address."""
+    address = settings.snowflake_url
+    if address is None:
+        return {}
+    return {"protocol": address.scheme, "host": address.host, "port": address.port}
+
+
+def _sign_in(settings: Settings) -> dict[str, Any]:
+    """The key pair if there is one, else the password."""
+    if settings.snowflake_private_key_path is not None:
+        path = settings.snowflake_private_key_path.expanduser()
+        if not path.is_file():
+            raise SettingsError(
+                f"SNOWFLAKE_PRIVATE_KEY_PATH names {path}, where there is no file: put the private"
+                " key of SNOWFLAKE_USER there (PEM)."
+            )
+        passphrase = settings.snowflake_private_key_passphrase
+        return {
+            "authenticator": "SNOWFLAKE_JWT",
+            "private_key_file": str(path),
+            "private_key_file_pwd": passphrase.get_secret_value() if passphrase else None,
+        }
+    if settings.snowflake_password is not None:
+        return {"password": settings.snowflake_password.get_secret_value()}
+    raise SettingsError(
+        "Neither SNOWFLAKE_PRIVATE_KEY_PATH nor SNOWFLAKE_PASSWORD is set: a run on Snowflake signs"
+        " in with a key pair (better) or a password."
+    )

@@ -1,0 +1,99 @@
+"""What a warehouse can do, whatever engine it is, and which one the settings name.
+
+No Dagster here, so that `vp sql` starts at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Literal, Protocol
+
+from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.statement import Answer, Statement
+
+Engine = Literal["duckdb", "snowflake"]
+
+
+class WarehouseUnavailable(RuntimeError):
+    """The warehouse does not answer, or is in use: time may heal that."""
+
+
+class WarehouseRefusal(RuntimeError):
+    """The warehouse refuses a sign-in or a statement: the same one will be refused again."""
+
+
+class WarehouseMissing(WarehouseRefusal):
+    """There is no warehouse yet."""
+
+
+class Transaction(Protocol):
+    """Statements that count together or not at all."""
+
+    def run(self, statement: Statement) -> None:
+        """Run a statement."""
+
+    def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
+        """Rows as the statements before have left them."""
+
+
+class Warehouse(Protocol):
+    """Queries and transactions. Sessions run in UTC.
+
+    Every method raises WarehouseUnavailable or WarehouseRefusal, with a sentence.
+    """
+
+    def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
+        """Rows of one statement that reads; any other is refused."""
+
+    def row_counts(self, schema: str) -> dict[str, int]:
+        """Rows of each table of a schema; names in lower case unless they are quoted."""
+
+    def transaction(
+        self, *, before: Sequence[Statement] = (), relations: Mapping[str, Any] | None = None
+    ) -> AbstractContextManager[Transaction]:
+        """A transaction that ends with the block: kept, or, after an exception, undone.
+
+        `before` runs first and by itself: an engine may end a transaction at a DDL statement.
+        `relations` are Arrow readers that the statements may name as tables, where the engine runs
+        in this process.
+        """
+
+    def usage(self, run_id: str) -> dict[str, float]:
+        """What the statements tagged with a run have cost so far; empty where nothing is metered.
+
+        Seconds are elapsed ones, bytes those scanned.
+        """
+
+
+def engine_of(settings: Settings) -> Engine:
+    """DuckDB on one's own machine, Snowflake elsewhere."""
+    return "duckdb" if settings.environment == "local" else "snowflake"
+
+
+def open_warehouse(
+    settings: Settings, tag: Mapping[str, str | None] | None = None, *, is_reader: bool = False
+) -> Warehouse:
+    """The warehouse of the settings. Nothing is connected before it is asked something.
+
+    `tag` says on whose behalf statements run, where the engine keeps that. A reader signs in with a
+    role that cannot write.
+
+    Raises:
+        SettingsError: a setting that the engine needs is missing.
+    """
+    if engine_of(settings) == "duckdb":
+        from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
+
+        return DuckDBWarehouse(settings.warehouse_path)
+    from veracitypro_pipeline.resources.snowflake_warehouse import SnowflakeWarehouse
+
+    return SnowflakeWarehouse.of(settings, tag or {}, is_reader=is_reader)
+
+
+def folded(name: str) -> str:
+    """An identifier as SQL writes it: engines keep one that is not quoted in upper case."""
+    return name.lower() if name == name.upper() else name
+
+
+def quoted(name: str) -> str:
+    """An identifier in quotes, whatever it is."""
+    return '"' + name.replace('"', '""') + '"'
