@@ -37,6 +37,7 @@ def _setting(name: str, default: Any, description: str, **constraints: Any) -> A
 
 
 Seconds = Annotated[float, Field(gt=0)]
+Credits = Annotated[float, Field(ge=1)]
 
 
 class Settings(BaseSettings):
@@ -143,6 +144,13 @@ class Settings(BaseSettings):
     snowflake_database: str = _setting("SNOWFLAKE_DATABASE", "VP_DWH", "Database of the pipeline.")
     snowflake_timeout_seconds: Seconds = _setting(
         "SNOWFLAKE_TIMEOUT_SECONDS", 3_600.0, "Seconds after which Snowflake ends a statement."
+    )
+
+    snowflake_storage_role_arn: str | None = _setting(
+        "SNOWFLAKE_STORAGE_ROLE_ARN", None, "AWS role by which Snowflake reads S3; for `vp infra`."
+    )
+    snowflake_credit_quota: Credits = _setting(
+        "SNOWFLAKE_CREDIT_QUOTA", 20.0, "Credits a month, then warehouses stop; for `vp infra`."
     )
 
     powerbi_api_url: str = _setting(

@@ -23,6 +23,7 @@ _MODULES: Final = {
     "run": "veracitypro_pipeline.cli.run",
     "sql": "veracitypro_pipeline.cli.sql",
     "dev": "veracitypro_pipeline.cli.dev",
+    "infra": "veracitypro_pipeline.cli.infra",
     "down": "veracitypro_pipeline.cli.home",
     "reset": "veracitypro_pipeline.cli.home",
 }

@@ -17,8 +17,8 @@ from veracitypro_pipeline.resources.warehouse_engine import (
     WarehouseMissing,
     WarehouseRefusal,
     WarehouseUnavailable,
+    count_of_each,
     folded,
-    quoted,
 )
 from veracitypro_pipeline.statement import Answer, Statement, named
 
@@ -78,13 +78,8 @@ class DuckDBWarehouse:
         names = [row[0] for row in self.query(_RELATIONS_OF_SCHEMA, {"schema": schema}).rows]
         if not names:
             return {}
-        # Names come from the catalogue; quoted all the same, because anybody can make a table.
-        counts = ", ".join(
-            f"(select count(*) from {quoted(schema)}.{quoted(name)})"  # noqa: S608 - quoted
-            for name in names
-        )
-        numbers = self.query(f"select {counts}").rows[0]
-        return dict(zip(map(folded, names), numbers, strict=True))
+        counts = self.query(count_of_each(schema, names)).rows[0]
+        return dict(zip(map(folded, names), counts, strict=True))
 
     @contextmanager
     def transaction(

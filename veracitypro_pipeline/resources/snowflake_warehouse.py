@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from veracitypro_pipeline.resources.warehouse_engine import (
     WarehouseRefusal,
     WarehouseUnavailable,
+    count_of_each,
     folded,
 )
 from veracitypro_pipeline.settings import Settings, SettingsError
@@ -74,7 +75,7 @@ _READS: Final = re.compile(
 )
 
 _TABLES_OF_SCHEMA: Final = """
-select table_name, row_count
+select table_name
 from information_schema.tables
 where upper(table_schema) = upper($schema) and table_type = 'BASE TABLE'
 order by table_name
@@ -111,15 +112,20 @@ class SnowflakeWarehouse:
 
     @classmethod
     def of(
-        cls, settings: Settings, tag: Mapping[str, str | None], *, is_reader: bool = False
+        cls,
+        settings: Settings,
+        tag: Mapping[str, str | None],
+        *,
+        role: str | None = None,
+        is_reader: bool = False,
     ) -> Self:
-        """The warehouse of the settings.
+        """The warehouse of the settings, for their role or another.
 
         Raises:
             SettingsError: account, user or sign-in is not set.
         """
         settings.require("snowflake_account", "snowflake_user")
-        role = settings.snowflake_reader_role if is_reader else settings.snowflake_role
+        role = role or (settings.snowflake_reader_role if is_reader else settings.snowflake_role)
         warehouse = (
             settings.snowflake_reader_warehouse if is_reader else settings.snowflake_warehouse
         )
@@ -156,20 +162,23 @@ class SnowflakeWarehouse:
         The first word decides before Snowflake is asked; what a function may do, the role does.
 
         Raises:
-            WarehouseUnavailable, WarehouseRefusal: see `_session`.
+            WarehouseUnavailable, WarehouseRefusal: see `session`.
         """
         if not _READS.match(sql):
             raise WarehouseRefusal(
                 "Only a statement that reads is run here (select, with, show, describe, explain,"
                 f" list); this one begins with {sql.strip()[:40]!r}."
             )
-        with self._session() as session:
+        with self.session() as session:
             return session.query(sql, values)
 
     def row_counts(self, schema: str) -> dict[str, int]:
-        """Rows of each table of a schema, as Snowflake keeps them: no table is read."""
-        answer = self.query(_TABLES_OF_SCHEMA, {"schema": schema})
-        return {folded(name): int(count or 0) for name, count in answer.rows}
+        """Rows of each table of a schema; Snowflake answers from what it keeps of each."""
+        with self.session() as session:
+            tables = session.query(_TABLES_OF_SCHEMA, {"schema": schema}).rows
+            names = [str(name) for (name,) in tables]
+            counts = session.query(count_of_each(schema, names)).rows[0] if names else ()
+        return dict(zip(map(folded, names), map(int, counts), strict=True))
 
     @contextmanager
     def transaction(
@@ -180,10 +189,10 @@ class SnowflakeWarehouse:
         `before` is for temporary tables: Snowflake ends a transaction at every DDL statement.
 
         Raises:
-            WarehouseUnavailable, WarehouseRefusal: see `_session`; nothing was changed.
+            WarehouseUnavailable, WarehouseRefusal: see `session`; nothing was changed.
         """
         assert not relations, "Snowflake reads from a stage, not from this process."
-        with self._session() as session:
+        with self.session() as session:
             for statement in before:
                 session.run(statement)
             session.cursor.execute("begin")
@@ -201,8 +210,8 @@ class SnowflakeWarehouse:
         return {name: round(float(figure), 6) for name, figure in row.items()}
 
     @contextmanager
-    def _session(self) -> Iterator[SnowflakeTransaction]:
-        """A session of its own, closed at the end of the block.
+    def session(self) -> Iterator[SnowflakeTransaction]:
+        """A session of its own, closed at the end of the block; each statement counts by itself.
 
         Raises:
             WarehouseUnavailable: no connection, a timeout, or an error that passes.

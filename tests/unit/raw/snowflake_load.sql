@@ -51,7 +51,7 @@ with landed as (
     select
         iff(startswith(staged_path, ?), staged_path, ? || staged_path) as source_file,
         file_row_number,
-        rtrim(coalesce(raw_line, ''), '\r') as raw_line
+        rtrim(coalesce(raw_line, ''), chr(13)) as raw_line
     from RAW.LANDING_LINES
 ),
 parsed as (

@@ -1,0 +1,58 @@
+-- Who may do what. Before any table is there, so that grants on future tables cover every one.
+use role SECURITYADMIN;
+
+-- Whoever administers objects administers those of these roles, too.
+grant role AIRBYTE_ROLE to role SYSADMIN;
+grant role DAGSTER_ROLE to role SYSADMIN;
+grant role DBT_ROLE to role SYSADMIN;
+grant role ANALYST_ROLE to role SYSADMIN;
+grant role DS to role SYSADMIN;
+
+-- The pipeline: replaces the lines of a file, and counts what dbt made of them.
+grant usage on warehouse WH_INGEST to role DAGSTER_ROLE;
+grant usage on database ${database} to role DAGSTER_ROLE;
+grant usage on schema ${database}.RAW to role DAGSTER_ROLE;
+grant usage on schema ${database}.MONITORING to role DAGSTER_ROLE;
+grant usage on schema ${database}.STG to role DAGSTER_ROLE;
+grant usage on schema ${database}.CORE to role DAGSTER_ROLE;
+grant usage on schema ${database}.MART to role DAGSTER_ROLE;
+grant select, insert, delete on future tables in schema ${database}.RAW to role DAGSTER_ROLE;
+grant select, insert, delete on future tables in schema ${database}.MONITORING
+    to role DAGSTER_ROLE;
+grant select on future tables in schema ${database}.STG to role DAGSTER_ROLE;
+grant select on future views in schema ${database}.STG to role DAGSTER_ROLE;
+grant select on future tables in schema ${database}.CORE to role DAGSTER_ROLE;
+grant select on future views in schema ${database}.CORE to role DAGSTER_ROLE;
+grant select on future tables in schema ${database}.MART to role DAGSTER_ROLE;
+grant select on future views in schema ${database}.MART to role DAGSTER_ROLE;
+
+-- dbt: reads RAW, makes the rest, and keeps failing rows of its tests in MONITORING.
+grant usage on warehouse WH_INGEST to role DBT_ROLE;
+grant usage on database ${database} to role DBT_ROLE;
+grant usage on schema ${database}.RAW to role DBT_ROLE;
+grant select on future tables in schema ${database}.RAW to role DBT_ROLE;
+grant usage, create table, create view on schema ${database}.STG to role DBT_ROLE;
+grant usage, create table, create view on schema ${database}.CORE to role DBT_ROLE;
+grant usage, create table, create view on schema ${database}.MART to role DBT_ROLE;
+grant usage, create table, create view on schema ${database}.MONITORING to role DBT_ROLE;
+
+-- Reports and people.
+grant usage on warehouse WH_BI to role ANALYST_ROLE;
+grant usage on database ${database} to role ANALYST_ROLE;
+grant usage on schema ${database}.MART to role ANALYST_ROLE;
+grant select on future tables in schema ${database}.MART to role ANALYST_ROLE;
+grant select on future views in schema ${database}.MART to role ANALYST_ROLE;
+
+-- Data science.
+grant usage on warehouse WH_BI to role DS;
+grant usage on database ${database} to role DS;
+grant usage on schema ${database}.STG to role DS;
+grant usage on schema ${database}.CORE to role DS;
+grant usage on schema ${database}.MART to role DS;
+grant select on future tables in schema ${database}.STG to role DS;
+grant select on future views in schema ${database}.STG to role DS;
+grant select on future tables in schema ${database}.CORE to role DS;
+grant select on future views in schema ${database}.CORE to role DS;
+grant select on future tables in schema ${database}.MART to role DS;
+grant select on future views in schema ${database}.MART to role DS;
+grant usage, create table, create view on schema ${database}.ML to role DS;

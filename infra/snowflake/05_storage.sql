@@ -1,0 +1,39 @@
+-- How landing files are read. Never replaced: a new integration has another external id, and the
+-- trust that the AWS role puts into the old one would be lost.
+use role ACCOUNTADMIN;
+
+create storage integration if not exists VP_S3_INT
+    type = external_stage
+    storage_provider = 'S3'
+    enabled = true
+    storage_aws_role_arn = '${storage_role_arn}'
+    storage_allowed_locations = ('s3://${raw_bucket}/${landing_prefix}');
+
+grant usage on integration VP_S3_INT to role SYSADMIN;
+
+use role SYSADMIN;
+
+create stage if not exists ${database}.RAW.STAGE_KEEPA
+    url = 's3://${raw_bucket}/${landing_prefix}'
+    storage_integration = VP_S3_INT
+    comment = 'What Airbyte lands of env=${environment}';
+
+-- For a look at staged lines by hand; the load states the same in its COPY.
+create file format if not exists ${database}.RAW.LINES_AS_TEXT
+    type = csv
+    compression = gzip
+    record_delimiter = '\n'
+    field_delimiter = none
+    skip_blank_lines = false
+    field_optionally_enclosed_by = none
+    escape = none
+    escape_unenclosed_field = none
+    trim_space = false
+    null_if = ()
+    empty_field_as_null = false
+    replace_invalid_characters = true
+    encoding = 'UTF8';
+
+use role SECURITYADMIN;
+
+grant usage on stage ${database}.RAW.STAGE_KEEPA to role DAGSTER_ROLE;

@@ -1,0 +1,145 @@
+"""What an account has beside its databases: roles, warehouses, grants and so on, and its history.
+
+fakesnow knows none of them. Here they are names in a table: a statement makes them and SHOW lists
+them. What a role may do is not imitated.
+"""
+
+import importlib
+import re
+import time
+from typing import Any, Final
+
+# By name, because the package has a function of the same name.
+SERVER: Final = importlib.import_module("fakesnow.server")
+
+_OBJECT: Final = (
+    r"(?P<kind>role|warehouse|resource\s+monitor|storage\s+integration|network\s+policy)"
+)
+_CREATE: Final = re.compile(
+    rf"^\s*create\s+{_OBJECT}\s+(?:if\s+not\s+exists\s+)?(?P<name>\w+)\b(?P<rest>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_SHOW: Final = re.compile(
+    r"^\s*show\s+(?P<kind>roles|warehouses|resource\s+monitors|integrations|storage\s+integrations)"
+    r"(?:\s+like\s+'(?P<like>[^']*)')?\s*$",
+    re.IGNORECASE,
+)
+_SHOW_GRANTS: Final = re.compile(
+    r"^\s*show\s+(?P<future>future\s+)?grants\s+to\s+role\s+(?P<role>\w+)\s*$", re.IGNORECASE
+)
+_GRANT: Final = re.compile(
+    r"grant (?P<privileges>[A-Z, ]+) on (?P<future>future )?(?P<on>[A-Z]+?)(?:s in schema)?"
+    r" (?P<name>[\w.]+) to role (?P<role>\w+)",
+    re.IGNORECASE,
+)
+_GRANT_ROLE: Final = re.compile(r"grant role (?P<name>\w+) to role (?P<role>\w+)", re.IGNORECASE)
+# Accepted and without effect.
+_WITHOUT_EFFECT: Final = re.compile(
+    r"^\s*(use\s+(role|warehouse|secondary\s+roles)|alter\s+(session|warehouse|account|user|schema|"
+    r"storage\s+integration|resource\s+monitor|database)|revoke|comment\s+on)\b",
+    re.IGNORECASE,
+)
+DONE: Final = "select 'Statement executed successfully.' as \"status\""
+_KINDS: Final = {"INTEGRATIONS": "STORAGE INTEGRATION"}
+
+CREATE_HISTORY: Final = """
+create table _fs_global.main.account_objects (kind varchar, name varchar, text varchar);
+create table _fs_global.main.account_grants (
+    role varchar, privilege varchar, kind varchar, name varchar, is_future boolean
+);
+create table _fs_global.main.recorded (
+    at_seconds double, query_tag varchar, user_name varchar, query_text varchar
+);
+create macro _fs_global.main.query_history() as table
+select
+    query_text as QUERY_TEXT,
+    query_tag as QUERY_TAG,
+    user_name as USER_NAME,
+    'X-Small' as WAREHOUSE_SIZE,
+    1000::bigint as BYTES_SCANNED,
+    10::bigint as TOTAL_ELAPSED_TIME,
+    10::bigint as EXECUTION_TIME,
+    0.0001::double as CREDITS_USED_CLOUD_SERVICES
+from _fs_global.main.recorded
+order by at_seconds;
+"""
+
+
+def record(connection: Any, command: str) -> None:
+    """Keep a statement as Snowflake's query history does."""
+    _database().execute(
+        "insert into _fs_global.main.recorded values (?, ?, ?, ?)",
+        [time.time(), connection.query_tag, connection.user, command],
+    )
+
+
+def answer_to(connection: Any, command: str) -> str | None:
+    """What to run in place of a statement about the account; None for every other statement."""
+    text = re.sub(r"^(?:\s|--[^\n]*\n|/\*.*?\*/)+", "", command, flags=re.DOTALL)
+    if created := _CREATE.match(text):
+        return _create(created)
+    if granted := _GRANT_ROLE.fullmatch(" ".join(text.split())):
+        return _grant(granted, ["USAGE"], "ROLE", is_future=False)
+    if granted := _GRANT.fullmatch(" ".join(text.split())):
+        privileges = [name.strip().upper() for name in granted.group("privileges").split(",")]
+        is_future = granted.group("future") is not None
+        return _grant(granted, privileges, granted.group("on").upper(), is_future=is_future)
+    if shown := _SHOW.match(text):
+        kind = " ".join(shown.group("kind").upper().split())
+        kind = _KINDS.get(kind, kind.removesuffix("S"))
+        like = (shown.group("like") or "%").upper()
+        return (
+            'select name as "name" from _fs_global.main.account_objects'
+            f" where kind = '{kind}' and name like '{like}'"
+        )
+    if shown := _SHOW_GRANTS.match(text):
+        return _show_grants(shown)
+    return DONE if _WITHOUT_EFFECT.match(text) else None
+
+
+def _create(created: re.Match[str]) -> str:
+    kind = " ".join(created.group("kind").upper().split())
+    name = created.group("name").upper()
+    database = _database()
+    known = database.execute(
+        "select 1 from _fs_global.main.account_objects where kind = ? and name = ?", [kind, name]
+    ).fetchone()
+    if not known:
+        database.execute(
+            "insert into _fs_global.main.account_objects values (?, ?, ?)",
+            [kind, name, created.group("rest")],
+        )
+    return DONE
+
+
+def _grant(granted: re.Match[str], privileges: list[str], kind: str, *, is_future: bool) -> str:
+    name = granted.group("name").upper()
+    _database().executemany(
+        "insert into _fs_global.main.account_grants values (?, ?, ?, ?, ?)",
+        [
+            [
+                granted.group("role").upper(),
+                privilege,
+                kind,
+                f"{name}.<{kind}>" if is_future else name,
+                is_future,
+            ]
+            for privilege in privileges
+        ],
+    )
+    return DONE
+
+
+def _show_grants(shown: re.Match[str]) -> str:
+    is_future = shown.group("future") is not None
+    kind = "grant_on" if is_future else "granted_on"
+    return (
+        f'select privilege as "privilege", kind as "{kind}", name as "name", role as "grantee_name"'
+        f" from _fs_global.main.account_grants where role = '{shown.group('role').upper()}'"
+        f" and is_future = {str(is_future).lower()}"
+    )
+
+
+def _database() -> Any:
+    """A connection of its own, so that nothing here belongs to a session's transaction."""
+    return SERVER.shared_fs.duck_conn.cursor()

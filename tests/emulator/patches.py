@@ -1,0 +1,235 @@
+"""What fakesnow 0.12.1 does wrong or not at all, mended; `test_emulator.py` has a test for each.
+
+Only in the emulator's own process. When a test there passes without its patch, the patch goes.
+"""
+
+import gzip
+import re
+from collections.abc import Callable
+from string import Template
+from typing import Any, Final
+
+import fakesnow.arrow
+import fakesnow.cursor
+import fakesnow.macros
+import fakesnow.transforms
+import pyarrow as pa
+import pyarrow.compute as pc
+from fakesnow.cursor import FakeSnowflakeCursor
+from fakesnow.instance import FakeSnow
+from snowflake.connector.errors import ProgrammingError
+from sqlglot import exp
+from starlette.requests import Request
+
+from . import account, copying
+
+# Snowflake's number for a feature that is not supported.
+UNSUPPORTED: Final = 2
+
+_COMMENTS: Final = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
+_TEMPORARY: Final = re.compile(
+    rf"^({_COMMENTS})create\s+(?:or\s+replace\s+)?(?:local\s+|global\s+)?temp(?:orary)?\s+table"
+    r"\s+([\w.]+)",
+    re.IGNORECASE | re.DOTALL,
+)
+_TRANSIENT_VIEW: Final = re.compile(
+    rf"^({_COMMENTS}create\s+or\s+replace\s+)temp(?:orary)?\s+(view\b)", re.IGNORECASE | re.DOTALL
+)
+_TAG: Final = re.compile(
+    rf"^{_COMMENTS}alter\s+session\s+(?:set\s+query_tag\s*=\s*'((?:[^']|'')*)'|unset\s+query_tag)",
+    re.IGNORECASE | re.DOTALL,
+)
+_HISTORY: Final = re.compile(
+    r"\btable\s*\(\s*information_schema\.query_history\s*\("
+    r"(?:[^()]|\([^()]*\)|\((?:[^()]|\([^()]*\))*\))*\)\s*\)",
+    re.IGNORECASE,
+)
+
+
+def apply() -> None:
+    """Mend the fakesnow of this process."""
+    patches: tuple[tuple[Any, str, Any], ...] = (
+        (fakesnow.arrow, "timestamp_to_sf_struct", timestamps),
+        (fakesnow.cursor, "copy_into", copying.copy_into),
+        (fakesnow.macros, "FS_FLATTEN", Template(_FLATTEN)),
+        (fakesnow.macros, "creation_sql", creation_sql),
+        (fakesnow.transforms, "flatten", flatten),
+        (fakesnow.transforms, "trim_cast_varchar", trim),
+        (FakeSnowflakeCursor, "_transform", transform),
+        (FakeSnowflakeCursor, "check_db_and_schema", check_names),
+        (FakeSnowflakeCursor, "execute", execute),
+    )
+    for owner, name, ours in patches:
+        setattr(owner, name, ours)
+    # Databases and schemas are what infra/snowflake makes; none comes by being named.
+    account.SERVER.shared_fs = FakeSnow(  # type: ignore[attr-defined]
+        create_database_on_connect=False, create_schema_on_connect=False
+    )
+    account.SERVER.shared_fs.duck_conn.execute(account.CREATE_HISTORY)
+
+
+def unzipped(request: Request, body: bytes) -> bytes:
+    return gzip.decompress(body) if request.headers.get("Content-Encoding") == "gzip" else body
+
+
+def sign_in(connection: Any, asked: dict[str, Any]) -> None:
+    """Keep what a session was opened with."""
+    connection.query_tag = asked["SESSION_PARAMETERS"].get("QUERY_TAG", "")
+    connection.user = asked["LOGIN_NAME"]
+    connection.temporary_tables = set()
+
+
+def end(connection: Any) -> None:
+    """Drop what was temporary."""
+    for name in connection.temporary_tables:
+        connection.cursor().execute(f"drop table if exists {name}")
+
+
+_execute: Callable[..., Any] = FakeSnowflakeCursor.execute
+
+
+def execute(self: Any, command: str, *args: Any, **kwargs: Any) -> Any:
+    """Run a statement, with what fakesnow does not know put into words that it does.
+
+    An error inside DuckDB is one of Snowflake's, which nobody repeats.
+    """
+    is_outermost = kwargs.get("server", False)
+    if is_outermost:
+        tagged = _TAG.match(command)
+        if tagged:
+            self._conn.query_tag = (tagged.group(1) or "").replace("''", "'")
+        account.record(self._conn, command)
+    try:
+        answer = account.answer_to(self._conn, command)
+        if answer is not None:
+            return _execute(self, answer, server=is_outermost)
+        if temporary := _TEMPORARY.match(command):
+            self._conn.temporary_tables.add(temporary.group(2))
+            command = _TEMPORARY.sub(r"\1create or replace table \2", command)
+        command = _TRANSIENT_VIEW.sub(r"\1\2", command)
+        command = _HISTORY.sub("_FS_GLOBAL.MAIN.QUERY_HISTORY()", command)
+        return _execute(self, command, *args, **kwargs)
+    except ProgrammingError:
+        raise
+    except Exception as error:
+        raise ProgrammingError(
+            msg=f"The emulator cannot run this: {type(error).__name__}: {error}",
+            errno=UNSUPPORTED,
+            sqlstate="0A000",
+        ) from error
+
+
+_check_names: Callable[..., Any] = FakeSnowflakeCursor.check_db_and_schema
+
+
+def check_names(self: Any, expression: exp.Expression) -> None:
+    """Refuse names without a schema; a qualified stage is taken for one."""
+    if not isinstance(expression, exp.Copy):
+        _check_names(self, expression)
+
+
+_transform: Callable[..., Any] = FakeSnowflakeCursor._transform
+
+
+def transform(self: Any, expression: exp.Expression, params: Any) -> Any:
+    """TYPEOF tells what a variant holds; the stock one says JSON to everything."""
+    for call in list(expression.find_all(exp.Typeof)):
+        call.replace(exp.Anonymous(this="_variant_type", expressions=[call.this]))
+    return _transform(self, expression, params)
+
+
+# The stock macro numbers elements over all arrays of a query at once, which is wrong as soon as
+# DuckDB works on more than one batch of them. It also fails for what is neither array nor object.
+_FLATTEN: Final = """
+CREATE OR REPLACE MACRO ${catalog}._fs_flatten(input, mode) AS TABLE
+SELECT
+    1::BIGINT AS SEQ,
+    k AS KEY,
+    coalesce(k, '[' || i || ']') AS PATH,
+    CASE WHEN k IS NULL THEN i END AS INDEX,
+    v AS VALUE,
+    input::JSON AS THIS
+FROM (
+    SELECT unnest(vs) AS v, unnest(range(len(vs))) AS i, unnest(ks) AS k
+    FROM (
+        SELECT
+            CASE
+                WHEN json_type(input::JSON) = 'OBJECT' AND mode <> 'ARRAY'
+                    THEN list_transform(
+                        json_keys(input::JSON),
+                        lambda x: json_extract(
+                            input::JSON, '$$."' || replace(x, '"', '\\\\"') || '"'
+                        )
+                    )
+                WHEN json_type(input::JSON) = 'ARRAY' AND mode <> 'OBJECT'
+                    THEN cast(input::JSON AS JSON[])
+            END AS vs,
+            CASE
+                WHEN json_type(input::JSON) = 'OBJECT' AND mode <> 'ARRAY'
+                    THEN json_keys(input::JSON)
+            END AS ks
+    )
+)
+"""
+
+
+# Functions that fakesnow lacks, as DuckDB has them.
+_FUNCTIONS: Final = """
+CREATE OR REPLACE MACRO {catalog}.try_to_timestamp_tz(text) AS try_cast(text AS TIMESTAMPTZ);
+CREATE OR REPLACE MACRO {catalog}._variant_type(value) AS
+    CASE json_type(value::JSON)
+        WHEN 'BIGINT' THEN 'INTEGER'
+        WHEN 'UBIGINT' THEN 'INTEGER'
+        WHEN 'NULL' THEN 'NULL_VALUE'
+        ELSE json_type(value::JSON)
+    END;
+"""
+_creation_sql: Callable[[str], str] = fakesnow.macros.creation_sql
+
+
+def creation_sql(catalog: str) -> str:
+    """What a new database begins with."""
+    return _creation_sql(catalog) + _FUNCTIONS.format(catalog=catalog)
+
+
+def trim(expression: exp.Expression) -> exp.Expression:
+    """TRIM, LTRIM and RTRIM with what they trim; the stock transform makes all of them TRIM(x)."""
+    if isinstance(expression, exp.Trim) and not isinstance(expression.this, exp.Cast):
+        expression.set("this", exp.cast(expression.this.copy(), "varchar"))
+    return expression
+
+
+def flatten(expression: exp.Expression) -> exp.Expression:
+    """LATERAL FLATTEN with its mode, which the stock transform drops."""
+    if not isinstance(expression, exp.Lateral | exp.TableFromRows) or not isinstance(
+        expression.this, exp.Explode
+    ):
+        return expression
+    arguments = {
+        argument.this.name.upper(): argument.expression
+        for argument in (expression.this.this, *expression.this.expressions)
+        if isinstance(argument, exp.Kwarg)
+    }
+    unknown = set(arguments) - {"INPUT", "MODE"}
+    if unknown:
+        raise NotImplementedError(f"FLATTEN with {', '.join(sorted(unknown))}")
+    value = arguments.get("INPUT", expression.this.this)
+    mode = arguments.get("MODE", exp.Literal.string("BOTH"))
+    return exp.Table(
+        this=exp.Anonymous(this="_fs_flatten", expressions=[value, mode]),
+        alias=expression.args.get("alias"),
+    )
+
+
+_timestamps: Callable[..., Any] = fakesnow.arrow.timestamp_to_sf_struct
+
+
+def timestamps(column: Any) -> Any:
+    """A null instant is null, not 1970."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    filled = _timestamps(pc.fill_null(array, pa.scalar(0, array.type)))
+    return pa.StructArray.from_arrays(
+        [filled.field(place) for place in range(filled.type.num_fields)],
+        fields=[filled.type.field(place) for place in range(filled.type.num_fields)],
+        mask=array.is_null(),
+    )

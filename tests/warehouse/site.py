@@ -1,0 +1,78 @@
+"""An emulated account with its bucket, as `vp infra apply` leaves it, and the resources on it."""
+
+import gzip
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from contract.fixed_settings import fixed
+
+from veracitypro_pipeline.handover import LandedFile
+from veracitypro_pipeline.local.s3 import S3Server, s3_client
+from veracitypro_pipeline.raw.engines import raw_engine
+from veracitypro_pipeline.raw.tables import Load
+from veracitypro_pipeline.resources.s3 import S3Resource
+from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.statement import Statement
+
+KEY_ID: Final = "AKIATEST"
+SECRET: Final = "not-a-secret"
+DAY: Final = date(2026, 1, 31)
+LOADED_AT: Final = datetime(2026, 2, 1, 0, 30)
+
+
+@dataclass(frozen=True)
+class Site:
+    """One environment: settings, its bucket, its warehouse."""
+
+    settings: Settings
+    server: S3Server
+
+    @property
+    def client(self) -> Any:
+        return s3_client(self.server.url, KEY_ID, SECRET)
+
+    @property
+    def s3(self) -> S3Resource:
+        return S3Resource(settings=fixed(self.settings))
+
+    @property
+    def warehouse(self) -> WarehouseResource:
+        return WarehouseResource(settings=fixed(self.settings))
+
+    def land(self, name: str, lines: Sequence[bytes]) -> LandedFile:
+        """Put a landing file into the bucket, as Airbyte does."""
+        key = self.settings.landing_prefix + name
+        body = gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0)
+        put = self.client.put_object(Bucket=self.settings.raw_bucket, Key=key, Body=body)
+        return LandedFile(
+            key=key,
+            etag=put["ETag"].strip('"'),
+            size_bytes=len(body),
+            lines=len(lines),
+            sync_ids={},
+        )
+
+    def load(self, files: Sequence[LandedFile], load_id: str = "run", day: date = DAY) -> None:
+        """Load them, as the raw stage does."""
+        engine = raw_engine(self.warehouse)
+        engine.prepare(self.warehouse)
+        load = Load(files, day, load_id, LOADED_AT)
+        engine.load(load, self.settings, self.s3, self.warehouse)
+
+    def land_and_load(self, files: Mapping[str, Sequence[bytes]], load_id: str = "run") -> None:
+        self.load([self.land(name, lines) for name, lines in files.items()], load_id)
+
+    def query(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+        return self.warehouse.query(sql, values).rows
+
+    def forget(self) -> None:
+        """Empty RAW."""
+        self.warehouse.transact(
+            [
+                Statement("delete from RAW.KEEPA_RAW"),
+                Statement("delete from MONITORING.LOAD_LEDGER"),
+            ]
+        )

@@ -1,0 +1,162 @@
+"""Landing files into RAW on Snowflake: the same table as on DuckDB, whatever the lines hold."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from veracitypro_pipeline.failures import PermanentFailure
+from veracitypro_pipeline.raw.tables import LEDGER_OF_FILES, ROWS_OF_FILES
+
+from .site import Site
+
+pytestmark = pytest.mark.xdist_group("snowflake")
+
+ROWS = (
+    "select source_file, file_row_number, raw_line, _airbyte_raw_id, _airbyte_extracted_at,"
+    " as_of_date, load_id, loaded_at, payload is null as is_refused"
+    " from RAW.KEEPA_RAW order by source_file, file_row_number"
+)
+
+
+def envelope(data: Any, **fields: Any) -> bytes:
+    return json.dumps(
+        {
+            "_airbyte_raw_id": "id",
+            "_airbyte_extracted_at": 1_767_225_600_000,
+            "_airbyte_data": data,
+            **fields,
+        },
+        ensure_ascii=False,
+    ).encode()
+
+
+LINES = (
+    envelope({"asin": "061958549X", "csv": None, "title": "Schläger \"羽子板\" \\ 'x' | a, b\tc"}),
+    envelope({"asin": "B"}, _airbyte_extracted_at="1767225600000"),
+    envelope({"asin": "C"}, _airbyte_extracted_at="2026-01-01T01:00:00+01:00"),
+    envelope({"asin": "D"}, _airbyte_extracted_at="soon"),
+    envelope({"asin": "E"}, _airbyte_extracted_at=None),
+    b'{"_airbyte_raw_id":"root","asin":"F"}',
+    b"",
+    b" ",
+    b"{",
+    b"[1]",
+    b"null",
+    b"7",
+    b'"text"',
+    b'{"_airbyte_data": 3}',
+    b'{"_airbyte_data": null}',
+    b"windows line end\r",
+    envelope({"asin": "G"}) + b"\r",
+)
+
+
+@pytest.fixture
+def empty(snowflake: Site, duckdb_site: Site) -> Iterator[tuple[Site, Site]]:
+    yield snowflake, duckdb_site
+    for site in (snowflake, duckdb_site):
+        site.forget()
+
+
+def without_prefix(site: Site, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [(row[0].removeprefix(site.settings.landing_prefix), *row[1:]) for row in rows]
+
+
+def test_raw_is_the_same_on_both_engines(empty: tuple[Site, Site]) -> None:
+    tables, payloads, ledgers = [], [], []
+    for site in empty:
+        site.land_and_load({"a.jsonl.gz": LINES, "sub/it's b.jsonl.gz": LINES[:2]})
+        tables.append(without_prefix(site, site.query(ROWS)))
+        payloads.append(
+            [
+                None if text is None else json.loads(text)
+                for (text,) in site.query(
+                    "select cast(payload as varchar) from RAW.KEEPA_RAW"
+                    " order by source_file, file_row_number"
+                )
+            ]
+        )
+        ledgers.append(
+            without_prefix(
+                site,
+                site.query(
+                    "select source_file, etag, as_of_date, lines, loaded, quarantined, load_id"
+                    " from MONITORING.LOAD_LEDGER order by source_file"
+                ),
+            )
+        )
+    assert tables[0] == tables[1]
+    assert payloads[0] == payloads[1]
+    assert ledgers[0] == ledgers[1]
+    assert len(tables[0]) == len(LINES) + 2
+    assert tables[0][0][4] == datetime(2026, 1, 1)
+    assert [row[2] for row in tables[0][6:9]] == ["", " ", "{"]
+    assert [row[3:6] for row in ledgers[0]] == [(17, 7, 10), (2, 2, 0)]
+
+
+def test_a_changed_file_replaces_what_it_brought_and_nothing_else(
+    empty: tuple[Site, Site],
+) -> None:
+    snowflake, _ = empty
+    snowflake.land_and_load({"a.gz": LINES[:3], "b.gz": LINES[:1]}, "first")
+    snowflake.land_and_load({"a.gz": LINES[:1]}, "second")
+    prefix = snowflake.settings.landing_prefix
+    rows = snowflake.query("select source_file, load_id from RAW.KEEPA_RAW order by 1")
+    assert rows == [(f"{prefix}a.gz", "second"), (f"{prefix}b.gz", "first")]
+    assert len(snowflake.query("select * from MONITORING.LOAD_LEDGER")) == 2
+
+
+def test_a_file_may_be_loaded_again_after_any_time(empty: tuple[Site, Site]) -> None:
+    """Snowflake's own memory of loaded files would leave it out within 64 days, or for ever."""
+    snowflake, _ = empty
+    file = snowflake.land("a.gz", LINES[:2])
+    for load_id in ("first", "second"):
+        snowflake.load([file], load_id)
+    rows = snowflake.query("select load_id, count(*) from RAW.KEEPA_RAW group by load_id")
+    assert rows == [("second", 2)]
+
+
+def test_a_file_that_changed_after_it_was_counted_undoes_the_load(
+    empty: tuple[Site, Site],
+) -> None:
+    snowflake, _ = empty
+    snowflake.land_and_load({"a.gz": LINES[:2]}, "first")
+    before = snowflake.query(ROWS)
+    counted = [snowflake.land("a.gz", LINES[:3]), snowflake.land("b.gz", LINES[:1])]
+
+    snowflake.land("a.gz", LINES[:4])
+    with pytest.raises(PermanentFailure, match=r"a\.gz: 3 lines counted, 4 rows loaded"):
+        snowflake.load(counted, "second")
+    assert snowflake.query(ROWS) == before
+
+    # As many lines, but others.
+    snowflake.land("a.gz", LINES[1:4])
+    with pytest.raises(PermanentFailure, match=r"a\.gz has changed since it was counted"):
+        snowflake.load(counted, "second")
+    assert snowflake.query(ROWS) == before
+
+
+def test_a_file_that_is_gone_undoes_the_load(empty: tuple[Site, Site]) -> None:
+    snowflake, _ = empty
+    file = snowflake.land("gone.gz", LINES[:1])
+    snowflake.client.delete_object(Bucket=snowflake.settings.raw_bucket, Key=file.key)
+    with pytest.raises(PermanentFailure, match=r"gone\.gz' was not found"):
+        snowflake.load([file])
+    assert not snowflake.query("select * from RAW.KEEPA_RAW")
+
+
+def test_what_the_stage_asks_of_raw_is_answered(empty: tuple[Site, Site]) -> None:
+    snowflake, _ = empty
+    file = snowflake.land("a.gz", LINES)
+    snowflake.load([file])
+    names = {"files": [file.key, "no such file"]}
+    warehouse = snowflake.warehouse
+    assert warehouse.query(LEDGER_OF_FILES, names).rows == [(file.key, file.etag)]
+    assert warehouse.query(ROWS_OF_FILES, names).dicts() == [
+        {"source_file": file.key, "raw_rows": 17, "refused": 10}
+    ]
+    assert warehouse.query(ROWS_OF_FILES, {"files": []}).rows == []
+    assert warehouse.row_counts("RAW") == {"keepa_raw": 17}
