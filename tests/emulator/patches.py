@@ -132,9 +132,13 @@ _transform: Callable[..., Any] = FakeSnowflakeCursor._transform
 
 
 def transform(self: Any, expression: exp.Expression, params: Any) -> Any:
-    """TYPEOF tells what a variant holds; the stock one says JSON to everything."""
+    """TYPEOF tells what a variant holds, and an array of variants is searched for one."""
     for call in list(expression.find_all(exp.Typeof)):
         call.replace(exp.Anonymous(this="_variant_type", expressions=[call.this]))
+    for call in list(expression.find_all(exp.ArrayContains)):
+        call.replace(
+            exp.Anonymous(this="_variants_contain", expressions=[call.this, call.expression])
+        )
     return _transform(self, expression, params)
 
 
@@ -176,6 +180,10 @@ FROM (
 # Functions that fakesnow lacks, as DuckDB has them.
 _FUNCTIONS: Final = """
 CREATE OR REPLACE MACRO {catalog}.try_to_timestamp_tz(text) AS try_cast(text AS TIMESTAMPTZ);
+CREATE OR REPLACE MACRO {catalog}.as_array(value) AS
+    CASE WHEN json_type(value::JSON) = 'ARRAY' THEN value::JSON END;
+CREATE OR REPLACE MACRO {catalog}._variants_contain(variants, value) AS
+    list_contains(cast(variants AS JSON[]), to_json(value));
 CREATE OR REPLACE MACRO {catalog}._variant_type(value) AS
     CASE json_type(value::JSON)
         WHEN 'BIGINT' THEN 'INTEGER'

@@ -217,7 +217,7 @@ from (
         containers.fetch_id,
         item.index as position,
         item.value as offer,
-        array_contains(item.index::variant, containers.live) as is_live,
+        array_contains(item.index::variant, as_array(containers.live)) as is_live,
         item.value:offerId::varchar as offer_id
     from {{ containers }} as containers, lateral flatten(input => containers.offers, mode => 'ARRAY') as item
     where typeof(item.value) <> 'NULL_VALUE'

@@ -7,7 +7,11 @@
 
 {% macro duckdb__quotient(dividend, divisor) -%} ({{ dividend }}) // ({{ divisor }}) {%- endmacro %}
 
-{% macro snowflake__quotient(dividend, divisor) -%} floor(({{ dividend }}) / ({{ divisor }})) {%- endmacro %}
+{# Snowflake rounds a quotient to six decimals, so that floor could step up; without its remainder the
+   division is exact. #}
+{% macro snowflake__quotient(dividend, divisor) -%}
+    cast((({{ dividend }}) - mod({{ dividend }}, {{ divisor }})) / ({{ divisor }}) as integer)
+{%- endmacro %}
 
 {# One row per integer from `first` to `last` (both included), beside the columns of `relation`. #}
 {% macro with_each_integer(relation, columns, first, last, name) -%}
@@ -23,7 +27,15 @@ from {{ relation }}
 
 {% macro snowflake__with_each_integer(relation, columns, first, last, name) %}
 select
-    {{ columns | join(',\n    ') }},
+    {% for column in columns %}spread.{{ column }},
+    {% endfor -%}
     item.value::integer as {{ name }}
-from {{ relation }}, lateral flatten(input => array_generate_range({{ first }}, {{ last }} + 1)) as item
+from
+    (
+        select
+            {{ columns | join(',\n            ') }},
+            array_generate_range({{ first }}, {{ last }} + 1) as integers
+        from {{ relation }}
+    ) as spread,
+    lateral flatten(input => spread.integers) as item
 {% endmacro %}

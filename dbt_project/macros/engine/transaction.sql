@@ -9,5 +9,7 @@
 {%- endmacro %}
 
 {% macro snowflake__in_one_transaction(statements) -%}
-    {{ return(snowflake_dml_explicit_transaction(statements)) }}
+    {# It ends what it is given with a semicolon; a second one would be an empty statement, which
+       Snowflake refuses. #}
+    {{ return(snowflake_dml_explicit_transaction(statements.rstrip().rstrip(';'))) }}
 {%- endmacro %}
