@@ -44,6 +44,9 @@ _KINDS: Final = {"INTEGRATIONS": "STORAGE INTEGRATION"}
 
 CREATE_HISTORY: Final = """
 create table _fs_global.main.account_objects (kind varchar, name varchar, text varchar);
+insert into _fs_global.main.account_objects values
+    ('ROLE', 'ACCOUNTADMIN', ''), ('ROLE', 'SYSADMIN', ''), ('ROLE', 'SECURITYADMIN', ''),
+    ('ROLE', 'USERADMIN', ''), ('ROLE', 'PUBLIC', '');
 create table _fs_global.main.account_grants (
     role varchar, privilege varchar, kind varchar, name varchar, is_future boolean
 );

@@ -132,12 +132,19 @@ _transform: Callable[..., Any] = FakeSnowflakeCursor._transform
 
 
 def transform(self: Any, expression: exp.Expression, params: Any) -> Any:
-    """TYPEOF tells what a variant holds, and an array of variants is searched for one."""
+    """What a variant is, and how it is compared and written.
+
+    The stock TYPEOF says JSON to everything, ARRAY_CONTAINS takes no variants, and text in a
+    column of variants keeps its quotes when it is cast.
+    """
+    for cast in list(expression.find_all(exp.Cast)):
+        if isinstance(cast.this, exp.Column) and cast.to.is_type("varchar", "text"):
+            cast.replace(exp.Anonymous(this="_as_text", expressions=[cast.this]))
     for call in list(expression.find_all(exp.Typeof)):
         call.replace(exp.Anonymous(this="_variant_type", expressions=[call.this]))
-    for call in list(expression.find_all(exp.ArrayContains)):
-        call.replace(
-            exp.Anonymous(this="_variants_contain", expressions=[call.this, call.expression])
+    for search in list(expression.find_all(exp.ArrayContains)):
+        search.replace(
+            exp.Anonymous(this="_variants_contain", expressions=[search.this, search.expression])
         )
     return _transform(self, expression, params)
 
@@ -166,7 +173,8 @@ FROM (
                         )
                     )
                 WHEN json_type(input::JSON) = 'ARRAY' AND mode <> 'OBJECT'
-                    THEN cast(input::JSON AS JSON[])
+                    -- A cast to JSON[] would make a JSON null a null.
+                    THEN json_extract(input::JSON, '$$[*]')
             END AS vs,
             CASE
                 WHEN json_type(input::JSON) = 'OBJECT' AND mode <> 'ARRAY'
@@ -184,6 +192,11 @@ CREATE OR REPLACE MACRO {catalog}.as_array(value) AS
     CASE WHEN json_type(value::JSON) = 'ARRAY' THEN value::JSON END;
 CREATE OR REPLACE MACRO {catalog}._variants_contain(variants, value) AS
     list_contains(cast(variants AS JSON[]), to_json(value));
+CREATE OR REPLACE MACRO {catalog}._as_text(value) AS
+    CASE
+        WHEN typeof(value) = 'JSON' THEN json_extract_string(to_json(value), '$')
+        ELSE value::VARCHAR
+    END;
 CREATE OR REPLACE MACRO {catalog}._variant_type(value) AS
     CASE json_type(value::JSON)
         WHEN 'BIGINT' THEN 'INTEGER'

@@ -56,20 +56,18 @@ LINES = (
 
 @pytest.fixture
 def empty(snowflake: Site, duckdb_site: Site) -> Iterator[tuple[Site, Site]]:
+    for site in (snowflake, duckdb_site):
+        site.forget()
     yield snowflake, duckdb_site
     for site in (snowflake, duckdb_site):
         site.forget()
-
-
-def without_prefix(site: Site, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    return [(row[0].removeprefix(site.settings.landing_prefix), *row[1:]) for row in rows]
 
 
 def test_raw_is_the_same_on_both_engines(empty: tuple[Site, Site]) -> None:
     tables, payloads, ledgers = [], [], []
     for site in empty:
         site.land_and_load({"a.jsonl.gz": LINES, "sub/it's b.jsonl.gz": LINES[:2]})
-        tables.append(without_prefix(site, site.query(ROWS)))
+        tables.append(site.rows(ROWS))
         payloads.append(
             [
                 None if text is None else json.loads(text)
@@ -80,12 +78,9 @@ def test_raw_is_the_same_on_both_engines(empty: tuple[Site, Site]) -> None:
             ]
         )
         ledgers.append(
-            without_prefix(
-                site,
-                site.query(
-                    "select source_file, etag, as_of_date, lines, loaded, quarantined, load_id"
-                    " from MONITORING.LOAD_LEDGER order by source_file"
-                ),
+            site.rows(
+                "select source_file, etag, as_of_date, lines, loaded, quarantined, load_id"
+                " from MONITORING.LOAD_LEDGER order by source_file"
             )
         )
     assert tables[0] == tables[1]

@@ -156,6 +156,7 @@ def nothing_lost_between_raw_and_mart(
             "mart_rows_in": core_rows,
             "mart_rows_out": mart_rows,
             "mart_rows_refused": 0,
+            **{f"warehouse_{name}": figure for name, figure in warehouse.usage().items()},
         },
     )
 

@@ -1,0 +1,186 @@
+"""Each patch of the emulator does what Snowflake documents; all by Snowflake's own connector."""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from veracitypro_pipeline.resources.snowflake_warehouse import SnowflakeWarehouse
+from veracitypro_pipeline.resources.warehouse_engine import WarehouseRefusal
+from veracitypro_pipeline.statement import Statement
+
+from .running import Emulator, start_emulator
+
+pytestmark = pytest.mark.xdist_group("snowflake")
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    running = start_emulator(tmp_path_factory.mktemp("emulator"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def account(emulator: Emulator) -> SnowflakeWarehouse:
+    warehouse = SnowflakeWarehouse.of(emulator.settings(), {"app": "test", "run_id": "conformance"})
+    with warehouse.session() as session:
+        session.run(Statement("create database if not exists VP_DWH"))
+        session.run(Statement("create schema if not exists VP_DWH.RAW"))
+    return warehouse
+
+
+def one(account: SnowflakeWarehouse, expression: str) -> Any:
+    ((value,),) = account.query(f"select {expression}").rows
+    return value
+
+
+def test_what_it_cannot_do_is_an_error_at_once(account: SnowflakeWarehouse) -> None:
+    """Stock: HTTP 500, which the connector repeats for half a minute."""
+    started = time.monotonic()
+    with pytest.raises(WarehouseRefusal, match="The emulator cannot"):
+        account.query("select object_keys(parse_json('{}'))")
+    assert time.monotonic() - started < 5
+
+
+def test_a_session_ends_with_its_connection_and_takes_temporary_tables_along(
+    account: SnowflakeWarehouse,
+) -> None:
+    with account.session() as session:
+        session.run(Statement("create temporary table RAW.OF_SESSION (a varchar)"))
+        session.run(Statement("insert into RAW.OF_SESSION values ('x')"))
+        assert session.query("select * from RAW.OF_SESSION").rows == [("x",)]
+    with pytest.raises(WarehouseRefusal, match="does not exist"):
+        account.query("select * from RAW.OF_SESSION")
+
+
+def test_a_transaction_is_undone_by_an_exception(account: SnowflakeWarehouse) -> None:
+    with account.session() as session:
+        session.run(Statement("create table RAW.KEPT (a integer)"))
+
+    def insert(value: int, *, into: str) -> None:
+        with account.transaction() as transaction:
+            transaction.run(Statement(f"insert into RAW.KEPT values ({value})"))
+            transaction.run(Statement(f"insert into RAW.{into} values ({value})"))
+
+    with pytest.raises(WarehouseRefusal):
+        insert(1, into="NOWHERE")
+    insert(2, into="KEPT")
+    assert account.query("select a from RAW.KEPT").rows == [(2,), (2,)]
+
+
+def test_flatten_counts_the_elements_of_each_array(account: SnowflakeWarehouse) -> None:
+    """Stock: one count over all arrays, wrong from some 300 on."""
+    rows = account.query(
+        "select lists.n, item.index, item.value::integer from"
+        " (select seq4() as n, array_construct(n, n + 1, n + 2) as list"
+        " from table(generator(rowcount => 900))) as lists,"
+        " lateral flatten(input => lists.list) as item"
+    ).rows
+    assert sorted(rows) == [(n, index, n + index) for n in range(900) for index in range(3)]
+
+
+def test_flatten_takes_what_its_mode_says(account: SnowflakeWarehouse) -> None:
+    for text, mode, expected in (
+        ('{"a": 1, "b c": [2]}', "OBJECT", [("a", None, "INTEGER"), ("b c", None, "ARRAY")]),
+        ('{"a": 1}', "ARRAY", []),
+        ("[1, null]", "ARRAY", [(None, 0, "INTEGER"), (None, 1, "NULL_VALUE")]),
+        ("[1]", "OBJECT", []),
+        ('"text"', "ARRAY", []),
+        ("null", "OBJECT", []),
+    ):
+        rows = account.query(
+            "select item.key, item.index, typeof(item.value) from"
+            f" (select parse_json('{text}') as v) as t,"
+            f" lateral flatten(input => t.v, mode => '{mode}') as item"
+        ).rows
+        assert sorted(rows, key=str) == expected, (text, mode)
+
+
+def test_typeof_tells_what_a_variant_holds(account: SnowflakeWarehouse) -> None:
+    for text, kind in (
+        ("{}", "OBJECT"),
+        ("[]", "ARRAY"),
+        ('"x"', "VARCHAR"),
+        ("1", "INTEGER"),
+        ("-1", "INTEGER"),
+        ("true", "BOOLEAN"),
+        ("null", "NULL_VALUE"),
+    ):
+        assert one(account, f"typeof(parse_json('{text}'))") == kind
+    assert one(account, "typeof(parse_json('{}'):absent)") is None
+
+
+def test_text_in_a_variant_loses_its_quotes_when_it_is_cast(account: SnowflakeWarehouse) -> None:
+    rows = account.query(
+        "select v::varchar, to_json(v), n::varchar from (select parse_json('\"t\"') as v, 5 as n)"
+    ).rows
+    assert rows == [("t", '"t"', "5")]
+
+
+def test_an_array_of_variants_is_searched(account: SnowflakeWarehouse) -> None:
+    for text, found in (("[0, 2]", True), ("[1]", False), ('"text"', None)):
+        assert one(account, f"array_contains(2::variant, as_array(parse_json('{text}')))") is found
+
+
+def test_trim_trims_what_it_is_told_and_where(account: SnowflakeWarehouse) -> None:
+    """Stock: each of them is TRIM(x)."""
+    assert one(account, "rtrim(' x' || chr(13), chr(13))") == " x"
+    assert one(account, "ltrim('xxa', 'x') || '|' || trim(' b ')") == "a|b"
+
+
+def test_an_instant_that_is_null_is_null(account: SnowflakeWarehouse) -> None:
+    """Stock: 1970."""
+    rows = account.query(
+        "select x from (select null::timestamp_ntz as x, 1 as n"
+        " union all select '2026-01-01 00:00:01'::timestamp_ntz, 2) order by n"
+    ).rows
+    assert rows == [(None,), (datetime(2026, 1, 1, 0, 0, 1),)]
+
+
+def test_text_that_may_be_an_instant_with_a_zone_is_read(account: SnowflakeWarehouse) -> None:
+    read = one(account, "try_to_timestamp_tz('2026-01-01T01:00:00+01:00')")
+    assert read.astimezone(UTC) == datetime(2026, 1, 1, tzinfo=UTC)
+    assert one(account, "try_to_timestamp_tz('soon')") is None
+
+
+def test_the_history_has_each_statement_with_its_tag(account: SnowflakeWarehouse) -> None:
+    with account.session() as session:
+        session.run(Statement("select 'under the tag of the sign-in'"))
+        session.run(Statement("""alter session set query_tag = '{"step": "it''s"}'"""))
+        session.run(Statement("select 'under its own'"))
+    tags = {
+        text: json.loads(tag)
+        for text, tag in account.query(
+            "select query_text, query_tag from table(information_schema.query_history())"
+            " where query_text like 'select ''under%'"
+        ).rows
+    }
+    assert tags == {
+        "select 'under the tag of the sign-in'": {"app": "test", "run_id": "conformance"},
+        "select 'under its own'": {"step": "it's"},
+    }
+
+
+def test_objects_of_the_account_are_listed(account: SnowflakeWarehouse) -> None:
+    with account.session() as session:
+        for sql in (
+            "use role USERADMIN",
+            "create role if not exists READER",
+            "create role if not exists READER",
+            "grant usage on schema VP_DWH.RAW to role READER",
+            "grant select, insert on future tables in schema VP_DWH.RAW to role READER",
+        ):
+            session.run(Statement(sql))
+    assert account.query("show roles like 'READER'").dicts() == [{"name": "READER"}]
+    (usage,) = account.query("show grants to role READER").dicts()
+    assert (usage["privilege"], usage["granted_on"]) == ("USAGE", "SCHEMA")
+    assert usage["name"] == "VP_DWH.RAW"
+    future = account.query("show future grants to role READER").dicts()
+    assert [(row["privilege"], row["grant_on"], row["name"]) for row in future] == [
+        ("SELECT", "TABLE", "VP_DWH.RAW.<TABLE>"),
+        ("INSERT", "TABLE", "VP_DWH.RAW.<TABLE>"),
+    ]

@@ -1,0 +1,190 @@
+"""infra/snowflake as statements: what each makes, and what of it an account lacks."""
+
+import re
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+import sqlglot
+
+from veracitypro_pipeline.cli.infra import FOLDER, parameters_of
+from veracitypro_pipeline.handover import LandedFile
+from veracitypro_pipeline.raw.duckdb import CREATE_TABLES
+from veracitypro_pipeline.raw.snowflake import STAGE, load_statements
+from veracitypro_pipeline.raw.tables import Load
+from veracitypro_pipeline.resources.snowflake_infra import (
+    Grant,
+    InfraError,
+    InfraObject,
+    grants_shown,
+    missing,
+    objects_shown,
+    statements_of,
+)
+from veracitypro_pipeline.settings import Settings, SettingsError
+
+ARN = "arn:aws:iam::123456789012:role/vp-snowflake-dev"
+SETTINGS = Settings.load(environment="dev", snowflake_storage_role_arn=ARN)
+PARAMETERS = parameters_of(SETTINGS)
+STATEMENTS = statements_of(FOLDER, PARAMETERS)
+MADE = frozenset(made for statement in STATEMENTS for made in statement.makes)
+
+
+def names(kind: str) -> set[str]:
+    return {made.name for made in MADE if isinstance(made, InfraObject) and made.kind == kind}
+
+
+def test_the_names_are_those_of_the_contract() -> None:
+    assert names("DATABASE") == {"VP_DWH"}
+    schemas = {"RAW", "STG", "CORE", "MART", "ML", "MONITORING"}
+    assert names("SCHEMA") == {f"VP_DWH.{schema}" for schema in schemas}
+    assert names("WAREHOUSE") == {"WH_INGEST", "WH_BI"}
+    assert names("ROLE") == {"AIRBYTE_ROLE", "DBT_ROLE", "DAGSTER_ROLE", "ANALYST_ROLE", "DS"}
+    assert names("STORAGE INTEGRATION") == {"VP_S3_INT"}
+    assert names("STAGE") == {f"VP_DWH.{STAGE}"}
+
+
+def test_nothing_that_holds_data_or_trust_is_ever_replaced() -> None:
+    text = "".join(file.read_text() for file in FOLDER.glob("*.sql"))
+    without_comments = re.sub(r"--[^\n]*", "", text).lower()
+    assert not re.search(
+        r"\b(replace\s+(table|stage|database|schema|\w*\s*integration)|drop|"
+        r"truncate|or\s+replace)\b",
+        without_comments,
+    )
+
+
+def test_reports_and_people_read_mart_only() -> None:
+    of_analysts = {made for made in MADE if isinstance(made, Grant) and made.role == "ANALYST_ROLE"}
+    assert {grant.privilege for grant in of_analysts} == {"USAGE", "SELECT"}
+    read = {grant.name for grant in of_analysts if grant.on not in ("DATABASE", "WAREHOUSE")}
+    assert read == {"VP_DWH.MART", "VP_DWH.MART.<TABLE>", "VP_DWH.MART.<VIEW>"}
+
+
+def test_only_the_pipeline_writes_raw_and_nobody_else_may_make_tables_there() -> None:
+    grants = [made for made in MADE if isinstance(made, Grant) and "VP_DWH.RAW" in made.name]
+    writers = {g.role for g in grants if g.privilege in ("INSERT", "DELETE", "CREATE TABLE")}
+    assert writers == {"DAGSTER_ROLE"}
+    assert not [grant for grant in grants if grant.privilege.startswith("CREATE")]
+
+
+def test_every_statement_is_snowflake_sql() -> None:
+    for statement in STATEMENTS:
+        (parsed,) = sqlglot.parse(statement.sql, dialect="snowflake")
+        assert parsed is not None, statement.title
+
+
+def test_tables_have_the_columns_that_duckdb_gives_them() -> None:
+    def columns(sql: str, dialect: str) -> dict[str, list[tuple[str, bool]]]:
+        table = sqlglot.parse_one(sql, dialect=dialect)
+        name = table.find(sqlglot.exp.Table)
+        assert name is not None
+        return {
+            name.name: [
+                (column.name.lower(), column.find(sqlglot.exp.NotNullColumnConstraint) is not None)
+                for column in table.find_all(sqlglot.exp.ColumnDef)
+            ]
+        }
+
+    of_duckdb: dict[str, list[tuple[str, bool]]] = {}
+    for statement in CREATE_TABLES:
+        if "create table" in statement.sql:
+            # A primary key is not null.
+            of_duckdb |= columns(statement.sql.replace("primary key", "not null"), "duckdb")
+    of_snowflake: dict[str, list[tuple[str, bool]]] = {}
+    for infra in STATEMENTS:
+        if infra.sql.startswith("create table"):
+            of_snowflake |= columns(infra.sql, "snowflake")
+    assert of_snowflake == of_duckdb
+
+
+def test_the_file_format_for_people_is_that_of_the_load() -> None:
+    def options(text: str) -> set[str]:
+        return {" ".join(line.split()) for line in text.splitlines() if " = " in line}
+
+    (by_hand,) = [one.sql for one in STATEMENTS if "file format" in one.sql]
+    (copy,) = [
+        statement.sql
+        for statement in load_statements(_a_load(), SETTINGS.landing_prefix)
+        if "copy into" in statement.sql
+    ]
+    of_load = re.search(r"file_format = \((.*?)\n\)", copy, re.DOTALL)
+    assert of_load is not None
+    assert options(by_hand) == options(of_load.group(1))
+
+
+def _a_load() -> Load:
+    file = LandedFile(
+        key=f"{SETTINGS.landing_prefix}a", etag="e", size_bytes=1, lines=1, sync_ids={}
+    )
+    return Load([file], date(2026, 1, 1), "run", datetime(2026, 1, 2))
+
+
+def test_what_is_there_is_told_from_what_show_lists() -> None:
+    shown: frozenset[InfraObject | Grant] = frozenset(
+        [
+            *objects_shown("SCHEMA", "VP_DWH", [{"name": "RAW"}]),
+            *objects_shown("TABLE", "VP_DWH", [{"name": "KEEPA_RAW", "schema_name": "RAW"}]),
+            *grants_shown(
+                "DS",
+                [{"privilege": "USAGE", "granted_on": "WAREHOUSE", "name": "WH_BI"}],
+                is_future=False,
+            ),
+            *grants_shown(
+                "DBT_ROLE",
+                [{"privilege": "SELECT", "grant_on": "TABLE", "name": "VP_DWH.RAW.<TABLE>"}],
+                is_future=True,
+            ),
+        ]
+    )
+    assert shown <= MADE
+    assert len(missing(STATEMENTS, frozenset())) == len(STATEMENTS)
+    assert len(missing(STATEMENTS, shown)) == len(STATEMENTS) - 4
+    assert missing(STATEMENTS, MADE) == []
+
+
+def test_a_grant_of_which_a_part_is_missing_is_missing() -> None:
+    (insert,) = [
+        made
+        for made in MADE
+        if isinstance(made, Grant) and made.privilege == "INSERT" and "RAW" in made.name
+    ]
+    (lacking,) = missing(STATEMENTS, MADE - {insert})
+    assert lacking.title.startswith("grant select, insert, delete on future tables")
+    assert lacking.role == "SECURITYADMIN"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("database", "VP_DWH; drop database VP_DWH"),
+        ("raw_bucket", "x'"),
+        ("landing_prefix", "a/') --/"),
+        ("storage_role_arn", "arn:aws:iam::1:role/x"),
+        ("storage_role_arn", ""),
+        ("credit_quota", "0"),
+        ("environment", "local"),
+    ],
+)
+def test_a_parameter_that_could_be_sql_is_refused(name: str, value: str) -> None:
+    with pytest.raises(InfraError, match=f"The parameter {name} "):
+        statements_of(FOLDER, {**PARAMETERS, name: value})
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "create or replace table T (a int);",
+        "use role SYSADMIN; drop table T;",
+        "use role SYSADMIN; grant all on all tables in schema S to role DS;",
+    ],
+)
+def test_a_statement_that_could_not_be_planned_is_refused(sql: str, tmp_path: Path) -> None:
+    (tmp_path / "01.sql").write_text(sql)
+    with pytest.raises(InfraError, match=r"01\.sql"):
+        statements_of(tmp_path, PARAMETERS)
+
+
+def test_the_storage_role_must_be_named() -> None:
+    with pytest.raises(SettingsError, match="SNOWFLAKE_STORAGE_ROLE_ARN is not set"):
+        parameters_of(Settings.load(environment="dev"))

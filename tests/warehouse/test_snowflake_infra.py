@@ -1,0 +1,75 @@
+"""`vp infra` on an empty account: it says what is missing, makes it, and then nothing is."""
+
+from collections.abc import Iterator
+
+import pytest
+from click.testing import CliRunner
+from emulator.running import Emulator, start_emulator
+
+from veracitypro_pipeline.cli.main import vp
+from veracitypro_pipeline.settings import variable_of
+
+from .conftest import STORAGE_ROLE
+
+pytestmark = pytest.mark.xdist_group("snowflake")
+
+
+@pytest.fixture(scope="module")
+def empty_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    running = start_emulator(tmp_path_factory.mktemp("emulator"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def run(empty_account: Emulator, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    for field, value in {
+        "environment": "dev",
+        "snowflake_account": "emulated",
+        "snowflake_user": "ADMINISTRATOR",
+        "snowflake_password": "not checked",
+        "snowflake_url": empty_account.url,
+        "snowflake_storage_role_arn": STORAGE_ROLE,
+    }.items():
+        monkeypatch.setenv(variable_of(field), value)
+    return CliRunner()
+
+
+def test_an_empty_account_is_furnished_once(run: CliRunner) -> None:
+    planned = run.invoke(vp, ["infra", "plan"])
+    assert planned.exit_code == 1, planned.output
+    assert "missing  01_roles.sql  create role if not exists DAGSTER_ROLE" in planned.output
+    assert "missing  06_tables.sql  create table if not exists VP_DWH.RAW.KEEPA_RAW" in (
+        planned.output
+    )
+
+    applied = run.invoke(vp, ["infra", "apply"])
+    assert applied.exit_code == 0, applied.output
+    made = [line for line in applied.output.splitlines() if line.startswith("made ")]
+    assert len(made) > 50
+    assert made == sorted(made, key=lambda line: line.split()[1])
+
+    planned = run.invoke(vp, ["infra", "plan"])
+    assert planned.exit_code == 0, planned.output
+    assert planned.output.startswith("Nothing is missing")
+
+    again = run.invoke(vp, ["infra", "apply"])
+    assert again.output == "Nothing was missing.\n"
+
+
+def test_the_local_environment_needs_none(run: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VP_ENVIRONMENT", "local")
+    refused = run.invoke(vp, ["infra", "plan"])
+    assert refused.exit_code == 2
+    assert "needs no infrastructure" in refused.output
+
+
+def test_people_ask_by_vp_sql_and_cannot_write(run: CliRunner) -> None:
+    run.invoke(vp, ["infra", "apply"])
+    asked = run.invoke(vp, ["sql", "select count(*) as n from RAW.KEEPA_RAW", "--format", "json"])
+    assert asked.exit_code == 0, asked.output
+    assert asked.output == '[\n {\n  "n": 0\n }\n]\n'
+    for query in ("delete from RAW.KEEPA_RAW", "/* select */ drop table RAW.KEEPA_RAW"):
+        refused = run.invoke(vp, ["sql", query])
+        assert refused.exit_code == 2
+        assert "Only a statement that reads is run here" in refused.output
