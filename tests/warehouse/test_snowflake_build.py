@@ -17,6 +17,11 @@ import pytest
 
 from veracitypro_pipeline.resources import dbt_command
 from veracitypro_pipeline.resources.warehouse_engine import open_warehouse
+from veracitypro_pipeline.transform.checks import (
+    COUNTS_OF_DAY,
+    REFUSALS_OF_DAY,
+    broken_equations,
+)
 
 from .building import Project
 from .histories import fetches_of
@@ -152,6 +157,25 @@ def test_the_traps_are_in_the_data(built: tuple[Site, Site]) -> None:
     assert superseded > 100
     for table, rows in snowflake.warehouse.row_counts("MART").items():
         assert rows > 0, table
+
+
+def test_the_gate_behind_mart_counts_alike(built: tuple[Site, Site]) -> None:
+    for sql in (COUNTS_OF_DAY, REFUSALS_OF_DAY):
+        ours, theirs = (
+            site.warehouse.query(
+                sql,
+                {
+                    "files": [
+                        f"{site.settings.landing_prefix}{day}.jsonl.gz" for day, _ in nights()[-3:]
+                    ]
+                },
+            ).dicts()
+            for site in built
+        )
+        assert ours == theirs
+        counts = {name: int(count) for name, count in ours[0].items()}
+        assert min(counts["raw_rows"], counts["points"]) > 0 if "raw_rows" in counts else True
+        assert not broken_equations(counts) if "raw_rows" in counts else True
 
 
 def test_every_statement_says_on_whose_behalf_it_runs(built: tuple[Site, Site]) -> None:

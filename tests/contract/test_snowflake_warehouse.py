@@ -1,0 +1,277 @@
+"""Snowflake as a service that refuses, fails and stalls: what passes is told from what does not.
+
+The stand-in is a few answers of Snowflake's wire protocol, as its own connector (4.x) reads them.
+"""
+
+import base64
+import gzip
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from pydantic import HttpUrl, SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
+from veracitypro_pipeline.resources import snowflake_warehouse
+from veracitypro_pipeline.resources.snowflake_warehouse import SnowflakeWarehouse
+from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.warehouse_engine import (
+    WarehouseRefusal,
+    WarehouseUnavailable,
+    open_warehouse,
+)
+from veracitypro_pipeline.settings import Settings, SettingsError
+from veracitypro_pipeline.statement import Statement
+
+from .fixed_settings import fixed
+
+PASSWORD = "open sesame"
+
+
+@dataclass
+class Service:
+    """Answers by what a statement says; keeps what it was asked."""
+
+    refuse_sign_in: tuple[str, str] | None = None
+    refusals: dict[str, tuple[str, str]] = field(default_factory=dict)
+    status: int = 200
+    signed_in: list[dict[str, Any]] = field(default_factory=list)
+    asked: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def statements(self) -> list[str]:
+        return [asked["sqlText"] for asked in self.asked]
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/session/v1/login-request", self.sign_in, methods=["POST"]),
+                Route("/queries/v1/query-request", self.run, methods=["POST"]),
+                Route("/session", lambda _: JSONResponse({"success": True}), methods=["POST"]),
+                Route(
+                    "/telemetry/send", lambda _: JSONResponse({"success": True}), methods=["POST"]
+                ),
+            ]
+        )
+
+    async def sign_in(self, request: Request) -> Response:
+        if self.status != 200:
+            return Response(status_code=self.status)
+        self.signed_in.append((await _body(request))["data"])
+        if self.refuse_sign_in:
+            return _refusal(*self.refuse_sign_in)
+        session = {"databaseName": "VP_DWH", "roleName": "R", "warehouseName": "W"}
+        token = {"token": "t", "masterToken": "m", "parameters": [], "sessionInfo": session}
+        return JSONResponse({"success": True, "data": token})
+
+    async def run(self, request: Request) -> Response:
+        asked = await _body(request)
+        self.asked.append(asked)
+        for words, refusal in self.refusals.items():
+            if words in asked["sqlText"]:
+                return _refusal(*refusal)
+        column = {
+            **{"name": "N", "type": "fixed", "scale": 0, "precision": 38, "nullable": True},
+            **{"length": None, "byteLength": None, "collation": None},
+        }
+        data = {
+            "rowtype": [column],
+            "rowset": [["1"]],
+            "total": 1,
+            "returned": 1,
+            "queryResultFormat": "json",
+            "queryId": "q",
+            "parameters": [],
+            "statementTypeId": 4096,
+        }
+        return JSONResponse({"success": True, "data": data})
+
+
+async def _body(request: Request) -> Any:
+    body = await request.body()
+    if request.headers.get("Content-Encoding") == "gzip":
+        body = gzip.decompress(body)
+    return json.loads(body)
+
+
+def _refusal(code: str, message: str) -> JSONResponse:
+    data = {"errorCode": code, "sqlState": "42000", "queryId": "q"}
+    return JSONResponse({"success": False, "code": code, "message": message, "data": data})
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+@pytest.fixture
+def settings(
+    service: Service, serve: Callable[[Starlette], str], monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    monkeypatch.setattr(snowflake_warehouse, "LOGIN_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr(snowflake_warehouse, "NETWORK_TIMEOUT_SECONDS", 1)
+    return Settings.load(
+        environment="prod",
+        snowflake_account="acme",
+        snowflake_user="VP_PIPELINE",
+        snowflake_password=SecretStr(PASSWORD),
+        snowflake_url=HttpUrl(serve(service.app())),
+    )
+
+
+def test_a_session_is_in_utc_tagged_and_limited(service: Service, settings: Settings) -> None:
+    warehouse = SnowflakeWarehouse.of(settings, {"app": "veracitypro", "run_id": "r", "step": None})
+    assert warehouse.query("select 1 as N").dicts() == [{"n": 1}]
+    (signed_in,) = service.signed_in
+    parameters = signed_in["SESSION_PARAMETERS"]
+    assert json.loads(parameters["QUERY_TAG"]) == {"app": "veracitypro", "run_id": "r"}
+    assert parameters["TIMEZONE"] == "UTC"
+    assert parameters["TIMESTAMP_TYPE_MAPPING"] == "TIMESTAMP_NTZ"
+    assert parameters["STATEMENT_TIMEOUT_IN_SECONDS"] == 3600
+    assert signed_in["PASSWORD"] == PASSWORD
+
+
+def test_values_are_bound_by_the_service(service: Service, settings: Settings) -> None:
+    open_warehouse(settings).query("select $x where a in ($f)", {"x": 1, "f": ["it's", "b"]})
+    (asked,) = service.asked
+    assert asked["sqlText"] == "select ? where a in (?, ?)"
+    bound = [asked["bindings"][place]["value"] for place in ("1", "2", "3")]
+    assert bound == ["1", "it's", "b"]
+
+
+def test_a_transaction_begins_after_ddl_and_ends_with_commit(
+    service: Service, settings: Settings
+) -> None:
+    before = [Statement("create temporary table t (a int)")]
+    with open_warehouse(settings).transaction(before=before) as transaction:
+        transaction.run(Statement("insert into t values (1)"))
+    assert service.statements == [
+        "create temporary table t (a int)",
+        "begin",
+        "insert into t values (1)",
+        "commit",
+    ]
+
+
+def test_a_transaction_is_rolled_back_when_a_statement_is_refused(
+    service: Service, settings: Settings
+) -> None:
+    service.refusals["insert"] = ("002003", "Table T does not exist")
+
+    def load() -> None:
+        with open_warehouse(settings).transaction() as transaction:
+            transaction.run(Statement("insert into t values (1)"))
+
+    with pytest.raises(WarehouseRefusal, match="Table T does not exist"):
+        load()
+    assert service.statements == ["begin", "insert into t values (1)", "rollback"]
+
+
+def test_a_reader_has_only_its_own_role(service: Service, settings: Settings) -> None:
+    open_warehouse(settings, is_reader=True).query("select 1")
+    assert service.statements == ["use secondary roles none", "select 1"]
+    with pytest.raises(WarehouseRefusal, match="begins with 'call"):
+        open_warehouse(settings, is_reader=True).query("call p()")
+
+
+def test_the_key_pair_goes_before_the_password(
+    service: Service, settings: Settings, tmp_path: Path
+) -> None:
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    path = tmp_path / "key.p8"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"phrase"),
+        )
+    )
+    with_key = settings.model_copy(
+        update={
+            "snowflake_private_key_path": path,
+            "snowflake_private_key_passphrase": SecretStr("phrase"),
+        }
+    )
+    open_warehouse(with_key).query("select 1")
+    (signed_in,) = service.signed_in
+    assert signed_in["AUTHENTICATOR"] == "SNOWFLAKE_JWT"
+    assert PASSWORD not in json.dumps(signed_in)
+    claims = signed_in["TOKEN"].split(".")[1]
+    issuer = json.loads(base64.urlsafe_b64decode(claims + "=="))["iss"]
+    assert issuer.startswith("ACME.VP_PIPELINE.SHA256:")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"snowflake_account": None}, "SNOWFLAKE_ACCOUNT is not set"),
+        ({"snowflake_user": None}, "SNOWFLAKE_USER is not set"),
+        ({"snowflake_password": None}, "Neither SNOWFLAKE_PRIVATE_KEY_PATH nor SNOWFLAKE_PASSWORD"),
+        ({"snowflake_private_key_path": Path("/nowhere/key.p8")}, "/nowhere/key.p8, where there"),
+    ],
+)
+def test_a_sign_in_that_is_not_set_is_named(
+    fields: dict[str, Any], said: str, settings: Settings
+) -> None:
+    incomplete = settings.model_copy(update=fields)
+    with pytest.raises(SettingsError, match=said):
+        open_warehouse(incomplete)
+    with pytest.raises(PermanentFailure, match=said):
+        WarehouseResource(settings=fixed(incomplete)).query("select 1")
+
+
+def test_a_refused_sign_in_is_permanent_and_tells_no_secret(
+    service: Service, settings: Settings
+) -> None:
+    service.refuse_sign_in = ("390100", "Incorrect username or password was specified.")
+    with pytest.raises(PermanentFailure, match="the sign-in as VP_PIPELINE") as refusal:
+        WarehouseResource(settings=fixed(settings)).query("select 1")
+    assert "Incorrect username or password" in str(refusal.value)
+    assert PASSWORD not in str(refusal.value)
+    assert PASSWORD not in repr(open_warehouse(settings))
+
+
+@pytest.mark.parametrize(
+    ("code", "failure"),
+    [
+        ("000603", TransientFailure),  # an internal error
+        ("000625", TransientFailure),  # a lock waited for in vain
+        ("000630", TransientFailure),  # the statement timeout
+        ("000604", PermanentFailure),  # somebody cancelled it
+        ("001003", PermanentFailure),  # no SQL
+        ("002003", PermanentFailure),  # not there, or not allowed
+        ("090073", PermanentFailure),  # the resource monitor's quota is used up
+    ],
+)
+def test_errors_that_pass_are_told_from_those_that_stay(
+    code: str, failure: type[Exception], service: Service, settings: Settings
+) -> None:
+    service.refusals["select"] = (code, "Snowflake's own words")
+    with pytest.raises(failure, match="Snowflake's own words"):
+        WarehouseResource(settings=fixed(settings)).query("select 1")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_service_that_is_away_is_transient(
+    status: int, service: Service, settings: Settings
+) -> None:
+    service.status = status
+    with pytest.raises(WarehouseUnavailable, match="the sign-in as VP_PIPELINE"):
+        open_warehouse(settings).query("select 1")
+
+
+def test_a_network_that_is_away_is_transient(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = settings.model_copy(update={"snowflake_url": HttpUrl("http://127.0.0.1:1/")})
+    with pytest.raises(WarehouseUnavailable, match="the sign-in as VP_PIPELINE"):
+        open_warehouse(nowhere).query("select 1")

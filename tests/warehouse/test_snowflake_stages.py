@@ -1,0 +1,121 @@
+"""The stage raw and the gate behind MART as Dagster runs them, on Snowflake."""
+
+import json
+from typing import Any
+
+import dagster as dg
+import pytest
+import sqlglot
+from contract.fixed_settings import fixed
+
+from veracitypro_pipeline.handover import LandingManifest
+from veracitypro_pipeline.lineage import HANDOVER_IO, LANDING_PRODUCT, RAW_KEEPA
+from veracitypro_pipeline.partitions import daily_as_of
+from veracitypro_pipeline.raw.assets import build_assets
+from veracitypro_pipeline.raw.checks import CHECKS
+from veracitypro_pipeline.statement import Statement, positional
+from veracitypro_pipeline.transform.checks import COUNTS_OF_DAY, REFUSALS_OF_DAY
+
+from .site import DAY, Site
+from .test_snowflake_load import LINES
+
+pytestmark = pytest.mark.xdist_group("snowflake")
+
+
+class ManifestGiven(dg.IOManager):
+    """Hands this manifest to whoever asks for the landing files."""
+
+    def __init__(self, manifest: LandingManifest) -> None:
+        self.manifest = manifest
+
+    def load_input(self, _context: dg.InputContext) -> LandingManifest:
+        return self.manifest
+
+    def handle_output(self, _context: dg.OutputContext, _obj: Any) -> None:
+        return None
+
+
+def run_of_stage(site: Site, *names: str) -> dg.ExecuteInProcessResult:
+    """One Dagster run of the stage, with its checks."""
+    files = [site.land(name, LINES if name.startswith("odd") else LINES[:1]) for name in names]
+    manifest = LandingManifest(
+        as_of_date=DAY,
+        job_id=1,
+        records_reported=sum(file.lines for file in files),
+        files=tuple(files),
+    )
+    landing = dg.AssetSpec(LANDING_PRODUCT, partitions_def=daily_as_of).with_io_manager_key(
+        HANDOVER_IO
+    )
+    return dg.materialize(
+        [landing, *build_assets(dg.RetryPolicy()), *CHECKS],
+        partition_key=str(DAY),
+        resources={
+            "run_settings": fixed(site.settings),
+            "s3": site.s3,
+            "warehouse": site.warehouse,
+            HANDOVER_IO: ManifestGiven(manifest),
+        },
+        raise_on_error=False,
+    )
+
+
+def metadata_of(run: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    (materialization,) = run.asset_materializations_for_node("__".join(RAW_KEEPA.path))
+    return {name: value.value for name, value in materialization.metadata.items()}
+
+
+def test_a_night_is_loaded_once_and_checked(snowflake: Site) -> None:
+    snowflake.forget()
+    first = run_of_stage(snowflake, "a.gz", "b.gz")
+    assert first.success
+    assert metadata_of(first) | {"load_id": ""} == {
+        "rows_in": 2,
+        "rows_out": 2,
+        "rows_refused": 0,
+        "dagster/partition_row_count": 2,
+        "files_loaded": 2,
+        "files_already_loaded": 0,
+        "load_id": "",
+    }
+    assert all(check.passed for check in first.get_asset_check_evaluations())
+
+    again = run_of_stage(snowflake, "a.gz", "b.gz")
+    assert (metadata_of(again)["files_loaded"], metadata_of(again)["rows_out"]) == (0, 2)
+
+
+def test_broken_lines_are_kept_and_said(snowflake: Site) -> None:
+    snowflake.forget()
+    run = run_of_stage(snowflake, "odd.gz")
+    assert (metadata_of(run)["rows_out"], metadata_of(run)["rows_refused"]) == (7, 10)
+    by_name = {check.check_name: check for check in run.get_asset_check_evaluations()}
+    assert by_name["lines_loaded_or_quarantined"].passed
+    assert not by_name["lines_are_json"].passed
+
+
+def test_each_statement_of_a_run_carries_run_step_and_day(snowflake: Site) -> None:
+    snowflake.forget()
+    run = run_of_stage(snowflake, "a.gz")
+    tags = [
+        json.loads(tag)
+        for (tag,) in snowflake.query(
+            "select query_tag from table(information_schema.query_history())"
+            " where try_parse_json(query_tag):run_id::varchar = $run_id",
+            run_id=run.run_id,
+        )
+    ]
+    assert len(tags) > 8
+    assert {tag["app"] for tag in tags} == {"veracitypro"}
+    assert {tag["partition"] for tag in tags} == {str(DAY)}
+    assert {tag["step"] for tag in tags} == {
+        "raw__keepa_raw",
+        "raw__keepa_raw_lines_loaded_or_quarantined",
+        "raw__keepa_raw_lines_are_json",
+    }
+
+
+@pytest.mark.parametrize("sql", [COUNTS_OF_DAY, REFUSALS_OF_DAY])
+def test_the_gate_asks_in_sql_of_both_engines(sql: str) -> None:
+    for dialect in ("snowflake", "duckdb"):
+        (parsed,) = sqlglot.parse(positional(Statement(sql, {"files": ["a"]}))[0], dialect=dialect)
+        assert parsed is not None
