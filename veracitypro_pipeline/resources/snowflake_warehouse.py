@@ -33,9 +33,9 @@ NETWORK_TIMEOUT_SECONDS: Final = 120
 TAG_CHARACTERS: Final = 2_000
 
 # Errors that time may heal (Snowflake's error numbers): an internal error of a statement, a lock
-# waited for in vain, a statement cut by the timeout, a session that has ended, a service that is
-# away. Network faults come as classes of their own.
-TRANSIENT_ERRORS: Final = frozenset({603, 625, 630, 390112, 390114, 390195, 251001, 250003})
+# waited for in vain, a statement cut by the timeout, a session that has expired. Faults of the
+# network and of the service come as classes of their own.
+TRANSIENT_ERRORS: Final = frozenset({603, 625, 630, 390112, 390114})
 
 # `credits_compute` is an upper bound: each statement's time at the rate of its warehouse, as if it
 # had run alone. Idle time before a warehouse is suspended is in no statement; the exact figures
