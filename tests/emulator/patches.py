@@ -32,15 +32,12 @@ _TEMPORARY: Final = re.compile(
     r"\s+([\w.]+)",
     re.IGNORECASE | re.DOTALL,
 )
-_TRANSIENT_VIEW: Final = re.compile(
-    rf"^({_COMMENTS}create\s+or\s+replace\s+)temp(?:orary)?\s+(view\b)", re.IGNORECASE | re.DOTALL
-)
 _TAG: Final = re.compile(
     rf"^{_COMMENTS}alter\s+session\s+(?:set\s+query_tag\s*=\s*'((?:[^']|'')*)'|unset\s+query_tag)",
     re.IGNORECASE | re.DOTALL,
 )
 _HISTORY: Final = re.compile(
-    r"\btable\s*\(\s*information_schema\.query_history\s*\("
+    r"\btable\s*\(\s*information_schema\.query_history_by_user\s*\("
     r"(?:[^()]|\([^()]*\)|\((?:[^()]|\([^()]*\))*\))*\)\s*\)",
     re.IGNORECASE,
 )
@@ -106,7 +103,6 @@ def execute(self: Any, command: str, *args: Any, **kwargs: Any) -> Any:
         if temporary := _TEMPORARY.match(command):
             self._conn.temporary_tables.add(temporary.group(2))
             command = _TEMPORARY.sub(r"\1create or replace table \2", command)
-        command = _TRANSIENT_VIEW.sub(r"\1\2", command)
         command = _HISTORY.sub("_FS_GLOBAL.MAIN.QUERY_HISTORY()", command)
         return _execute(self, command, *args, **kwargs)
     except ProgrammingError:

@@ -155,7 +155,7 @@ def test_the_history_has_each_statement_with_its_tag(account: SnowflakeWarehouse
     tags = {
         text: json.loads(tag)
         for text, tag in account.query(
-            "select query_text, query_tag from table(information_schema.query_history())"
+            "select query_text, query_tag from table(information_schema.query_history_by_user())"
             " where query_text like 'select ''under%'"
         ).rows
     }

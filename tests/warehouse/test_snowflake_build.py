@@ -183,7 +183,7 @@ def test_every_statement_says_on_whose_behalf_it_runs(built: tuple[Site, Site]) 
     tags = Counter[str]()
     steps: set[str] = set()
     for text, tag in snowflake.query(
-        "select query_text, query_tag from table(information_schema.query_history())"
+        "select query_text, query_tag from table(information_schema.query_history_by_user())"
     ):
         if '"app": "dbt"' in text:
             of = json.loads(tag)

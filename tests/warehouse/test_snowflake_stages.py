@@ -99,7 +99,7 @@ def test_each_statement_of_a_run_carries_run_step_and_day(snowflake: Site) -> No
     tags = [
         json.loads(tag)
         for (tag,) in snowflake.query(
-            "select query_tag from table(information_schema.query_history())"
+            "select query_tag from table(information_schema.query_history_by_user())"
             " where try_parse_json(query_tag):run_id::varchar = $run_id",
             run_id=run.run_id,
         )

@@ -48,7 +48,7 @@ select
     coalesce(sum(credits_used_cloud_services), 0) as credits_cloud_services,
     coalesce(
         sum(
-            execution_time / 3600000 * case warehouse_size
+            execution_time * case warehouse_size
                 when 'X-Small' then 1
                 when 'Small' then 2
                 when 'Medium' then 4
@@ -57,9 +57,9 @@ select
             end
         ),
         0
-    ) as credits_compute
+    ) / 3600000 as credits_compute
 from table(
-    information_schema.query_history(
+    information_schema.query_history_by_user(
         end_time_range_start => dateadd(day, -1, current_timestamp()),
         result_limit => 10000
     )
