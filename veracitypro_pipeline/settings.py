@@ -8,6 +8,7 @@ Not here: what to do with a value, and how a service is called.
 """
 
 import os
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -124,6 +125,9 @@ class Settings(BaseSettings):
     snowflake_private_key_path: Path | None = _setting(
         "SNOWFLAKE_PRIVATE_KEY_PATH", None, "File of the user's private key (PEM)."
     )
+    snowflake_private_key: SecretStr | None = _setting(
+        "SNOWFLAKE_PRIVATE_KEY", None, "The key itself (PEM), where secrets come as variables."
+    )
     snowflake_private_key_passphrase: SecretStr | None = _setting(
         "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE", None, "Passphrase of that key; empty means none."
     )
@@ -231,6 +235,15 @@ class Settings(BaseSettings):
                     f" needs it ({type(self).model_fields[field].description}) Set it in the"
                     f" environment or in {ENV_FILE}; `.env.example` lists every setting."
                 )
+
+    @property
+    def snowflake_private_key_base64(self) -> SecretStr | None:
+        """The key of SNOWFLAKE_PRIVATE_KEY without the lines around it, as clients take it from a
+        variable; None if a file has the key. A line break may be written as a backslash and n."""
+        if self.snowflake_private_key is None or self.snowflake_private_key_path is not None:
+            return None
+        text = self.snowflake_private_key.get_secret_value().replace("\\n", "\n")
+        return SecretStr("".join(re.sub(r"-----[A-Z ]+-----", "", text).split()))
 
     @property
     def retry_delay(self) -> float:

@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
-from veracitypro_pipeline.resources import snowflake_warehouse
+from veracitypro_pipeline.resources import dbt_command, snowflake_warehouse
 from veracitypro_pipeline.resources.snowflake_warehouse import SnowflakeWarehouse
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 from veracitypro_pipeline.resources.warehouse_engine import (
@@ -183,23 +183,25 @@ def test_a_reader_has_only_its_own_role(service: Service, settings: Settings) ->
         open_warehouse(settings, is_reader=True).query("call p()")
 
 
+@pytest.mark.parametrize("kept", ["in a file", "in a variable", "in a variable of one line"])
 def test_the_key_pair_goes_before_the_password(
-    service: Service, settings: Settings, tmp_path: Path
+    kept: str, service: Service, settings: Settings, tmp_path: Path
 ) -> None:
     key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"phrase"),
+    ).decode()
     path = tmp_path / "key.p8"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.BestAvailableEncryption(b"phrase"),
-        )
-    )
+    path.write_text(pem)
+    place: dict[str, Any] = {
+        "in a file": {"snowflake_private_key_path": path},
+        "in a variable": {"snowflake_private_key": SecretStr(pem)},
+        "in a variable of one line": {"snowflake_private_key": SecretStr(pem.replace("\n", "\\n"))},
+    }
     with_key = settings.model_copy(
-        update={
-            "snowflake_private_key_path": path,
-            "snowflake_private_key_passphrase": SecretStr("phrase"),
-        }
+        update={**place[kept], "snowflake_private_key_passphrase": SecretStr("phrase")}
     )
     open_warehouse(with_key).query("select 1")
     (signed_in,) = service.signed_in
@@ -208,6 +210,9 @@ def test_the_key_pair_goes_before_the_password(
     claims = signed_in["TOKEN"].split(".")[1]
     issuer = json.loads(base64.urlsafe_b64decode(claims + "=="))["iss"]
     assert issuer.startswith("ACME.VP_PIPELINE.SHA256:")
+    assert not [
+        value for value in dbt_command.environment(with_key, path).values() if PASSWORD in value
+    ]
 
 
 @pytest.mark.parametrize(
@@ -215,7 +220,10 @@ def test_the_key_pair_goes_before_the_password(
     [
         ({"snowflake_account": None}, "SNOWFLAKE_ACCOUNT is not set"),
         ({"snowflake_user": None}, "SNOWFLAKE_USER is not set"),
-        ({"snowflake_password": None}, "Neither SNOWFLAKE_PRIVATE_KEY_PATH nor SNOWFLAKE_PASSWORD"),
+        (
+            {"snowflake_password": None},
+            "None of SNOWFLAKE_PRIVATE_KEY_PATH, SNOWFLAKE_PRIVATE_KEY and",
+        ),
         ({"snowflake_private_key_path": Path("/nowhere/key.p8")}, "/nowhere/key.p8, where there"),
     ],
 )

@@ -58,18 +58,21 @@ def environment(settings: Settings, target_path: Path) -> dict[str, str]:
 
 def _snowflake(settings: Settings) -> dict[str, str]:
     """What `profiles.yml` reads for Snowflake. dbt keeps secret variables out of its logs."""
-    key, passphrase, password = (
-        settings.snowflake_private_key_path,
-        settings.snowflake_private_key_passphrase,
-        settings.snowflake_password,
-    )
+    path, key = settings.snowflake_private_key_path, settings.snowflake_private_key_base64
+    secrets = {
+        "PRIVATE_KEY": key,
+        "PASSPHRASE": settings.snowflake_private_key_passphrase,
+        "PASSWORD": None if path or key else settings.snowflake_password,
+    }
     address = settings.snowflake_url
     return {
         "SNOWFLAKE_ACCOUNT": settings.snowflake_account or "",
         "SNOWFLAKE_USER": settings.snowflake_user or "",
-        "SNOWFLAKE_PRIVATE_KEY_PATH": str(key.expanduser()) if key else "",
-        f"{SECRET}SNOWFLAKE_PASSPHRASE": passphrase.get_secret_value() if passphrase else "",
-        f"{SECRET}SNOWFLAKE_PASSWORD": password.get_secret_value() if password and not key else "",
+        "SNOWFLAKE_PRIVATE_KEY_PATH": str(path.expanduser()) if path else "",
+        **{
+            f"{SECRET}SNOWFLAKE_{name}": secret.get_secret_value() if secret else ""
+            for name, secret in secrets.items()
+        },
         "SNOWFLAKE_ROLE": settings.snowflake_dbt_role,
         "SNOWFLAKE_WAREHOUSE": settings.snowflake_warehouse,
         "SNOWFLAKE_DATABASE": settings.snowflake_database,

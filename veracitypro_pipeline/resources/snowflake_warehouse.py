@@ -276,6 +276,8 @@ def _address(settings: Settings) -> dict[str, Any]:
 
 def _sign_in(settings: Settings) -> dict[str, Any]:
     """The key pair if there is one, else the password."""
+    passphrase = settings.snowflake_private_key_passphrase
+    phrase = passphrase.get_secret_value() if passphrase else None
     if settings.snowflake_private_key_path is not None:
         path = settings.snowflake_private_key_path.expanduser()
         if not path.is_file():
@@ -283,15 +285,20 @@ def _sign_in(settings: Settings) -> dict[str, Any]:
                 f"SNOWFLAKE_PRIVATE_KEY_PATH names {path}, where there is no file: put the private"
                 " key of SNOWFLAKE_USER there (PEM)."
             )
-        passphrase = settings.snowflake_private_key_passphrase
         return {
             "authenticator": "SNOWFLAKE_JWT",
             "private_key_file": str(path),
-            "private_key_file_pwd": passphrase.get_secret_value() if passphrase else None,
+            "private_key_file_pwd": phrase,
+        }
+    if settings.snowflake_private_key_base64 is not None:
+        return {
+            "authenticator": "SNOWFLAKE_JWT",
+            "private_key": settings.snowflake_private_key_base64.get_secret_value(),
+            "private_key_passphrase": phrase.encode() if phrase else None,
         }
     if settings.snowflake_password is not None:
         return {"password": settings.snowflake_password.get_secret_value()}
     raise SettingsError(
-        "Neither SNOWFLAKE_PRIVATE_KEY_PATH nor SNOWFLAKE_PASSWORD is set: a run on Snowflake signs"
-        " in with a key pair (better) or a password."
+        "None of SNOWFLAKE_PRIVATE_KEY_PATH, SNOWFLAKE_PRIVATE_KEY and SNOWFLAKE_PASSWORD is set: a"
+        " run on Snowflake signs in with a key pair (better) or a password."
     )
