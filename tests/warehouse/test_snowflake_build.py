@@ -35,7 +35,7 @@ pytestmark = pytest.mark.xdist_group("snowflake")
 
 FIRST_DAY: Final = date(2011, 1, 3)
 FIRST_NIGHT: Final = datetime(2011, 1, 4, 0, 10)
-HASHES: Final = ("fetch_id", "content_hash", "history_version")
+HASHES: Final = ("fetch_id", "content_hash", "text_hash", "history_version", "points_digest")
 RUNS: Final = ("run-1", "run-2")
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import duckdb
 
 from veracitypro_pipeline.resources.warehouse_engine import (
+    RELATIONS_OF_SCHEMA,
     WarehouseMissing,
     WarehouseRefusal,
     WarehouseUnavailable,
@@ -24,14 +25,6 @@ from veracitypro_pipeline.statement import Answer, Statement, named
 
 LOCK_WAIT_SECONDS: Final = 60.0
 LOCK_POLL_SECONDS: Final = 0.1
-
-
-_RELATIONS_OF_SCHEMA: Final = """
-select table_name
-from information_schema.tables
-where upper(table_schema) = upper($schema)
-order by table_name
-"""
 
 
 class WarehouseBusy(WarehouseUnavailable):
@@ -75,7 +68,7 @@ class DuckDBWarehouse:
 
     def row_counts(self, schema: str) -> dict[str, int]:
         """Rows of each table and view of a schema, by name; raises as `query` does."""
-        names = [row[0] for row in self.query(_RELATIONS_OF_SCHEMA, {"schema": schema}).rows]
+        names = [row[0] for row in self.query(RELATIONS_OF_SCHEMA, {"schema": schema}).rows]
         if not names:
             return {}
         counts = self.query(count_of_each(schema, names)).rows[0]

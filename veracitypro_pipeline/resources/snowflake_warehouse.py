@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from veracitypro_pipeline.resources.warehouse_engine import (
+    RELATIONS_OF_SCHEMA,
     WarehouseRefusal,
     WarehouseUnavailable,
     count_of_each,
@@ -73,13 +74,6 @@ _READS: Final = re.compile(
     r"(?:\s|\(|--[^\n]*(?:\n|$)|/\*.*?\*/)*(?:select|with|show|describe|desc|explain|list|ls)\b",
     re.IGNORECASE | re.DOTALL,
 )
-
-_TABLES_OF_SCHEMA: Final = """
-select table_name
-from information_schema.tables
-where upper(table_schema) = upper($schema) and table_type = 'BASE TABLE'
-order by table_name
-"""
 
 
 @dataclass(frozen=True)
@@ -173,10 +167,10 @@ class SnowflakeWarehouse:
             return session.query(sql, values)
 
     def row_counts(self, schema: str) -> dict[str, int]:
-        """Rows of each table of a schema; Snowflake answers from what it keeps of each."""
+        """Rows of each table and view; of a table Snowflake knows them without reading it."""
         with self.session() as session:
-            tables = session.query(_TABLES_OF_SCHEMA, {"schema": schema}).rows
-            names = [str(name) for (name,) in tables]
+            relations = session.query(RELATIONS_OF_SCHEMA, {"schema": schema}).rows
+            names = [str(name) for (name,) in relations]
             counts = session.query(count_of_each(schema, names)).rows[0] if names else ()
         return dict(zip(map(folded, names), map(int, counts), strict=True))
 

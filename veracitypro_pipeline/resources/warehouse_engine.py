@@ -5,7 +5,7 @@ No Dagster here, so that `vp sql` starts at once.
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.statement import Answer, Statement
@@ -45,7 +45,7 @@ class Warehouse(Protocol):
         """Rows of one statement that reads; any other is refused."""
 
     def row_counts(self, schema: str) -> dict[str, int]:
-        """Rows of each table of a schema; names in lower case unless they are quoted."""
+        """Rows of each table and view; names in lower case unless they are quoted."""
 
     def transaction(
         self, *, before: Sequence[Statement] = (), relations: Mapping[str, Any] | None = None
@@ -92,6 +92,15 @@ def open_warehouse(
 def folded(name: str) -> str:
     """An identifier as SQL writes it: engines keep one that is not quoted in upper case."""
     return name.lower() if name == name.upper() else name
+
+
+# Tables and views, by name.
+RELATIONS_OF_SCHEMA: Final = """
+select table_name
+from information_schema.tables
+where upper(table_schema) = upper($schema)
+order by table_name
+"""
 
 
 def count_of_each(schema: str, tables: Sequence[str]) -> str:
