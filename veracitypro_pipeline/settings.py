@@ -19,7 +19,9 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfig
 ENV_FILE: Final = ".env"
 PREFIX: Final = "VP_"
 PACKAGE_DIR: Final = Path(__file__).resolve().parent
-REPOSITORY_DIR: Final = PACKAGE_DIR.parent
+_BUNDLE_DIR: Final = PACKAGE_DIR / "bundle"
+# The checkout; of an installed wheel, the folder with its copies of dbt_project and infra.
+REPOSITORY_DIR: Final = _BUNDLE_DIR if _BUNDLE_DIR.is_dir() else PACKAGE_DIR.parent
 
 Environment = Literal["local", "dev", "prod"]
 
@@ -281,8 +283,8 @@ class Settings(BaseSettings):
 
     @property
     def is_dbt_parsed_here(self) -> bool:
-        """Whether the dbt manifest is made on this machine: on a laptop and in a git checkout. The
-        build of a deployment makes it, because a code location must not run dbt when it loads."""
+        """Whether the dbt manifest is made on this machine: on a laptop and in a git checkout. A
+        wheel brings it along (`.ci/build`), because a code location must not run dbt to load."""
         return self.environment == "local" or (REPOSITORY_DIR / ".git").exists()
 
     @property

@@ -24,9 +24,9 @@ from veracitypro_pipeline.local.control import play_to_json, played_from_json
 from veracitypro_pipeline.local.credentials import Credentials
 from veracitypro_pipeline.local.playback import KEEP, KeepSource, PlayedDay
 from veracitypro_pipeline.local.private_files import make_private_folder, read_json
+from veracitypro_pipeline.settings import PACKAGE_DIR, REPOSITORY_DIR
 
-REPOSITORY: Final = Path(__file__).resolve().parents[2]
-MANIFEST: Final = REPOSITORY / "infra" / "airbyte" / "source_keepa.yaml"
+MANIFEST: Final = REPOSITORY_DIR / "infra" / "airbyte" / "source_keepa.yaml"
 SLACK_CHANNEL: Final = "#data-alerts"
 # In the home: held by the run that is at work.
 RUN_LOCK_FILE: Final = "run.lock"
@@ -274,5 +274,6 @@ def _mark(folder: Path) -> str:
 def _environment() -> dict[str, str]:
     """The server's: it finds the package, and has neither proxies nor the user's AWS sign-in."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    search_path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
+    package_home = str(PACKAGE_DIR.parent)
+    search_path = os.pathsep.join(filter(None, [package_home, os.environ.get("PYTHONPATH")]))
     return {**inherited, "PYTHONPATH": search_path, "NO_PROXY": "*", "no_proxy": "*"}

@@ -2,8 +2,12 @@
 
 dbt runs in a process of its own with our interpreter, so that it needs no `dbt` on the PATH and a
 crash of it, or a database lock it holds, ends with it.
+
+As a script it makes the manifest that a wheel brings along, in `dbt_project/target`; `.ci/build`
+calls it before it packs.
 """
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -18,8 +22,11 @@ MANIFEST: Final = "manifest.json"
 # dbt's prefix for variables that are secret.
 SECRET: Final = "DBT_ENV_SECRET_"  # noqa: S105 - the name, no secret
 PARTIAL_PARSE: Final = "partial_parse.msgpack"
-# Folders of a dbt project whose files make up the manifest.
-_SOURCES: Final = ("models", "macros", "seeds", "tests")
+# Beside a manifest: the fingerprint of the files that it was made from.
+FINGERPRINT: Final = "manifest.sources"
+# What of a dbt project makes up the manifest.
+_SOURCE_FILES: Final = ("dbt_project.yml", "profiles.yml")
+_SOURCE_FOLDERS: Final = ("models", "macros", "seeds", "tests")
 # Not the console script: it need not be on the PATH.
 _ENTRY_POINT: Final = "from dbt.cli.main import cli; cli()"
 _SHOWN_OUTPUT_LINES: Final = 5
@@ -93,53 +100,94 @@ def build_folder(settings: Settings) -> Path:
 
 
 def manifest_path(settings: Settings) -> Path:
-    """The manifest that definitions are loaded from.
+    """The manifest that definitions are loaded from: made from the files of the dbt project.
 
-    On a laptop and in a checkout it is made here when it is missing or older than the project;
-    elsewhere it comes with the image.
+    On a laptop and in a checkout it is made here when it is missing or of other files; elsewhere it
+    comes with the wheel.
 
     Raises:
-        ManifestMissing: it is not there, or dbt cannot parse the project.
+        ManifestMissing: it is not there or of other files, or dbt cannot parse the project.
     """
     manifest = settings.dbt_target_dir / MANIFEST
     if settings.is_dbt_parsed_here:
         _parse_if_stale(settings, manifest)
-    if not manifest.exists():
-        raise ManifestMissing(
-            f"There is no dbt manifest at {manifest}: build it into the image with"
-            f" `dbt parse --project-dir {settings.dbt_project_dir}`."
-        )
+    if fault := manifest_fault(settings):
+        raise ManifestMissing(fault)
     return manifest
 
 
+def manifest_fault(settings: Settings) -> str | None:
+    """What is wrong with the manifest, as a sentence with the next step; None if it can be used."""
+    manifest, project = settings.dbt_target_dir / MANIFEST, settings.dbt_project_dir
+    if not manifest.exists():
+        return (
+            f"There is no dbt manifest at {manifest}: build the wheel with `.ci/build`, which makes"
+            " it first."
+        )
+    if _is_stale(project, manifest):
+        return (
+            f"The dbt manifest {manifest} was made from other files than those in {project}: build"
+            " the wheel again with `.ci/build`, which makes it first."
+        )
+    return None
+
+
+def fingerprint(project: Path) -> str:
+    """A hash over the names and contents of all files that make up the manifest."""
+    files = [project / name for name in _SOURCE_FILES]
+    for folder in _SOURCE_FOLDERS:
+        files += sorted(path for path in (project / folder).rglob("*") if path.is_file())
+    digest = hashlib.sha256()
+    for path in files:
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(project).as_posix()} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
 def _parse_if_stale(settings: Settings, manifest: Path) -> None:
-    if not _is_stale(settings, manifest):
+    if not _is_stale(settings.dbt_project_dir, manifest):
         return
     manifest.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with FileLock(manifest.with_suffix(".lock")):
-        if not _is_stale(settings, manifest):  # Another process made it while we waited.
-            return
-        answer = subprocess.run(
-            arguments("--log-format", "text", "--no-use-colors", "parse"),
-            cwd=settings.dbt_project_dir,
-            env=environment(settings, manifest.parent),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        # Another process may have made it while we waited.
+        if _is_stale(settings.dbt_project_dir, manifest):
+            parse(settings, manifest.parent)
+
+
+def parse(settings: Settings, target_path: Path) -> None:
+    """Make the manifest in a folder.
+
+    Raises:
+        ManifestMissing: dbt cannot parse the project.
+    """
+    # Of the files as they are before dbt reads them: one that changes meanwhile is parsed again.
+    made_from = fingerprint(settings.dbt_project_dir)
+    answer = subprocess.run(
+        arguments("--log-format", "text", "--no-use-colors", "parse"),
+        cwd=settings.dbt_project_dir,
+        env=environment(settings, target_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
     if answer.returncode != 0:
         last_lines = " ".join(answer.stdout.split("\n")[-_SHOWN_OUTPUT_LINES:]).strip()
         raise ManifestMissing(
             f"dbt cannot parse {settings.dbt_project_dir}: {last_lines or 'it said nothing'}"
         )
+    (target_path / FINGERPRINT).write_text(made_from, encoding="utf-8")
 
 
-def _is_stale(settings: Settings, manifest: Path) -> bool:
-    if not manifest.exists():
+def _is_stale(project: Path, manifest: Path) -> bool:
+    made_from = manifest.with_name(FINGERPRINT)
+    if not manifest.exists() or not made_from.exists():
         return True
-    project = settings.dbt_project_dir
-    sources = [project / "dbt_project.yml", project / "profiles.yml"]
-    sources += [path for folder in _SOURCES for path in (project / folder).rglob("*")]
-    made_at = manifest.stat().st_mtime
-    return any(path.stat().st_mtime > made_at for path in sources)
+    return made_from.read_text(encoding="utf-8") != fingerprint(project)
+
+
+if __name__ == "__main__":
+    # Both accounts' targets give the same graph, so that one manifest serves dev and prod.
+    of_deployment = Settings.load(environment="prod")
+    parse(of_deployment, of_deployment.dbt_project_dir / "target")

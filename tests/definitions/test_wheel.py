@@ -1,0 +1,133 @@
+"""What is deployed: the wheel of `.ci/build`, alone, loads the graph that the checkout has."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from veracitypro_pipeline.settings import REPOSITORY_DIR
+
+PACKED: Final = ("veracitypro_pipeline", "dbt_project", "infra", ".ci")
+PACKED_FILES: Final = (".gitignore", "pyproject.toml", "README.md", "LICENSE", "requirements.txt")
+NOT_PACKED: Final = shutil.ignore_patterns("target", "logs", "__pycache__")
+# Refuses every connection, look-up of a name and start of dbt; the checkout is not on the path, so
+# that only the wheel can be found.
+ALONE: Final = """
+import json, sys
+checkout = sys.argv[1]
+sys.path[:] = [entry for entry in sys.path if entry != checkout]
+def refuse(event, arguments):
+    is_dbt = event == "subprocess.Popen" and "dbt.cli" in " ".join(map(str, arguments[1]))
+    if is_dbt or event in ("socket.connect", "socket.getaddrinfo"):
+        raise AssertionError(f"the code location did {event} {arguments}")
+sys.addaudithook(refuse)
+"""
+LOAD: Final = """
+from veracitypro_pipeline.definitions import defs
+print(json.dumps(sorted(key.to_user_string() for key in
+                        defs.resolve_asset_graph().get_all_asset_keys())))
+"""
+MANIFEST_ONLY: Final = """
+from veracitypro_pipeline.resources.dbt_command import manifest_path
+from veracitypro_pipeline.settings import Settings
+print(manifest_path(Settings.load()))
+"""
+
+pytestmark = pytest.mark.xdist_group("graph")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built by the documented step, from a copy, so that the checkout stays as it is."""
+    source = tmp_path_factory.mktemp("source")
+    for folder in PACKED:
+        shutil.copytree(REPOSITORY_DIR / folder, source / folder, ignore=NOT_PACKED)
+    for file in PACKED_FILES:
+        shutil.copy(REPOSITORY_DIR / file, source / file)
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("VP_", "PYTHON"))
+    }
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    built = subprocess.run(
+        [source / ".ci" / "build"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert built.returncode == 0, built.stderr
+    assert sorted(path.suffix for path in (source / "dist").iterdir()) == ["", ".txt", ".whl"]
+    return next((source / "dist").glob("*.whl"))
+
+
+@pytest.fixture
+def installed(wheel: Path, tmp_path: Path) -> Path:
+    target = tmp_path / "site-packages"
+    zipfile.ZipFile(wheel).extractall(target)
+    return target
+
+
+def alone(installed: Path, code: str) -> "subprocess.CompletedProcess[str]":
+    """Run code where the wheel is all there is of this project, on the settings of production."""
+    elsewhere = installed.parent / "elsewhere"
+    elsewhere.mkdir(exist_ok=True)
+    return subprocess.run(
+        [sys.executable, "-c", ALONE + code, str(REPOSITORY_DIR)],
+        cwd=elsewhere,
+        env={
+            "PATH": os.defpath,
+            "PYTHONPATH": str(installed),
+            "VP_ENVIRONMENT": "prod",
+            "SNOWFLAKE_ACCOUNT": "account",
+            "SLACK_BOT_TOKEN": "dummy",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_wheel_alone_loads_the_graph_of_the_checkout(installed: Path) -> None:
+    outcome = alone(installed, LOAD)
+    assert outcome.returncode == 0, outcome.stderr
+    reviewed = json.loads((Path(__file__).parent / "graph.json").read_text())
+    assert json.loads(outcome.stdout) == sorted(reviewed)
+    assert list((installed.parent / "elsewhere").iterdir()) == []
+
+
+def test_the_wheel_brings_along_what_a_deployment_is_made_from(installed: Path) -> None:
+    bundle = installed / "veracitypro_pipeline" / "bundle"
+    for folder in ("dbt_project", "infra"):
+        at_home = {
+            path.relative_to(REPOSITORY_DIR)
+            for path in (REPOSITORY_DIR / folder).rglob("*")
+            if path.is_file() and not {"target", "logs"} & set(path.parts)
+        }
+        packed = {path.relative_to(bundle) for path in (bundle / folder).rglob("*")}
+        assert at_home <= packed
+    assert {path.name for path in (bundle / "dbt_project" / "target").iterdir()} == {
+        "manifest.json",
+        "manifest.sources",
+    }
+
+
+def test_a_wheel_packed_without_its_manifest_says_so_when_it_loads(installed: Path) -> None:
+    shutil.rmtree(installed / "veracitypro_pipeline" / "bundle" / "dbt_project" / "target")
+    outcome = alone(installed, LOAD)
+    assert outcome.returncode == 1
+    last = outcome.stderr.splitlines()[-1]
+    assert "ManifestMissing: There is no dbt manifest at " in last
+    assert "`.ci/build`" in last
+
+
+def test_a_manifest_of_other_files_is_refused(installed: Path) -> None:
+    project = installed / "veracitypro_pipeline" / "bundle" / "dbt_project"
+    assert alone(installed, MANIFEST_ONLY).stdout.strip() == str(
+        project / "target" / "manifest.json"
+    )
+    (project / "models" / "mart" / "dim_seller.sql").unlink()
+    outcome = alone(installed, MANIFEST_ONLY)
+    assert outcome.returncode == 1
+    assert "was made from other files than those in" in outcome.stderr.splitlines()[-1]
