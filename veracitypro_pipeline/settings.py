@@ -192,6 +192,15 @@ class Settings(BaseSettings):
         "SLACK_WEBHOOK_URL", None, "Slack incoming webhook; used when there is no bot token."
     )
 
+    dagster_url: str | None = _setting(
+        "VP_DAGSTER_URL",
+        None,
+        "Dagster of the deployment (https://<organization>.dagster.cloud/vp-prod); vp doctor asks.",
+    )
+    dagster_api_token: SecretStr | None = _setting(
+        "DAGSTER_CLOUD_API_TOKEN", None, "Dagster Cloud, user token, for vp doctor."
+    )
+
     @field_validator("as_of_date", mode="before")
     @classmethod
     def _auto_is_no_date(cls, value: Any) -> Any:

@@ -39,12 +39,13 @@ def local_stack(
 @pytest.fixture
 def serve() -> Iterator[Callable[[Starlette], str]]:
     """Give an ASGI app a free loopback port for the test and return its address."""
-    with _servers() as start:
+    with servers() as start:
         yield start
 
 
 @contextmanager
-def _servers() -> Iterator[Callable[[Starlette], str]]:
+def servers() -> Iterator[Callable[[Starlette], str]]:
+    """The same for any length of time."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
     def start(app: Starlette) -> str:

@@ -14,13 +14,14 @@ from dagster_airbyte import AirbyteWorkspace
 from starlette.applications import Starlette
 
 from veracitypro_pipeline.local.airbyte import create_airbyte_app
-from veracitypro_pipeline.local.airbyte_connector import SyncError, declared_schema
+from veracitypro_pipeline.local.airbyte_connector import Connector, SyncError, source_config
 from veracitypro_pipeline.local.airbyte_destination import Bucket, S3Destination
 from veracitypro_pipeline.local.airbyte_jobs import CANCELLED, FAILED, SUCCEEDED, JobStore
 from veracitypro_pipeline.local.airbyte_sync import Connection, Syncs
 from veracitypro_pipeline.local.credentials import Credentials
 from veracitypro_pipeline.local.s3 import s3_client
-from veracitypro_pipeline.local.stack import MANIFEST, StackState, play_day
+from veracitypro_pipeline.local.stack import StackState, play_day
+from veracitypro_pipeline.resources.airbyte_source import MANIFEST, SourceError, declared_schema
 
 pytestmark = pytest.mark.filterwarnings("ignore:Class:dagster.BetaWarning")
 
@@ -138,6 +139,28 @@ def test_a_sync_that_keepa_refuses_fails_with_the_connectors_reason(
 
     assert job["status"] == FAILED
     assert "B0VANISHED.json cannot be read" in job["failureReason"]
+
+
+def test_a_check_of_the_source_is_real(local_stack: StackState, tmp_path: Path) -> None:
+    """Our connector asks the local Keepa for its tokens, with the key that Airbyte holds."""
+    sign_in = {
+        "client_id": local_stack.airbyte_client_id,
+        "client_secret": local_stack.airbyte_client_secret,
+    }
+    rest = local_stack.airbyte_api_url
+    token = httpx.post(f"{rest}/applications/token", json=sign_in).json()["access_token"]
+    with httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=60) as api:
+        listed = api.get(f"{rest}/connections").json()["data"]
+        answer = api.post(
+            f"{local_stack.airbyte_configuration_api_url}/sources/check_connection",
+            json={"sourceId": listed[0]["sourceId"]},
+        ).json()
+    assert (answer["status"], answer["message"]) == ("succeeded", None)
+
+    config = source_config({1: ["B0PADDLE01"]}, base_url=local_stack.keepa_url, api_key="wrong")
+    fault = Connector(MANIFEST, tmp_path).check(config)
+    assert fault is not None
+    assert "Keepa refuses the API key (HTTP 402)" in fault
 
 
 def test_the_workspace_and_its_connection_are_described(
@@ -270,7 +293,7 @@ def test_a_manifest_without_the_stream_is_refused_in_a_sentence(tmp_path: Path) 
     manifest = tmp_path / "manifest.yaml"
     manifest.write_text("streams: [{name: tokens}]")
 
-    with pytest.raises(SyncError, match="declares no inline schema of the stream product_raw"):
+    with pytest.raises(SourceError, match="declares no inline schema of the stream product_raw"):
         declared_schema(manifest)
 
 

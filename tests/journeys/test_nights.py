@@ -107,6 +107,25 @@ def test_slack_heard_of_each_night_and_power_bi_was_refreshed(
     assert len(home.state("powerbi/refreshes.json")) >= 2
 
 
+def test_the_doctor_finds_all_in_order_and_says_what_is_not(
+    home: Home, nights: dict[str, Any], tmp_path: Path
+) -> None:
+    outcome = home.vp("doctor")
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    *lines, last = outcome.stdout.splitlines()
+    assert all(line.startswith("ok     ") for line in lines)
+    assert last == f"All is well: local, {len(lines)} checks."
+
+    elsewhere = {"VP_WAREHOUSE_PATH": str(tmp_path / "none.duckdb")}
+    outcome = home.vp("doctor", "--json", **elsewhere)
+    assert outcome.returncode == 1
+    document = json.loads(outcome.stdout)
+    assert (document["environment"], document["is_good"]) == ("local", False)
+    (fault,) = [check for check in document["checks"] if check["state"] == "fault"]
+    assert fault["name"] == "warehouse sign-in"
+    assert "`vp run` makes" in fault["fix"]
+
+
 def test_the_same_day_again_changes_no_table_and_asks_keepa_nothing(
     home: Home, nights: dict[str, Any]
 ) -> None:

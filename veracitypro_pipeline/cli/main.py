@@ -24,6 +24,7 @@ _MODULES: Final = {
     "sql": "veracitypro_pipeline.cli.sql",
     "dev": "veracitypro_pipeline.cli.dev",
     "infra": "veracitypro_pipeline.cli.infra",
+    "doctor": "veracitypro_pipeline.cli.doctor",
     "down": "veracitypro_pipeline.cli.home",
     "reset": "veracitypro_pipeline.cli.home",
 }

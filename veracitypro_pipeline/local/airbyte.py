@@ -1,10 +1,11 @@
 """A stand-in for Airbyte Cloud: the endpoints that dagster-airbyte and our sync client call.
 
 Imitates, from Airbyte's public API reference (`/v1`: applications, workspaces, connections,
-sources, destinations, jobs) and the configuration API (`/api/v1/connections/get`): client
-credentials and expiring tokens, paging, one sync at a time per connection (409), statuses and
-counts of a job, 401, 404. A sync is real: it runs our connector manifest and writes to S3
-(`airbyte_sync.py`).
+sources, destinations, jobs), the configuration API (`/api/v1/connections/get`,
+`/api/v1/sources/check_connection`) and the specification of the S3 destination: client credentials
+and expiring tokens, paging, one sync at a time per connection (409), statuses and counts of a job,
+secrets as asterisks, 401, 404. A sync and a check are real: they run our connector manifest; a sync
+writes to S3 (`airbyte_sync.py`).
 
 Does not imitate: creating or changing connections, schedules, several attempts per job, jobs other
 than syncs, state. `failureReason` of a job is ours: the public API has none.
@@ -16,22 +17,26 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from veracitypro_pipeline.local.airbyte_connector import STREAM, SyncError, declared_schema
 from veracitypro_pipeline.local.airbyte_jobs import RUNNING, Job, SyncRunningError
 from veracitypro_pipeline.local.airbyte_sync import Connection, Syncs
 from veracitypro_pipeline.local.bearer import AccessTokens, same_secret
 from veracitypro_pipeline.local.clock import api_time
 from veracitypro_pipeline.local.credentials import Credentials
+from veracitypro_pipeline.local.s3 import REGION
+from veracitypro_pipeline.resources.airbyte_source import STREAM, SourceError, declared_schema
 
 # Airbyte's own figure; clients sign in again before it is over.
 TOKEN_SECONDS: Final = 180.0
 PAGE_SIZE: Final = 20
 MAX_PAGE_SIZE: Final = 100
+# How Airbyte shows a secret.
+MASKED: Final = "**********"
 ORDERS: Final = frozenset(
     f"{field}|{direction}" for field in ("createdAt", "updatedAt") for direction in ("ASC", "DESC")
 )
@@ -61,6 +66,7 @@ def create_airbyte_app(
             Route("/v1/jobs/{job_id:int}", service.get_job, methods=["GET"]),
             Route("/v1/jobs/{job_id:int}", service.cancel_job, methods=["DELETE"]),
             Route("/api/v1/connections/get", service.configured_connection, methods=["POST"]),
+            Route("/api/v1/sources/check_connection", service.check_source, methods=["POST"]),
         ],
         exception_handlers={HTTPException: _refusal},
     )
@@ -97,10 +103,10 @@ class _Airbyte:
 
     def one(self, kind: str) -> Callable[[Request], Response]:
         """The endpoint that describes the workspace, the source or the destination."""
-        resource = self._resources()[kind]
 
         def describe(request: Request) -> Response:
             self._sign_in(request)
+            resource = self._resource(kind)
             _known(kind, request.path_params["id"], resource[f"{kind}Id"])
             return JSONResponse(resource)
 
@@ -119,7 +125,7 @@ class _Airbyte:
         _known("connection", asked, self._credentials.airbyte_connection_id)
         try:
             schema = declared_schema(self._connection.manifest)
-        except SyncError as error:
+        except SourceError as error:
             raise HTTPException(500, str(error)) from error
         stream = {
             "name": STREAM,
@@ -134,6 +140,23 @@ class _Airbyte:
         }
         catalog = {"streams": [{"stream": stream, "config": config}]}
         return JSONResponse({**self._summary(), "syncCatalog": catalog})
+
+    async def check_source(self, request: Request) -> Response:
+        self._sign_in(request)
+        asked = (await _json_body(request)).get("sourceId")
+        _known("source", asked, self._credentials.airbyte_source_id)
+        fault = await run_in_threadpool(self._syncs.check_source)
+        return JSONResponse(
+            {
+                "status": "succeeded" if fault is None else "failed",
+                "message": fault,
+                "jobInfo": {
+                    "configType": "check_connection_source",
+                    "configId": asked,
+                    "succeeded": True,
+                },
+            }
+        )
 
     async def create_job(self, request: Request) -> Response:
         self._sign_in(request)
@@ -223,19 +246,41 @@ class _Airbyte:
             "prefix": "",
         }
 
-    def _resources(self) -> dict[str, dict[str, Any]]:
-        own, bucket = self._credentials, self._connection.bucket
+    def _resource(self, kind: str) -> dict[str, Any]:
+        own = self._credentials
         at = {"workspaceId": own.airbyte_workspace_id}
-        s3 = {"s3_bucket_name": bucket.name, "s3_bucket_path": bucket.prefix}
-        return {
-            "workspace": {**at, "name": "local", "dataResidency": "us"},
-            "source": {**at, "sourceId": own.airbyte_source_id, "name": "keepa"},
-            "destination": {
+        if kind == "workspace":
+            return {**at, "name": "local", "dataResidency": "us"}
+        if kind == "source":
+            return {
                 **at,
-                "destinationId": own.airbyte_destination_id,
-                "name": "s3",
-                "destinationType": "s3",
-                "configuration": s3,
+                "sourceId": own.airbyte_source_id,
+                "name": "keepa",
+                "sourceType": "custom",
+                "configuration": {**self._connection.source_config(), "api_key": MASKED},
+            }
+        return {
+            **at,
+            "destinationId": own.airbyte_destination_id,
+            "name": "s3",
+            "destinationType": "s3",
+            "configuration": self._destination_configuration(),
+        }
+
+    def _destination_configuration(self) -> dict[str, Any]:
+        """What `airbyte_destination.py` writes, in the words of the S3 destination."""
+        bucket = self._connection.bucket
+        return {
+            "access_key_id": MASKED,
+            "secret_access_key": MASKED,
+            "s3_bucket_name": bucket.name,
+            "s3_bucket_path": bucket.prefix.strip("/"),
+            "s3_bucket_region": REGION,
+            "s3_path_format": "${YEAR}_${MONTH}_${DAY}_${EPOCH}_",
+            "format": {
+                "format_type": "JSONL",
+                "compression": {"compression_type": "GZIP"},
+                "flattening": "No flattening",
             },
         }
 

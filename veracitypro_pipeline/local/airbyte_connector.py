@@ -15,9 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
+from veracitypro_pipeline.resources.airbyte_source import STREAM, source_configuration
 
-STREAM: Final = "product_raw"
 # Not the console script: it need not be on the PATH.
 _ENTRY_POINT: Final = "from airbyte_cdk.cli.source_declarative_manifest import run; run()"
 _LOGGED_LEVELS: Final = ("WARN", "ERROR", "FATAL")
@@ -29,46 +28,18 @@ class SyncError(RuntimeError):
     """A sync cannot go on. The message is shown as the job's failure reason."""
 
 
-def declared_schema(manifest: Path) -> dict[str, Any]:
-    """The JSON schema that the manifest declares for the stream.
-
-    Raises:
-        SyncError: the manifest is missing, no YAML, or does not declare the stream inline.
-    """
-    try:
-        document = yaml.safe_load(manifest.read_text(encoding="utf-8"))
-        streams = [_resolved(document, stream) for stream in document["streams"]]
-        stream = next(stream for stream in streams if stream["name"] == STREAM)
-        loader = _resolved(document, stream["schema_loader"])
-        schema = _resolved(document, loader["schema"])
-        return {**schema, "properties": _resolved(document, schema["properties"])}
-    except (OSError, yaml.YAMLError, KeyError, TypeError, StopIteration) as error:
-        raise SyncError(
-            f"The connector manifest {manifest} declares no inline schema of the stream {STREAM}"
-            f" ({type(error).__name__}: {error}): correct the file."
-        ) from error
-
-
 def source_config(
     tracked: Mapping[int, Sequence[str]], *, base_url: str, api_key: str
 ) -> dict[str, Any]:
-    """The source's configuration, as the manifest's spec asks, for these ASINs by domain id."""
-    return {
-        "api_key": api_key,
-        "base_url": base_url,
-        "marketplaces": [
-            {"domain_id": domain_id, "asins": list(asins)} for domain_id, asins in tracked.items()
-        ],
-        "rating": True,
-        "buybox": True,
-    }
+    """The source's whole configuration, with the address of the local Keepa and its key."""
+    return {**source_configuration(tracked), "api_key": api_key, "base_url": base_url}
 
 
 class Connector:
-    """One reading of the stream. `stop` may be called from another thread at any time."""
+    """One use of the connector. `stop` may be called from another thread at any time."""
 
     def __init__(self, manifest: Path, folder: Path) -> None:
-        """`folder` is private to this reading; it gets the configuration with the API key."""
+        """`folder` is private to this use; it gets the configuration with the API key."""
         self._manifest = manifest
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -91,7 +62,7 @@ class Connector:
             SyncError: the connector reported an error or crashed; raised after its last record.
         """
         error: str | None = None
-        with self._started(config, schema) as process:
+        with self._started("read", {"config": config, "catalog": _catalog(schema)}) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 message = _message(line)
@@ -108,12 +79,24 @@ class Connector:
         if error is not None:
             raise SyncError(_redacted(error, config))
 
+    def check(self, config: Mapping[str, Any]) -> str | None:
+        """Why the source cannot be reached with this configuration; None if it can."""
+        with self._started("check", {"config": config}) as process:
+            assert process.stdout is not None
+            messages = [_message(line) for line in process.stdout]
+        said = [one for one in messages if one.get("type") == "CONNECTION_STATUS"]
+        if not said:
+            return f"The connector ended without an answer: {self._last_error_line()}"
+        status = said[-1]["connectionStatus"]
+        if status["status"] == "SUCCEEDED":
+            return None
+        return _redacted(str(status.get("message") or "no reason given"), config)
+
     @contextmanager
     def _started(
-        self, config: Mapping[str, Any], schema: Mapping[str, Any]
+        self, command: str, files: Mapping[str, Mapping[str, Any]]
     ) -> Iterator["subprocess.Popen[bytes]"]:
-        files = {"config": config, "catalog": _catalog(schema)}
-        arguments = ["read", "--manifest-path", str(self._manifest)]
+        arguments = [command, "--manifest-path", str(self._manifest)]
         for name, value in files.items():
             file = self._folder / f"{name}.json"
             file.touch(mode=0o600)
@@ -165,18 +148,3 @@ def _message(line: bytes) -> dict[str, Any]:
 
 def _redacted(text: str, config: Mapping[str, Any]) -> str:
     return text.replace(str(config["api_key"]), "****")
-
-
-def _resolved(document: Any, value: Any) -> Any:
-    """Follow `$ref: "#/a/b"`, alone or with other keys beside it, which then win."""
-    if not isinstance(value, dict | str):
-        return value
-    reference = value.get("$ref") if isinstance(value, dict) else value
-    if not isinstance(reference, str) or not reference.startswith("#/"):
-        return value
-    target = document
-    for step in reference.removeprefix("#/").split("/"):
-        target = target[step]
-    target = _resolved(document, target)
-    own = {k: v for k, v in value.items() if k != "$ref"} if isinstance(value, dict) else {}
-    return {**target, **own}

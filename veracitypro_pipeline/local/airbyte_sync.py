@@ -12,11 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from veracitypro_pipeline.local.airbyte_connector import Connector, SyncError, declared_schema
+from veracitypro_pipeline.local.airbyte_connector import Connector, SyncError
 from veracitypro_pipeline.local.airbyte_destination import Bucket, S3Destination
 from veracitypro_pipeline.local.airbyte_jobs import CANCELLED, FAILED, SUCCEEDED, Job, JobStore
 from veracitypro_pipeline.local.playback import PlaybackError
 from veracitypro_pipeline.local.products import PayloadError
+from veracitypro_pipeline.resources.airbyte_source import SourceError, declared_schema
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,16 @@ class Syncs:
         threading.Thread(target=work, name=f"sync-{job.job_id}", daemon=True).start()
         return job
 
+    def check_source(self) -> str | None:
+        """Why the connector cannot reach its source; None if it can. Takes seconds."""
+        with tempfile.TemporaryDirectory(dir=self._folder, prefix="check-") as folder:
+            try:
+                return Connector(self._connection.manifest, Path(folder)).check(
+                    self._connection.source_config()
+                )
+            except (SyncError, PayloadError, PlaybackError) as error:
+                return str(error)
+
     def cancel(self, job: Job) -> None:
         """End a running job; nothing happens to one that has ended."""
         self._end(job, CANCELLED, None)
@@ -95,7 +106,7 @@ class Syncs:
             with destination:
                 for record in connector.read(self._connection.source_config(), schema):
                     destination.write(record, self._now())
-        except (SyncError, PayloadError, PlaybackError) as error:
+        except (SyncError, SourceError, PayloadError, PlaybackError) as error:
             self.jobs.finish(job, FAILED, str(error))
         except Exception as error:
             # A platform reports whatever goes wrong in a sync as the job's failure.

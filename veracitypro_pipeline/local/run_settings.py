@@ -25,6 +25,7 @@ from veracitypro_pipeline.local.stack import (
     play_day,
     run_place,
 )
+from veracitypro_pipeline.resources.airbyte_source import tracked_products_file
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.run_events import PARTITION_TAG
 from veracitypro_pipeline.settings import Settings
@@ -73,11 +74,6 @@ def started_stack(settings: Settings) -> StackState:
         return ensure_stack(settings.home_dir, tracked_products=tracked_products_file(settings))
     except StackError as error:
         raise PermanentFailure(str(error)) from error
-
-
-def tracked_products_file(settings: Settings) -> Path:
-    """The dbt seed that says which products are tracked."""
-    return settings.dbt_project_dir / "seeds" / "tracked_products.csv"
 
 
 def play(settings: Settings, as_of_date: date) -> None:

@@ -1,15 +1,16 @@
-"""A stand-in for Slack: `/api/chat.postMessage`, `/api/auth.test` and one incoming webhook.
+"""A stand-in for Slack: three methods of its Web API and one incoming webhook.
 
-Imitates, from Slack's method pages (`chat.postMessage`, `auth.test`), "Sending messages using
-incoming webhooks" and the Block Kit reference: tokens in the header or the form, HTTP 200 with
-`ok: false` and Slack's error names, limits of text, blocks and block texts, plain answers of the
-webhook. Every message taken is appended to a file.
+Imitates, from Slack's method pages (`chat.postMessage`, `auth.test`, `conversations.list`),
+"Sending messages using incoming webhooks" and the Block Kit reference: tokens in the header or the
+form, HTTP 200 with `ok: false` and Slack's error names, membership of channels, limits of text,
+blocks and block texts, plain answers of the webhook. Every message taken is appended to a file.
 
-Does not imitate: rate limits, scopes, threads, users, rendering; of Block Kit only these limits.
+Does not imitate: rate limits, scopes, threads, users, rendering, several pages of channels; of
+Block Kit only these limits.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -60,15 +61,23 @@ class Inbox:
 
 
 def create_slack_app(
-    *, bot_token: str, webhook_secret: str, channel: str, inbox: Inbox
+    *,
+    bot_token: str,
+    webhook_secret: str,
+    channel: str,
+    inbox: Inbox,
+    other_channels: Sequence[str] = (),
 ) -> Starlette:
-    """Slack as an ASGI application; the bot is a member of `channel` only."""
+    """Slack as an ASGI application; the bot is a member of `channel`, but of no other."""
 
     async def post_message(request: Request) -> Response:
         try:
             arguments = await _arguments(request)
             _sign_in(request, arguments, bot_token)
-            if arguments.get("channel") not in (channel, channel.lstrip("#")):
+            asked = str(arguments.get("channel")).lstrip("#")
+            if asked in [name.lstrip("#") for name in other_channels]:
+                raise SlackRefusal("not_in_channel")
+            if asked != channel.lstrip("#"):
                 raise SlackRefusal("channel_not_found")
             message = _checked_message(arguments)
         except SlackRefusal as refusal:
@@ -83,6 +92,26 @@ def create_slack_app(
         except SlackRefusal as refusal:
             return JSONResponse({"ok": False, "error": str(refusal)})
         return JSONResponse({"ok": True, **TEAM, "user": "veracitypro", "user_id": "ULOCAL000"})
+
+    async def list_channels(request: Request) -> Response:
+        try:
+            _sign_in(request, await _arguments(request), bot_token)
+        except SlackRefusal as refusal:
+            return JSONResponse({"ok": False, "error": str(refusal)})
+        channels = [
+            {
+                "id": f"CLOCAL{number:03}",
+                "name": name.lstrip("#"),
+                "is_channel": True,
+                "is_private": False,
+                "is_archived": False,
+                "is_member": name == channel,
+            }
+            for number, name in enumerate((channel, *other_channels))
+        ]
+        return JSONResponse(
+            {"ok": True, "channels": channels, "response_metadata": {"next_cursor": ""}}
+        )
 
     async def webhook(request: Request) -> Response:
         if not same_secret(request.path_params["secret"], webhook_secret):
@@ -101,6 +130,8 @@ def create_slack_app(
         routes=[
             Route("/api/chat.postMessage", post_message, methods=["POST"]),
             Route("/api/auth.test", auth_test, methods=["POST"]),
+            # slack_sdk asks this one by GET.
+            Route("/api/conversations.list", list_channels, methods=["GET", "POST"]),
             Route("/services/{secret}", webhook, methods=["POST"]),
         ]
     )

@@ -24,9 +24,9 @@ from veracitypro_pipeline.local.control import play_to_json, played_from_json
 from veracitypro_pipeline.local.credentials import Credentials
 from veracitypro_pipeline.local.playback import KEEP, KeepSource, PlayedDay
 from veracitypro_pipeline.local.private_files import make_private_folder, read_json
-from veracitypro_pipeline.settings import PACKAGE_DIR, REPOSITORY_DIR
+from veracitypro_pipeline.resources.airbyte_source import MANIFEST
+from veracitypro_pipeline.settings import PACKAGE_DIR
 
-MANIFEST: Final = REPOSITORY_DIR / "infra" / "airbyte" / "source_keepa.yaml"
 SLACK_CHANNEL: Final = "#data-alerts"
 # In the home: held by the run that is at work.
 RUN_LOCK_FILE: Final = "run.lock"

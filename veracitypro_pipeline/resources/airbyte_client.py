@@ -60,6 +60,35 @@ class SyncClient(AirbyteClient):
             sync_timeout=settings.airbyte_timeout_seconds,
         )
 
+    def workspace(self) -> Mapping[str, Any]:
+        """What Airbyte says of the workspace."""
+        return self._single_request(
+            "GET", f"{self.rest_api_base_url}/workspaces/{self.workspace_id}"
+        )
+
+    def connection(self) -> Mapping[str, Any]:
+        """The connection with its streams and their schemas, as the configuration API has it."""
+        return self.get_connection_details(self.connection_id)
+
+    def source(self, source_id: str) -> Mapping[str, Any]:
+        """A source with its configuration; secrets are asterisks."""
+        return self._single_request("GET", f"{self.rest_api_base_url}/sources/{source_id}")
+
+    def destination(self, destination_id: str) -> Mapping[str, Any]:
+        """A destination with its configuration; secrets are asterisks."""
+        return self.get_destination_details(destination_id)
+
+    def source_fault(self, source_id: str) -> str | None:
+        """Let Airbyte try the source with the sign-in that it holds: why it fails, or None."""
+        answer = self._single_request(
+            "POST",
+            f"{self.configuration_api_base_url}/sources/check_connection",
+            data={"sourceId": source_id},
+        )
+        if answer.get("status") == "succeeded":
+            return None
+        return str(answer.get("message") or "Airbyte gives no reason")
+
     def newest_jobs(self) -> list[Job]:
         """The newest sync jobs of the connection, newest first."""
         answer = self._single_request(

@@ -22,6 +22,7 @@ from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.settings import Settings
 
 SERVICE: Final = "Power BI"
+SIGN_IN: Final = "Microsoft sign-in"
 SCOPE: Final = "https://analysis.windows.net/powerbi/api/.default"
 HISTORY: Final = 20
 
@@ -42,10 +43,21 @@ class PowerBIClient:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._session = mount_retries(requests.Session())
-        self._refreshes = (
+        self._dataset = (
             f"{settings.powerbi_api_url}/groups/{settings.powerbi_workspace_id}"
-            f"/datasets/{settings.powerbi_dataset_id}/refreshes"
+            f"/datasets/{settings.powerbi_dataset_id}"
         )
+        self._refreshes = f"{self._dataset}/refreshes"
+
+    def sign_in(self) -> None:
+        """Ask for an access token and do nothing with it. Raises as `history` does."""
+        self._access_token()
+
+    def dataset(self) -> Mapping[str, Any]:
+        """What Power BI says of the dataset. Raises as `history` does."""
+        response = self._request("GET", self._dataset)
+        refuse_errors(SERVICE, response)
+        return _object(response, self._dataset)
 
     def start_refresh(self) -> str:
         """Ask for a refresh and return its request id.
@@ -75,13 +87,19 @@ class PowerBIClient:
         return next((entry for entry in entries if entry.get("requestId") == request_id), None)
 
     def history(self) -> list[Refresh]:
-        """The newest refreshes, newest first."""
+        """The newest refreshes, newest first.
+
+        Raises:
+            TransientFailure: no answer or none that can be read, 408, 429 or 5xx.
+            PermanentFailure: refused.
+        """
         response = self._request("GET", self._refreshes, params={"$top": HISTORY})
         refuse_errors(SERVICE, response)
-        try:
-            entries: list[Refresh] = response.json()["value"]
-        except (requests.JSONDecodeError, KeyError, TypeError) as error:
-            raise unreachable(SERVICE, self._refreshes, error) from error
+        entries = _object(response, self._refreshes).get("value")
+        if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
+            raise TransientFailure(
+                "Power BI's refresh history is no list. It is asked again later."
+            )
         return entries
 
     def _request(self, method: str, url: str, **options: Any) -> requests.Response:
@@ -103,9 +121,14 @@ class PowerBIClient:
         try:
             response = self._sign_in(url)
         except requests.RequestException as error:
-            raise unreachable("Microsoft sign-in", url, error) from error
-        refuse_errors("Microsoft sign-in", response)
-        return str(response.json()["access_token"])
+            raise unreachable(SIGN_IN, url, error) from error
+        refuse_errors(SIGN_IN, response)
+        token = _object(response, url, SIGN_IN).get("access_token")
+        if not token:
+            raise TransientFailure(
+                "Microsoft sign-in gave no access token. It is tried again later."
+            )
+        return str(token)
 
     def _sign_in(self, url: str) -> requests.Response:
         settings = self._settings
@@ -120,6 +143,17 @@ class PowerBIClient:
             },
             timeout=TIMEOUT_SECONDS,
         )
+
+
+def _object(response: requests.Response, url: str, service: str = SERVICE) -> Mapping[str, Any]:
+    """The JSON object of an answer; anything else counts as no answer."""
+    try:
+        answer = response.json()
+    except requests.JSONDecodeError as error:
+        raise unreachable(service, url, error) from error
+    if not isinstance(answer, dict):
+        raise TransientFailure(f"{service} answered {url} with JSON that is no object.")
+    return answer
 
 
 class PowerBIResource(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -1,7 +1,8 @@
 """S3 as a Dagster resource, by dagster-aws."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
 MAX_ATTEMPTS: Final = 4
+START_BYTES: Final = 1_024
 _MISSING: Final = frozenset({"NoSuchKey", "404", "NotFound"})
 
 
@@ -32,19 +34,16 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
     settings: dg.ResourceDependency[RunSettings]
 
     def client(self) -> Any:
-        """A boto3 S3 client with the settings' endpoint and sign-in."""
-        from dagster_aws.s3 import S3Resource as DagsterS3Resource
-
+        """A boto3 S3 client with the settings' endpoint and sign-in; the same for the same."""
         settings = self.settings.get()
         secret, token = settings.aws_secret_access_key, settings.aws_session_token
-        return DagsterS3Resource(
+        return _client(
             region_name=settings.aws_region,
             endpoint_url=settings.aws_endpoint_url_s3,
             aws_access_key_id=settings.aws_access_key_id,
             aws_secret_access_key=secret.get_secret_value() if secret else None,
             aws_session_token=token.get_secret_value() if token else None,
-            max_attempts=MAX_ATTEMPTS,
-        ).get_client()
+        )
 
     def list_objects(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
         """Every object under a prefix, by key."""
@@ -57,6 +56,14 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
             for page in pages:
                 for entry in page.get("Contents", []):
                     yield StoredObject(entry["Key"], entry["ETag"].strip('"'), entry["Size"])
+
+    def read_start(self, bucket: str, key: str) -> bytes:
+        """The first bytes of an object, to see that it can be read and decrypted."""
+        with _explained(f"read s3://{bucket}/{key}"):
+            body = self.client().get_object(Bucket=bucket, Key=key)["Body"]
+            with closing(body):
+                start: bytes = body.read(START_BYTES)
+        return start
 
     def download(self, bucket: str, key: str, target: Path) -> str:
         """Write an object to a local file and return the etag of the version that was read."""
@@ -99,6 +106,14 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
             self.client().put_object(
                 Bucket=bucket, Key=key, Body=text.encode(), ContentType="application/json"
             )
+
+
+@lru_cache(maxsize=4)
+def _client(**sign_in: Any) -> Any:
+    """Made once, because that takes boto3 half a second; safe to share between threads."""
+    from dagster_aws.s3 import S3Resource as DagsterS3Resource
+
+    return DagsterS3Resource(**sign_in, max_attempts=MAX_ATTEMPTS).get_client()
 
 
 @contextmanager

@@ -1,17 +1,29 @@
-"""Slack as a Dagster resource: one message to the channel, by bot token or incoming webhook."""
+"""Slack as a Dagster resource: one message to the channel, by bot token or incoming webhook.
 
-from collections.abc import Sequence
-from typing import Any, Final
+A rate limit is waited out, as long as Slack says; nothing else is repeated.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 
 from veracitypro_pipeline.resources.run_settings import RunSettings
+from veracitypro_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from slack_sdk import WebClient
+    from slack_sdk.webhook import WebhookClient
 
 TIMEOUT_SECONDS: Final = 10
+RATE_LIMIT_WAITS: Final = 2
+# Slack's own limit of a page.
+CHANNELS_A_PAGE: Final = 999
 
 
 class SlackNotDelivered(RuntimeError):
-    """Slack did not take a message. Never fails a run: whoever sends catches it."""
+    """Slack did not take what was sent. Never fails a run: whoever sends catches it."""
 
 
 class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -25,36 +37,90 @@ class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises:
             SlackNotDelivered: no sign-in is set, or Slack refused or did not answer.
         """
-        from dagster_slack import SlackResource as DagsterSlackResource
-        from slack_sdk.errors import SlackClientError
-        from slack_sdk.webhook import WebhookClient
-
         settings = self.settings.get()
-        try:
+        with _explained():
             if settings.slack_bot_token:
-                token = settings.slack_bot_token.get_secret_value()
-                client = DagsterSlackResource(token=token).get_client()
-                # dagster-slack has no setting for these two (0.29.27).
-                client.base_url = settings.slack_api_url
-                client.timeout = TIMEOUT_SECONDS
-                client.chat_postMessage(
+                _bot(settings).chat_postMessage(
                     channel=settings.slack_channel, text=text, blocks=list(blocks)
                 )
             elif settings.slack_webhook_url:
-                url = settings.slack_webhook_url.get_secret_value()
-                answer = WebhookClient(url, timeout=TIMEOUT_SECONDS).send(
-                    text=text, blocks=list(blocks)
-                )
+                answer = _webhook(settings).send(text=text, blocks=list(blocks))
                 if answer.status_code != 200:
                     raise SlackNotDelivered(f"Slack's webhook answered {answer.status_code}.")
             else:
                 raise SlackNotDelivered(
                     "Neither SLACK_BOT_TOKEN nor SLACK_WEBHOOK_URL is set, so nobody is told."
                 )
-        except SlackClientError as error:
-            raise SlackNotDelivered(f"Slack refused the message: {_reason(error)}.") from error
-        except OSError as error:
-            raise SlackNotDelivered(f"Slack did not answer ({type(error).__name__}).") from error
+
+    def bot_name(self) -> str:
+        """Who the bot token signs in as. Raises as `post` does."""
+        with _explained():
+            answer = _bot(self.settings.get()).auth_test()
+        return f"{answer['user']} in {answer['team']}"
+
+    def is_member(self) -> bool | None:
+        """Whether the bot is in the channel; None if it sees no such channel. Raises as `post`.
+
+        A private channel is seen by its members only.
+        """
+        settings = self.settings.get()
+        asked = settings.slack_channel.lstrip("#")
+        with _explained():
+            pages = _bot(settings).conversations_list(
+                types="public_channel,private_channel",
+                exclude_archived=True,
+                limit=CHANNELS_A_PAGE,
+            )
+            for page in pages:
+                for channel in page["channels"]:
+                    if asked in (channel["name"], channel["id"]):
+                        return bool(channel["is_member"])
+        return None
+
+    def is_webhook_alive(self) -> bool:
+        """Whether Slack knows the webhook: it then refuses an empty message as one without text.
+
+        Nothing is posted. Raises as `post` does.
+        """
+        with _explained():
+            answer = _webhook(self.settings.get()).send(text="")
+        return answer.status_code == 400 and answer.body == "no_text"
+
+
+def _bot(settings: Settings) -> "WebClient":
+    from dagster_slack import SlackResource as DagsterSlackResource
+    from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
+
+    assert settings.slack_bot_token is not None
+    client = DagsterSlackResource(token=settings.slack_bot_token.get_secret_value()).get_client()
+    # dagster-slack has no setting for these (0.29.27).
+    client.base_url = settings.slack_api_url
+    client.timeout = TIMEOUT_SECONDS
+    client.retry_handlers.append(RateLimitErrorRetryHandler(max_retry_count=RATE_LIMIT_WAITS))
+    return client
+
+
+def _webhook(settings: Settings) -> "WebhookClient":
+    from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
+    from slack_sdk.webhook import WebhookClient
+
+    assert settings.slack_webhook_url is not None
+    client = WebhookClient(settings.slack_webhook_url.get_secret_value(), timeout=TIMEOUT_SECONDS)
+    client.retry_handlers.append(RateLimitErrorRetryHandler(max_retry_count=RATE_LIMIT_WAITS))
+    return client
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Say in our words why Slack did not take it, without the token or the webhook's address."""
+    from slack_sdk.errors import SlackClientError
+
+    try:
+        yield
+    except SlackClientError as error:
+        raise SlackNotDelivered(f"Slack refused it: {_reason(error)}.") from error
+    except OSError as error:
+        raise SlackNotDelivered(f"Slack did not answer ({type(error).__name__}).") from error
 
 
 def _reason(error: Exception) -> str:

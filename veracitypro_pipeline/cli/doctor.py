@@ -1,0 +1,68 @@
+"""`vp doctor`: is everything set up that a night needs? Every item looked at, each with its fix."""
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from veracitypro_pipeline.cli.main import FAILED, common_options
+from veracitypro_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from veracitypro_pipeline.doctor.check import Finding
+    from veracitypro_pipeline.resources.run_settings import RunSettings
+
+_COLOURS: Final = {"ok": "green", "fault": "red", "waits": "yellow"}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@common_options
+def doctor(as_json: bool) -> None:
+    """Look at every setting and service of the environment, one line each.
+
+    Changes nothing but a probe object in the monitoring bucket. Ends with exit code 0 only if all
+    is well; a line that is not says how to mend it.
+    """
+    from veracitypro_pipeline.doctor.checklist import examine
+    from veracitypro_pipeline.doctor.deployment import Deployment
+
+    settings = Settings.load()
+    found = []
+    for finding in examine(Deployment(_run_settings(settings))):
+        found.append(finding)
+        if not as_json:
+            _say(finding)
+    faults = [finding for finding in found if finding.state == "fault"]
+    if as_json:
+        document = {
+            "environment": settings.environment,
+            "is_good": not faults,
+            "checks": [asdict(finding) for finding in found],
+        }
+        click.echo(json.dumps(document, indent=1))
+    else:
+        said = f"{len(faults)} to mend, from the top" if faults else "All is well"
+        click.echo(f"{said}: {settings.environment}, {len(found)} checks.")
+    if faults:
+        sys.exit(FAILED)
+
+
+def _run_settings(settings: Settings) -> "RunSettings":
+    """Those of a run, as `definitions.run_settings`; loading that module needs a dbt manifest,
+    which may be what is wrong."""
+    if settings.environment != "local":
+        from veracitypro_pipeline.resources.run_settings import RunSettings
+
+        return RunSettings()
+    from veracitypro_pipeline.local.run_settings import StackRunSettings
+
+    return StackRunSettings()
+
+
+def _say(finding: "Finding") -> None:
+    mark = click.style(f"{finding.state:5}", fg=_COLOURS[finding.state])
+    fix = f". Fix: {finding.fix}" if finding.fix else ""
+    click.echo(f"{mark}  {finding.name}: {finding.said.rstrip('.')}{fix}")

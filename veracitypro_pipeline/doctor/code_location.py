@@ -1,0 +1,86 @@
+"""The code location: its dbt manifest, and the schedule that Dagster runs it by."""
+
+from typing import Any, Final
+
+import requests
+
+from veracitypro_pipeline.doctor.check import Check, Fault
+from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentCheck, settings_check
+from veracitypro_pipeline.lineage import SCHEDULE_NAME
+from veracitypro_pipeline.resources.dbt_command import manifest_fault, manifest_path
+from veracitypro_pipeline.resources.http import TIMEOUT_SECONDS, refuse_errors, unreachable
+
+SERVICE: Final = "Dagster"
+CODE_LOCATION: Final = "veracitypro_pipeline"
+# The repository of a code location made from one `Definitions`.
+REPOSITORY: Final = "__repository__"
+RUNNING: Final = "RUNNING"
+SCHEDULE_STATE: Final = """
+query ScheduleState($selector: ScheduleSelector!) {
+  scheduleOrError(scheduleSelector: $selector) {
+    __typename
+    ... on Schedule { scheduleState { status } }
+    ... on ScheduleNotFoundError { message }
+    ... on PythonError { message }
+  }
+}
+"""
+
+
+def _manifest(deployment: Deployment) -> str:
+    settings = deployment.settings
+    if settings.is_dbt_parsed_here:
+        return f"made from these files: {manifest_path(settings).name}"
+    if fault := manifest_fault(settings):
+        raise Fault(fault)
+    return "of the dbt project that is deployed"
+
+
+def _schedule(deployment: Deployment) -> str:
+    answer = _asked(deployment)["scheduleOrError"]
+    if answer["__typename"] != "Schedule":
+        raise Fault(
+            f"Dagster has no {SCHEDULE_NAME}: {answer.get('message') or answer['__typename']}",
+            "deploy the code location; see its load errors in Dagster's deployment tab",
+        )
+    status = answer["scheduleState"]["status"]
+    if status != RUNNING:
+        raise Fault(f"{SCHEDULE_NAME} is {status}")
+    return f"{SCHEDULE_NAME} is {status}"
+
+
+def _asked(deployment: Deployment) -> dict[str, Any]:
+    settings = deployment.settings
+    assert settings.dagster_api_token is not None
+    url = f"{str(settings.dagster_url).rstrip('/')}/graphql"
+    selector = {
+        "repositoryLocationName": CODE_LOCATION,
+        "repositoryName": REPOSITORY,
+        "scheduleName": SCHEDULE_NAME,
+    }
+    try:
+        response = requests.post(
+            url,
+            json={"query": SCHEDULE_STATE, "variables": {"selector": selector}},
+            headers={"Dagster-Cloud-Api-Token": settings.dagster_api_token.get_secret_value()},
+            timeout=TIMEOUT_SECONDS,
+        )
+        refuse_errors(SERVICE, response)
+        data: dict[str, Any] = response.json()["data"]
+    except (requests.RequestException, KeyError, TypeError) as error:
+        raise unreachable(SERVICE, url, error) from error
+    return data
+
+
+MANIFEST: Final[DeploymentCheck] = Check(
+    "dbt manifest", _manifest, "build with `.ci/build`, which makes the manifest, and deploy again"
+)
+SCHEDULE: Final[tuple[DeploymentCheck, ...]] = (
+    settings_check("schedule", ("dagster_url", "dagster_api_token")),
+    Check(
+        "schedule",
+        _schedule,
+        f"switch {SCHEDULE_NAME} on in Dagster (Automation)",
+        after="schedule settings",
+    ),
+)

@@ -1,0 +1,79 @@
+"""The services of a deployment, through the clients that the nightly run uses."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from veracitypro_pipeline.doctor.check import Check, Fault
+from veracitypro_pipeline.resources.airbyte import AirbyteResource
+from veracitypro_pipeline.resources.airbyte_source import SourceError
+from veracitypro_pipeline.resources.dbt_command import ManifestMissing
+from veracitypro_pipeline.resources.handover_store import HandoverStore
+from veracitypro_pipeline.resources.powerbi import PowerBIResource
+from veracitypro_pipeline.resources.run_settings import RunSettings
+from veracitypro_pipeline.resources.s3 import S3Resource
+from veracitypro_pipeline.resources.slack import SlackNotDelivered, SlackResource
+from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.settings import Settings, variable_of
+
+if TYPE_CHECKING:
+    from veracitypro_pipeline.resources.airbyte_client import SyncClient
+    from veracitypro_pipeline.resources.powerbi import PowerBIClient
+
+
+class Deployment:
+    """One client per service, all with the settings that a run gets."""
+
+    def __init__(self, run_settings: RunSettings) -> None:
+        self.settings: Settings = run_settings.get()
+        self.s3 = S3Resource(settings=run_settings)
+        self.handover = HandoverStore(settings=run_settings, s3=self.s3)
+        self.warehouse = WarehouseResource(settings=run_settings)
+        self.slack = SlackResource(settings=run_settings)
+        self._airbyte = AirbyteResource(settings=run_settings)
+        self._powerbi = PowerBIResource(settings=run_settings)
+
+    @cached_property
+    def airbyte(self) -> "SyncClient":
+        return self._airbyte.client()
+
+    @cached_property
+    def connection(self) -> Mapping[str, Any]:
+        """The Airbyte connection; asked for once."""
+        return self.airbyte.connection()
+
+    @cached_property
+    def powerbi(self) -> "PowerBIClient":
+        return self._powerbi.client()
+
+
+DeploymentCheck = Check[Deployment]
+
+
+def settings_check(service: str, fields: Sequence[str]) -> DeploymentCheck:
+    """That the settings of a service are there; names all that are not, at once."""
+
+    def look(deployment: Deployment) -> str:
+        missing = [
+            variable_of(field) for field in fields if getattr(deployment.settings, field) is None
+        ]
+        if missing:
+            raise Fault(f"not set: {', '.join(missing)}")
+        return "all set"
+
+    return Check(
+        name=f"{service} settings",
+        look=look,
+        fix="set them in the deployment's environment; .env.example says what each one is",
+    )
+
+
+def sentence_of(error: Exception) -> str | None:
+    """What a client says of a fault of the deployment; None for an exception of another kind."""
+    if isinstance(error, dg.Failure):
+        return str(error.description)
+    if isinstance(error, SlackNotDelivered | ManifestMissing | SourceError):
+        return str(error)
+    return None

@@ -1,0 +1,61 @@
+"""Slack: a sign-in, and a channel that the bot may write to. Nothing is posted."""
+
+from typing import Final
+
+from veracitypro_pipeline.doctor.check import Check, Fault
+from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentCheck
+
+
+def _settings(deployment: Deployment) -> str:
+    settings = deployment.settings
+    if settings.slack_bot_token is None and settings.slack_webhook_url is None:
+        raise Fault("neither SLACK_BOT_TOKEN nor SLACK_WEBHOOK_URL is set")
+    return "bot token" if settings.slack_bot_token else "incoming webhook"
+
+
+def _sign_in(deployment: Deployment) -> str:
+    if deployment.settings.slack_bot_token:
+        return deployment.slack.bot_name()
+    if not deployment.slack.is_webhook_alive():
+        raise Fault(
+            "Slack does not know the webhook any more",
+            "make a new incoming webhook of the app, and set SLACK_WEBHOOK_URL",
+        )
+    return "Slack knows the webhook"
+
+
+def _channel(deployment: Deployment) -> str:
+    settings = deployment.settings
+    if settings.slack_bot_token is None:
+        return "the one that the webhook was made for"
+    is_member = deployment.slack.is_member()
+    if is_member is None:
+        raise Fault(
+            f"there is no channel {settings.slack_channel} that the bot can see",
+            "make the channel, or set SLACK_CHANNEL; if it is private, invite the bot there",
+        )
+    if not is_member:
+        raise Fault(f"the bot is not in {settings.slack_channel}")
+    return f"the bot is in {settings.slack_channel}"
+
+
+CHECKS: Final[tuple[DeploymentCheck, ...]] = (
+    Check(
+        "slack settings",
+        _settings,
+        "set SLACK_BOT_TOKEN (or SLACK_WEBHOOK_URL) in the deployment's environment",
+    ),
+    Check(
+        "slack sign-in",
+        _sign_in,
+        "install the app in the workspace again, and set SLACK_BOT_TOKEN to its bot token",
+        after="slack settings",
+    ),
+    Check(
+        "slack channel",
+        _channel,
+        "invite the bot to the channel; it needs the scopes chat:write, channels:read and"
+        " groups:read",
+        after="slack sign-in",
+    ),
+)

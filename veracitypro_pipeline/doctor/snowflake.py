@@ -1,0 +1,120 @@
+"""What only Snowflake has: session, grants, stage and integration, as infra/snowflake makes them.
+
+Asked as the role of the pipeline, with documented SHOW output or by using the thing; read-only.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from veracitypro_pipeline.doctor.check import Check, Fault
+from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentCheck
+from veracitypro_pipeline.doctor.warehouse import TABLES
+
+INTEGRATION: Final = "VP_S3_INT"
+STAGE: Final = "RAW.STAGE_KEEPA"
+# What the load does, as (privilege, kind, name); the owner of an object may do all of it.
+# {database} and {warehouse} are the settings'.
+NEEDED: Final = (
+    ("USAGE", "DATABASE", "{database}"),
+    ("USAGE", "WAREHOUSE", "{warehouse}"),
+    ("USAGE", "STAGE", "{database}." + STAGE),
+    *(
+        (privilege, "TABLE", "{database}." + table)
+        for table in TABLES
+        for privilege in ("SELECT", "INSERT", "DELETE")
+    ),
+)
+
+
+def _session(deployment: Deployment) -> str:
+    settings = deployment.settings
+    expected = {
+        "role": settings.snowflake_role,
+        "warehouse": settings.snowflake_warehouse,
+        "database": settings.snowflake_database,
+    }
+    sql = "select current_role() as role, current_warehouse() as warehouse,"
+    (there,) = _rows(deployment, f"{sql} current_database() as database")
+    wrong = [
+        f"{name} {there[name]}, expected {value}"
+        for name, value in expected.items()
+        if str(there[name]).upper() != value.upper()
+    ]
+    if wrong:
+        raise Fault(f"the session has {'; '.join(wrong)}")
+    return f"{settings.snowflake_role} on {settings.snowflake_warehouse}"
+
+
+def _grants(deployment: Deployment) -> str:
+    settings = deployment.settings
+    names = {"database": settings.snowflake_database, "warehouse": settings.snowflake_warehouse}
+    granted = set(_granted(deployment, settings.snowflake_role, set()))
+    missing = [
+        f"{privilege} on {kind} {name.format(**names)}"
+        for privilege, kind, name in NEEDED
+        if not {(p, kind, name.format(**names)) for p in (privilege, "OWNERSHIP")} & granted
+    ]
+    if missing:
+        raise Fault(f"{settings.snowflake_role} lacks {', '.join(missing)}")
+    return f"{settings.snowflake_role} has all {len(NEEDED)} it needs"
+
+
+def _granted(deployment: Deployment, role: str, seen: set[str]) -> Iterator[tuple[str, str, str]]:
+    """The privileges of a role and of those granted to it."""
+    seen.add(role)
+    for row in _rows(deployment, f"show grants to role {_identifier(role)}"):
+        kind, name = str(row["granted_on"]).upper(), str(row["name"]).replace('"', "").upper()
+        yield str(row["privilege"]).upper(), kind, name
+        if kind == "ROLE" and name not in seen:
+            yield from _granted(deployment, name, seen)
+
+
+def _stage(deployment: Deployment) -> str:
+    settings = deployment.settings
+    schema, name = STAGE.split(".")
+    rows = _rows(deployment, f"show stages like '{name}' in schema {schema}")
+    if not rows:
+        raise Fault(f"there is no stage {STAGE}, or the role has no USAGE on it")
+    url, integration = str(rows[0]["url"]), rows[0]["storage_integration"]
+    if url != f"s3://{settings.raw_bucket}/{settings.landing_prefix}":
+        raise Fault(f"the stage {STAGE} is at {url}, not at the landing prefix")
+    if integration != INTEGRATION:
+        raise Fault(f"the stage {STAGE} reads through {integration}, not {INTEGRATION}")
+    return f"{STAGE} at {url}"
+
+
+def _integration(deployment: Deployment) -> str:
+    """LIST goes to S3 as Snowflake's own user: it fails unless both trust each other."""
+    return f"{len(_rows(deployment, f'list @{STAGE}'))} files seen through {INTEGRATION}"
+
+
+def _rows(deployment: Deployment, sql: str) -> list[dict[str, Any]]:
+    answer = deployment.warehouse.query(sql)
+    names = [name.lower() for name in answer.columns]
+    return [dict(zip(names, row, strict=True)) for row in answer.rows]
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.upper().replace('"', '""') + '"'
+
+
+_APPLY: Final = "`vp infra apply`"
+
+CHECKS: Final[tuple[DeploymentCheck, ...]] = (
+    Check(
+        "snowflake session",
+        _session,
+        "grant the role to SNOWFLAKE_USER, and set SNOWFLAKE_ROLE, SNOWFLAKE_WAREHOUSE and"
+        " SNOWFLAKE_DATABASE to what `vp infra apply` made",
+        after="warehouse sign-in",
+    ),
+    Check("snowflake grants", _grants, _APPLY, after="snowflake session"),
+    Check("snowflake stage", _stage, _APPLY, after="snowflake session"),
+    Check(
+        "snowflake integration",
+        _integration,
+        "give infra/aws/access.yaml the user and the external id that `desc integration"
+        f" {INTEGRATION}` shows, and deploy it again",
+        after="snowflake stage",
+    ),
+)
