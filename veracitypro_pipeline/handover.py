@@ -84,15 +84,29 @@ class RefreshClaim(_Value):
 
 
 class RefreshReport(_Value):
-    """A finished refresh of the Power BI dataset. Grain: one per as-of day.
+    """The refresh of the Power BI dataset that shows an as-of day. Grain: one per as-of day.
 
-    `rows` counts the MART tables that it read, `seconds` is Power BI's own figure.
+    `rows` counts the MART tables that it read, `seconds` is Power BI's own figure. `skipped` says
+    why the day needed no refresh of its own; the request is then the earlier one that shows it.
     """
 
     as_of_date: date
     request_id: str
     rows: int
     seconds: float
+    skipped: str | None = None
+
+
+class RefreshedMarts(_Value):
+    """What the dataset's last good refresh has read, to see whether another would read the same.
+
+    Grain: one. `marts` is the signature of MART (`bi/refresh.py`), `as_of_date` the day whose run
+    asked for the refresh.
+    """
+
+    marts: str
+    request_id: str
+    as_of_date: date
 
 
 class LandingIndex(_Value):

@@ -176,6 +176,12 @@ class Settings(BaseSettings):
     powerbi_dataset_id: str | None = _setting(
         "POWERBI_DATASET_ID", None, "Power BI dataset to refresh."
     )
+    powerbi_daily_refreshes: int = _setting(
+        "POWERBI_DAILY_REFRESHES",
+        8,
+        "Refreshes of the dataset within 24 hours: 8 on shared capacity (Pro), 48 on Premium.",
+        gt=0,
+    )
     powerbi_poll_seconds: Seconds = _setting(
         "POWERBI_POLL_SECONDS", 15.0, "Seconds between two looks at a running refresh."
     )

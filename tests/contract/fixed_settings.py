@@ -33,4 +33,7 @@ class HandoverInMemory:
     def of_another_run(self) -> None:
         """Make every claim look as if another run had made it."""
         another = {"run_id": "another"}
-        self.kept = {name: value.model_copy(update=another) for name, value in self.kept.items()}
+        self.kept = {
+            name: value.model_copy(update=another) if hasattr(value, "run_id") else value
+            for name, value in self.kept.items()
+        }

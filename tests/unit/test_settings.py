@@ -67,8 +67,9 @@ def test_each_variable_reaches_its_field(field: str, monkeypatch: pytest.MonkeyP
         "as_of_date": "2026-02-03",
         "snowflake_url": "https://private.example/",
     }
-    is_number = "float" in str(Settings.model_fields[field].annotation)
-    value = special.get(field, "12.5" if is_number else "something")
+    is_whole = Settings.model_fields[field].annotation is int
+    is_number = "float" in str(Settings.model_fields[field].annotation) or is_whole
+    value = special.get(field, "12" if is_whole else "12.5" if is_number else "something")
     monkeypatch.setenv(variable_of(field), value)
 
     found = getattr(Settings.load(), field)

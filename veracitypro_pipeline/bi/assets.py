@@ -1,24 +1,49 @@
-"""The Power BI dataset as an asset: refreshed when every mart is built and nothing is red."""
+"""The Power BI dataset as an asset: refreshed when every mart is built and nothing is red.
+
+A run that has changed no mart since the last good refresh refreshes nothing, and says so: Power BI
+allows few refreshes a day.
+"""
 
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 
-from veracitypro_pipeline.bi.refresh import RefreshState, reason_of, seconds_of, state_of
+from veracitypro_pipeline.bi.refresh import (
+    LOADED_FILES,
+    RefreshState,
+    marts_signature,
+    next_start,
+    reason_of,
+    seconds_of,
+    shows,
+    state_of,
+)
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure, final_when_interrupted
-from veracitypro_pipeline.handover import RefreshClaim, RefreshReport
+from veracitypro_pipeline.handover import RefreshClaim, RefreshedMarts, RefreshReport
 from veracitypro_pipeline.lineage import BI, HANDOVER_IO, MART, OWNERS, POWERBI_DATASET
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
+from veracitypro_pipeline.resources.dbt_command import fingerprint
 from veracitypro_pipeline.resources.handover_store import HandoverStore
 from veracitypro_pipeline.resources.powerbi import PowerBIResource
+from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 
 if TYPE_CHECKING:
     from veracitypro_pipeline.resources.powerbi import PowerBIClient
 
+_NAME: Final = "/".join(POWERBI_DATASET.path)
+# What the last good refresh has read.
+REFRESHED: Final = f"{_NAME}/refreshed"
 _USABLE: Final = frozenset({RefreshState.RUNNING, RefreshState.COMPLETED})
+
+
+class RefreshConfig(dg.Config):
+    """`force`: refresh although no mart has changed, e.g. after the dataset was published anew."""
+
+    force: bool = False
 
 
 def build_assets(
@@ -40,20 +65,25 @@ def build_assets(
     @final_when_interrupted
     def powerbi_veracitypro(
         context: dg.AssetExecutionContext,
+        config: RefreshConfig,
+        run_settings: RunSettings,
         powerbi: PowerBIResource,
         warehouse: WarehouseResource,
         handover: HandoverStore,
     ) -> dg.MaterializeResult[RefreshReport]:
         """The dataset behind every report, refreshed from MART and followed to its end.
 
-        Grain: one refresh per run. Rows are those of the MART tables it was offered; Power BI does
-        not say how many it took.
-        Re-run: refreshes again; a further try of the same run follows the refresh it has started.
+        Grain: one refresh per run that changed a mart. Rows are those of the MART tables it was
+        offered; Power BI does not say how many it took.
+        Re-run: a further try of the same run follows the refresh it has started; a run that changes
+        no mart refreshes nothing, unless `force: true` asks for it.
         """
-        rows = sum(warehouse.row_counts(MART).values())
+        rows = warehouse.row_counts(MART)
+        project = fingerprint(run_settings.get().dbt_project_dir)
+        marts = marts_signature(project, rows, warehouse.query(LOADED_FILES).rows)
         as_of_date = context.partition_time_window.start.date()
-        claim_name = f"{'/'.join(POWERBI_DATASET.path)}/claims/{as_of_date}"
         client = powerbi.client()
+        claim_name = f"{_NAME}/claims/{as_of_date}"
         claim = handover.read(claim_name, RefreshClaim)
         if (
             claim is not None
@@ -62,6 +92,11 @@ def build_assets(
         ):
             request_id = claim.request_id
         else:
+            last = handover.read(REFRESHED, RefreshedMarts)
+            is_same = last is not None and last.marts == marts and not config.force
+            if last is not None and is_same and _shows(client, last.request_id):
+                return _result(_skipped(as_of_date, last, sum(rows.values())), marts)
+            _keep_the_limit(client, powerbi.daily_refreshes)
             request_id = client.start_refresh()
             handover.write(
                 claim_name,
@@ -69,24 +104,64 @@ def build_assets(
             )
         context.log.info(f"Following Power BI refresh {request_id}.")
         refresh = _finished(client, request_id, powerbi)
+        handover.write(
+            REFRESHED, RefreshedMarts(marts=marts, request_id=request_id, as_of_date=as_of_date)
+        )
         report = RefreshReport(
             as_of_date=as_of_date,
             request_id=request_id,
-            rows=rows,
+            rows=sum(rows.values()),
             seconds=seconds_of(refresh),
         )
-        return dg.MaterializeResult(
-            value=report,
-            metadata={
-                "request_id": request_id,
-                "rows_in": rows,
-                "rows_out": rows,
-                "rows_refused": 0,
-                "refresh_seconds": report.seconds,
-            },
-        )
+        return _result(report, marts)
 
     return [powerbi_veracitypro]
+
+
+def _shows(client: "PowerBIClient", request_id: str) -> bool:
+    """Raises PermanentFailure as `_state` does."""
+    try:
+        return shows(client.history(), request_id)
+    except ValueError as error:
+        raise PermanentFailure(str(error)) from error
+
+
+def _skipped(as_of_date: date, last: RefreshedMarts, rows: int) -> RefreshReport:
+    return RefreshReport(
+        as_of_date=as_of_date,
+        request_id=last.request_id,
+        rows=rows,
+        seconds=0.0,
+        skipped=(
+            f"No mart has changed since refresh {last.request_id}, which the run of"
+            f" {last.as_of_date} asked for."
+        ),
+    )
+
+
+def _result(report: RefreshReport, marts: str) -> dg.MaterializeResult[RefreshReport]:
+    metadata: dict[str, Any] = {
+        "request_id": report.request_id,
+        "rows_in": report.rows,
+        "rows_out": report.rows,
+        "rows_refused": 0,
+        "refresh_seconds": report.seconds,
+        "marts_signature": marts,
+    }
+    if report.skipped is not None:
+        metadata["skipped"] = report.skipped
+    return dg.MaterializeResult(value=report, metadata=metadata)
+
+
+def _keep_the_limit(client: "PowerBIClient", limit: int) -> None:
+    """Raises PermanentFailure if a refresh now would be one too many within 24 hours."""
+    start = next_start(client.history(limit), limit, datetime.now(UTC))
+    if start is not None:
+        raise PermanentFailure(
+            f"The dataset was refreshed {limit} times within 24 hours, which is all that Power BI"
+            f" allows (POWERBI_DAILY_REFRESHES, 8 on shared capacity, 48 on Premium or Fabric):"
+            f" materialize this asset again after {start:%Y-%m-%d %H:%M} UTC."
+        )
 
 
 def _finished(

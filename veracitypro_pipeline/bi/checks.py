@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from veracitypro_pipeline.bi.refresh import RefreshState, state_of
+from veracitypro_pipeline.bi.refresh import is_completed, newest_ended, shows
 from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted
 from veracitypro_pipeline.handover import RefreshReport
 from veracitypro_pipeline.lineage import POWERBI_DATASET
@@ -15,24 +15,22 @@ from veracitypro_pipeline.resources.powerbi import PowerBIResource
 def dataset_is_current(
     powerbi_veracitypro: RefreshReport, powerbi: PowerBIResource
 ) -> dg.AssetCheckResult:
-    """Power BI's own history lists this run's refresh as completed, and no later one failed.
+    """Power BI's own history lists this day's refresh as completed, and no later one failed. If no
+    mart had changed, that is the refresh of an earlier run.
 
     If it warns: reports show an older state than MART. Look at the dataset's refresh history;
     somebody else may refresh it at the same time.
     """
     history = powerbi.client().history()
     own = powerbi_veracitypro.request_id
-    ended = [entry for entry in history if state_of(entry) is not RefreshState.RUNNING]
-    newest = ended[0] if ended else None
-    listed = any(
-        entry.get("requestId") == own and state_of(entry) is RefreshState.COMPLETED
-        for entry in ended
-    )
-    passed = listed and newest is not None and state_of(newest) is RefreshState.COMPLETED
+    newest = newest_ended(history)
+    listed = is_completed(history, own)
+    skipped = f"{powerbi_veracitypro.skipped} " if powerbi_veracitypro.skipped else ""
     return dg.AssetCheckResult(
-        passed=passed,
+        passed=shows(history, own),
         severity=dg.AssetCheckSeverity.WARN,
-        description=(
+        description=skipped
+        + (
             f"Refresh {own} is {'listed as completed' if listed else 'not listed'}; the newest"
             f" that ended is {newest.get('requestId')} ({newest.get('status')})."
             if newest

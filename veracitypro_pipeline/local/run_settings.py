@@ -32,6 +32,8 @@ from veracitypro_pipeline.settings import Settings
 
 # Services on loopback answer at once.
 POLL_SECONDS: Final = 0.2
+# The local Power BI has no daily limit, and a day can be played any number of times.
+UNLIMITED: Final = 1_000
 _LOCK_POLL_SECONDS: Final = 0.2
 
 log = logging.getLogger(__name__)
@@ -128,6 +130,7 @@ def on_stack(settings: Settings, stack: StackState) -> Settings:
             "powerbi_client_secret": SecretStr(stack.powerbi_client_secret),
             "powerbi_workspace_id": stack.powerbi_workspace_id,
             "powerbi_dataset_id": stack.powerbi_dataset_id,
+            "powerbi_daily_refreshes": UNLIMITED,
             "powerbi_poll_seconds": POLL_SECONDS,
             "slack_api_url": stack.slack_api_url,
             "slack_bot_token": SecretStr(stack.slack_bot_token),

@@ -86,14 +86,14 @@ class PowerBIClient:
         entries = self.history()
         return next((entry for entry in entries if entry.get("requestId") == request_id), None)
 
-    def history(self) -> list[Refresh]:
-        """The newest refreshes, newest first.
+    def history(self, at_least: int = HISTORY) -> list[Refresh]:
+        """The newest refreshes, newest first: `HISTORY` of them, or more if asked for.
 
         Raises:
             TransientFailure: no answer or none that can be read, 408, 429 or 5xx.
             PermanentFailure: refused.
         """
-        response = self._request("GET", self._refreshes, params={"$top": HISTORY})
+        response = self._request("GET", self._refreshes, params={"$top": max(HISTORY, at_least)})
         refuse_errors(SERVICE, response)
         entries = _object(response, self._refreshes).get("value")
         if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
@@ -103,16 +103,19 @@ class PowerBIClient:
         return entries
 
     def _request(self, method: str, url: str, **options: Any) -> requests.Response:
-        try:
-            return self._session.request(
-                method,
-                url,
-                headers={"Authorization": f"Bearer {self._access_token()}"},
-                timeout=TIMEOUT_SECONDS,
-                **options,
-            )
-        except requests.RequestException as error:
-            raise unreachable(SERVICE, url, error) from error
+        """One request; a token that ended early is renewed once, because a refused request did
+        nothing."""
+        for is_last in (False, True):
+            headers = {"Authorization": f"Bearer {self._access_token()}"}
+            try:
+                response = self._session.request(
+                    method, url, headers=headers, timeout=TIMEOUT_SECONDS, **options
+                )
+            except requests.RequestException as error:
+                raise unreachable(SERVICE, url, error) from error
+            if response.status_code != 401 or is_last:
+                break
+        return response
 
     def _access_token(self) -> str:
         """A fresh token for each call: a refresh can outlive a token, and calls are few."""
@@ -164,6 +167,10 @@ class PowerBIResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def client(self) -> PowerBIClient:
         """A client. Raises PermanentFailure if a setting is missing."""
         return PowerBIClient(self.settings.get(*REQUIRED))
+
+    @property
+    def daily_refreshes(self) -> int:
+        return self.settings.get().powerbi_daily_refreshes
 
     @property
     def poll_seconds(self) -> float:

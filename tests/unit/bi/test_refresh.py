@@ -1,10 +1,21 @@
 """What Power BI's history entries mean."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from veracitypro_pipeline.bi.refresh import RefreshState, reason_of, seconds_of, state_of
+from veracitypro_pipeline.bi.refresh import (
+    RefreshState,
+    marts_signature,
+    next_start,
+    reason_of,
+    seconds_of,
+    shows,
+    state_of,
+)
+
+NOW = datetime(2026, 3, 1, 0, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -46,3 +57,61 @@ def test_seconds_are_between_start_and_end() -> None:
 )
 def test_a_reason_is_found_in_whatever_is_sent(text: str | None, reason: str) -> None:
     assert reason_of({"serviceExceptionJson": text}) == reason
+
+
+def started(hours_ago: float, kind: str = "ViaApi") -> dict[str, Any]:
+    instant = (NOW - timedelta(hours=hours_ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"refreshType": kind, "startTime": instant}
+
+
+@pytest.mark.parametrize(
+    ("history", "hours_to_wait"),
+    [
+        ([], None),
+        ([started(1), started(2)], None),
+        ([started(1), started(2), started(3)], 21),
+        # Four, e.g. after the limit was lowered: the second oldest has to be a day old.
+        ([started(1), started(2), started(3), started(4)], 21),
+        ([started(1), started(2), started(24)], None),
+        ([started(1), started(2), started(3, "OnDemand")], None),
+        ([started(1), started(2), started(3, "Scheduled")], 21),
+        ([started(1), started(2), {"refreshType": "ViaApi", "startTime": None}], None),
+    ],
+)
+def test_three_refreshes_within_a_day_are_the_limit(
+    history: list[dict[str, Any]], hours_to_wait: float | None
+) -> None:
+    expected = None if hours_to_wait is None else NOW + timedelta(hours=hours_to_wait)
+    assert next_start(history, 3, NOW) == expected
+
+
+def test_a_signature_is_of_the_set_of_files_and_changes_with_each_part() -> None:
+    files = [("a.gz", "1"), ("b.gz", "2")]
+    signature = marts_signature("project", {"dim": 1, "fct": 2}, files)
+    assert marts_signature("project", {"fct": 2, "dim": 1}, files[::-1]) == signature
+    others = [
+        marts_signature("changed", {"dim": 1, "fct": 2}, files),
+        marts_signature("project", {"dim": 1, "fct": 3}, files),
+        marts_signature("project", {"dim": 1, "fct": 2}, files[:1]),
+        marts_signature("project", {"dim": 1, "fct": 2}, [("a.gz", "9"), ("b.gz", "2")]),
+    ]
+    assert len({signature, *others}) == 5
+
+
+@pytest.mark.parametrize(
+    ("statuses", "is_shown"),
+    [
+        (["Completed"], True),
+        (["Unknown", "Completed"], True),
+        (["Failed", "Completed"], False),
+        (["Cancelled"], False),
+        ([], False),
+    ],
+)
+def test_reports_show_a_refresh_that_completed_before_no_failed_one(
+    statuses: list[str], is_shown: bool
+) -> None:
+    """The refresh in question is the oldest of them."""
+    history = [{"requestId": str(n), "status": status} for n, status in enumerate(statuses)]
+    assert shows(history, str(len(statuses) - 1)) is is_shown
+    assert not shows(history, "another")
