@@ -227,10 +227,29 @@ def test_a_failed_refresh_may_be_started_again(night: Night) -> None:
         night.refresh()
 
 
-def test_refreshes_that_are_switched_off_are_not_tried_again(night: Night) -> None:
-    night.refreshes.outcome = "Disabled"
-    with pytest.raises(PermanentFailure, match="ended as Disabled"):
+@pytest.mark.parametrize("outcome", ["Disabled", "Cancelled"])
+def test_what_a_person_has_stopped_is_not_tried_again(night: Night, outcome: str) -> None:
+    night.refreshes.outcome = outcome
+    with pytest.raises(PermanentFailure, match=f"ended as {outcome}"):
         night.refresh()
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, dg.DagsterExecutionInterruptedError])
+def test_who_interrupts_a_run_stops_it_for_good_and_power_bi_goes_on(
+    night: Night, interrupt: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Power BI's API cannot cancel such a refresh. Run again, the same run follows it."""
+    night.refreshes.seconds = 0.3
+
+    def interrupted(_: float) -> None:
+        raise interrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("veracitypro_pipeline.bi.assets.time.sleep", interrupted)
+        with pytest.raises(PermanentFailure, match="It was interrupted"):
+            night.refresh()
+    (begun,) = night.refreshes.newest(5)
+    assert night.refresh().request_id == begun["requestId"]
 
 
 def test_a_refresh_slower_than_its_time_out_is_given_up(night: Night) -> None:

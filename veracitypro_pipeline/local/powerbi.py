@@ -31,7 +31,7 @@ from veracitypro_pipeline.local.private_files import read_json, write_json
 
 REFRESH_SECONDS: Final = 0.5
 TOKEN_SECONDS: Final = 3599
-OUTCOMES: Final = ("Completed", "Failed", "Disabled")
+OUTCOMES: Final = ("Completed", "Failed", "Disabled", "Cancelled")
 RUNNING: Final = "Unknown"
 
 

@@ -5,6 +5,7 @@ A rate limit is waited out, as long as Slack says; nothing else is repeated.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
@@ -119,7 +120,7 @@ def _explained() -> Iterator[None]:
         yield
     except SlackClientError as error:
         raise SlackNotDelivered(f"Slack refused it: {_reason(error)}.") from error
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         raise SlackNotDelivered(f"Slack did not answer ({type(error).__name__}).") from error
 
 

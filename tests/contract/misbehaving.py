@@ -1,0 +1,91 @@
+"""A server on loopback that answers from a script, byte by byte as wrong as a network can be."""
+
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+
+# How long a silent answer is kept back if the client does not give up: longer than its time-out.
+SILENCE_SECONDS: Final = 5.0
+# Of a body that is promised, empty as it is, and never comes.
+PROMISED_BYTES: Final = 100
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer. `cut` ends the connection in the middle of the body, `silent` says nothing."""
+
+    status: int = 200
+    body: str = "{}"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cut: bool = False
+    silent: bool = False
+
+
+class Server:
+    """Answers in the order of the script, the last one for ever; keeps what it was asked.
+
+    Requests for a token are always granted, and counted by themselves.
+    """
+
+    def __init__(self, url: str, script: Sequence[Answer]) -> None:
+        self.url = url
+        self.asked: list[str] = []
+        self.tokens = 0
+        self._script = list(script)
+        self._lock = threading.Lock()
+        self.is_over = threading.Event()
+
+    def next_answer(self, asked: str) -> Answer:
+        with self._lock:
+            if "token" in asked:
+                self.tokens += 1
+                return Answer(body=json.dumps({"access_token": f"t{self.tokens}"}))
+            self.asked.append(asked)
+            return self._script.pop(0) if len(self._script) > 1 else self._script[0]
+
+
+@contextmanager
+def misbehaving(*script: Answer) -> Iterator[Server]:
+    """A server with this script; it ends with the block."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_any(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            answer = server.next_answer(f"{self.command} {self.path.partition('?')[0]}")
+            if answer.silent:
+                server.is_over.wait(SILENCE_SECONDS)
+                self.close_connection = True
+                return
+            body = answer.body.encode()
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            promised = len(body) or (PROMISED_BYTES if answer.cut else 0)
+            self.send_header("Content-Length", str(promised))
+            self.end_headers()
+            self.wfile.write(body[: len(body) // 2] if answer.cut else body)
+            self.close_connection = answer.cut
+
+        do_GET = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815 - its names
+
+        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - its name
+            """Nothing: the test says what matters."""
+
+    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    listener.daemon_threads = True
+    server = Server(f"http://127.0.0.1:{listener.server_address[1]}", script)
+    thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.is_over.set()
+        listener.shutdown()
+        thread.join()
+        listener.server_close()
