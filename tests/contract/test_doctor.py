@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
+import duckdb
 import pytest
 from pydantic import SecretStr
 from starlette.applications import Starlette
@@ -42,9 +44,7 @@ from veracitypro_pipeline.resources.airbyte_source import (
     tracked_products_file,
 )
 from veracitypro_pipeline.resources.dbt_command import FINGERPRINT, fingerprint
-from veracitypro_pipeline.resources.duckdb_warehouse import Answer, DuckDBWarehouse
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
-from veracitypro_pipeline.statement import Statement
 
 from .conftest import servers
 from .fixed_settings import fixed
@@ -58,7 +58,7 @@ Change = Callable[[dict[str, Any]], None]
 
 @dataclass
 class Interference:
-    """Changes what the stand-ins answer, by method and path; `None` of a change answers {}."""
+    """Changes what the stand-ins answer, or answers in their place, by method and path."""
 
     changes: dict[str, tuple[int, Change]] = field(default_factory=dict)
     instead: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -163,9 +163,12 @@ def _signed_in(settings: Settings, url: str, s3_url: str) -> Settings:
 
 
 def make_warehouse(path: Path, schemas: tuple[str, ...], tables: tuple[str, ...]) -> Path:
-    statements = [f"create schema {schema}" for schema in schemas]
-    statements += [f"create table {table} as select 1 as one" for table in tables]
-    DuckDBWarehouse(path).transact([Statement(sql) for sql in statements])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(path)) as connection:
+        for schema in schemas:
+            connection.execute(f"create schema {schema}")
+        for table in tables:
+            connection.execute(f"create table {table} as select 1 as one")
     return path
 
 
@@ -477,11 +480,12 @@ class InSnowflake:
             "list @RAW.STAGE_KEEPA": [{"name": f"{url}a.jsonl.gz", "size": 1}],
         }
 
-    def query(self, sql: str) -> Answer:
+    def query(self, sql: str) -> Any:
         if sql not in self.answers:
             raise PermanentFailure(f"Snowflake refuses: {sql}")
         rows = self.answers[sql]
-        return Answer(list(rows[0]) if rows else [], [tuple(row.values()) for row in rows])
+        columns = list(rows[0]) if rows else []
+        return SimpleNamespace(columns=columns, rows=[tuple(row.values()) for row in rows])
 
 
 def grant(privilege: str, kind: str, name: str) -> dict[str, str]:
