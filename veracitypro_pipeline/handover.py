@@ -76,11 +76,15 @@ class LandingManifest(_Value):
 class RefreshClaim(_Value):
     """The refresh which serves an as-of day, written before it is waited for, so that a further try
     of the step in the same Dagster run follows it instead of starting another. Grain: one per as-of
-    day."""
+    day.
+
+    `marts` has the content hash of each table when it was started.
+    """
 
     as_of_date: date
     request_id: str
     run_id: str
+    marts: dict[str, str] = {}
 
 
 class RefreshReport(_Value):
@@ -100,11 +104,11 @@ class RefreshReport(_Value):
 class RefreshedMarts(_Value):
     """What the dataset's last good refresh has read, to see whether another would read the same.
 
-    Grain: one. `marts` is the signature of MART (`bi/refresh.py`), `as_of_date` the day whose run
-    asked for the refresh.
+    Grain: one. `marts` has the content hash of each table, `as_of_date` is the day whose run asked
+    for the refresh.
     """
 
-    marts: str
+    marts: dict[str, str]
     request_id: str
     as_of_date: date
 

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import dagster as dg
 
 from veracitypro_pipeline.bi.refresh import (
-    LOADED_FILES,
     RefreshState,
-    marts_signature,
+    changed,
     next_start,
     reason_of,
     seconds_of,
@@ -25,10 +24,8 @@ from veracitypro_pipeline.failures import PermanentFailure, TransientFailure, fi
 from veracitypro_pipeline.handover import RefreshClaim, RefreshedMarts, RefreshReport
 from veracitypro_pipeline.lineage import BI, HANDOVER_IO, MART, OWNERS, POWERBI_DATASET
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
-from veracitypro_pipeline.resources.dbt_command import fingerprint
 from veracitypro_pipeline.resources.handover_store import HandoverStore
 from veracitypro_pipeline.resources.powerbi import PowerBIResource
-from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 
 if TYPE_CHECKING:
@@ -66,7 +63,6 @@ def build_assets(
     def powerbi_veracitypro(
         context: dg.AssetExecutionContext,
         config: RefreshConfig,
-        run_settings: RunSettings,
         powerbi: PowerBIResource,
         warehouse: WarehouseResource,
         handover: HandoverStore,
@@ -78,10 +74,11 @@ def build_assets(
         Re-run: a further try of the same run follows the refresh it has started; a run that changes
         no mart refreshes nothing, unless `force: true` asks for it.
         """
-        rows = warehouse.row_counts(MART)
-        project = fingerprint(run_settings.get().dbt_project_dir)
-        marts = marts_signature(project, rows, warehouse.query(LOADED_FILES).rows)
+        rows = sum(warehouse.row_counts(MART).values())
+        marts = warehouse.content_hashes(MART)
         as_of_date = context.partition_time_window.start.date()
+        last = handover.read(REFRESHED, RefreshedMarts)
+        news = changed(last.marts if last else {}, marts)
         client = powerbi.client()
         claim_name = f"{_NAME}/claims/{as_of_date}"
         claim = handover.read(claim_name, RefreshClaim)
@@ -90,30 +87,31 @@ def build_assets(
             and claim.run_id == context.run_id
             and _state(client.refresh(claim.request_id)) in _USABLE
         ):
-            request_id = claim.request_id
+            context.log.info("A try before this one has started the refresh.")
         else:
-            last = handover.read(REFRESHED, RefreshedMarts)
-            is_same = last is not None and last.marts == marts and not config.force
-            if last is not None and is_same and _shows(client, last.request_id):
-                return _result(_skipped(as_of_date, last, sum(rows.values())), marts)
+            if not (news or config.force) and last and _shows(client, last.request_id):
+                return _result(_skipped(as_of_date, last, rows), news)
             _keep_the_limit(client, powerbi.daily_refreshes)
-            request_id = client.start_refresh()
-            handover.write(
-                claim_name,
-                RefreshClaim(as_of_date=as_of_date, request_id=request_id, run_id=context.run_id),
+            claim = RefreshClaim(
+                as_of_date=as_of_date,
+                request_id=client.start_refresh(),
+                run_id=context.run_id,
+                marts=marts,
             )
-        context.log.info(f"Following Power BI refresh {request_id}.")
-        refresh = _finished(client, request_id, powerbi)
+            handover.write(claim_name, claim)
+        context.log.info(f"Following Power BI refresh {claim.request_id}.")
+        refresh = _finished(client, claim.request_id, powerbi)
         handover.write(
-            REFRESHED, RefreshedMarts(marts=marts, request_id=request_id, as_of_date=as_of_date)
+            REFRESHED,
+            RefreshedMarts(marts=claim.marts, request_id=claim.request_id, as_of_date=as_of_date),
         )
         report = RefreshReport(
             as_of_date=as_of_date,
-            request_id=request_id,
-            rows=sum(rows.values()),
+            request_id=claim.request_id,
+            rows=rows,
             seconds=seconds_of(refresh),
         )
-        return _result(report, marts)
+        return _result(report, news)
 
     return [powerbi_veracitypro]
 
@@ -139,14 +137,14 @@ def _skipped(as_of_date: date, last: RefreshedMarts, rows: int) -> RefreshReport
     )
 
 
-def _result(report: RefreshReport, marts: str) -> dg.MaterializeResult[RefreshReport]:
+def _result(report: RefreshReport, news: list[str]) -> dg.MaterializeResult[RefreshReport]:
     metadata: dict[str, Any] = {
         "request_id": report.request_id,
         "rows_in": report.rows,
         "rows_out": report.rows,
         "rows_refused": 0,
         "refresh_seconds": report.seconds,
-        "marts_signature": marts,
+        "changed_marts": news,
     }
     if report.skipped is not None:
         metadata["skipped"] = report.skipped

@@ -7,7 +7,6 @@ instants are ISO 8601 in UTC; on shared capacity (Pro) 8 refreshes a day, schedu
 together.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,9 +18,6 @@ DAY: Final = timedelta(days=1)
 # Kinds of refresh that count towards the day's limit; one that a person starts in the browser does
 # not.
 COUNTED: Final = frozenset({"Scheduled", "ViaApi", "ViaEnhancedApi"})
-# The files from which all tables are made. MART depends on their set, not on the order or the
-# number of loads, so that this small table stands for its content.
-LOADED_FILES: Final = "select source_file, etag from MONITORING.LOAD_LEDGER"
 
 
 class RefreshState(StrEnum):
@@ -79,16 +75,9 @@ def next_start(history: Iterable[Mapping[str, Any]], limit: int, now: datetime) 
     return None if len(started) < limit else started[-limit] + DAY
 
 
-def marts_signature(
-    project: str, rows: Mapping[str, int], files: Iterable[Sequence[object]]
-) -> str:
-    """What MART holds, in one hash: equal signatures mean equal tables.
-
-    `project` is the fingerprint of the dbt project, `rows` the count of each mart, `files` the
-    loaded files with their etags.
-    """
-    made_from = [project, sorted(rows.items()), sorted(map(list, files))]
-    return hashlib.sha256(json.dumps(made_from, default=str).encode()).hexdigest()
+def changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """The tables whose content hash is another than before, those that came and those that went."""
+    return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
 
 
 def newest_ended(history: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:

@@ -18,8 +18,8 @@ from veracitypro_pipeline.resources.warehouse_engine import (
     WarehouseMissing,
     WarehouseRefusal,
     WarehouseUnavailable,
-    count_of_each,
     folded,
+    of_each,
 )
 from veracitypro_pipeline.statement import Answer, Statement, named
 
@@ -71,8 +71,17 @@ class DuckDBWarehouse:
         names = [row[0] for row in self.query(RELATIONS_OF_SCHEMA, {"schema": schema}).rows]
         if not names:
             return {}
-        counts = self.query(count_of_each(schema, names)).rows[0]
+        counts = self.query(of_each(schema, names, "count(*)")).rows[0]
         return dict(zip(map(folded, names), counts, strict=True))
+
+    def content_hashes(self, schema: str) -> dict[str, str]:
+        """A hash over the rows of each table and view, whatever their order; reads them all."""
+        names = [row[0] for row in self.query(RELATIONS_OF_SCHEMA, {"schema": schema}).rows]
+        if not names:
+            return {}
+        # A sum, because a table may hold the same row twice.
+        hashes = self.query(of_each(schema, names, "sum(hash(relation))")).rows[0]
+        return dict(zip(map(folded, names), map(str, hashes), strict=True))
 
     @contextmanager
     def transaction(

@@ -15,8 +15,8 @@ from veracitypro_pipeline.resources.warehouse_engine import (
     RELATIONS_OF_SCHEMA,
     WarehouseRefusal,
     WarehouseUnavailable,
-    count_of_each,
     folded,
+    of_each,
 )
 from veracitypro_pipeline.settings import Settings, SettingsError
 from veracitypro_pipeline.statement import Answer, Statement, positional
@@ -168,11 +168,20 @@ class SnowflakeWarehouse:
 
     def row_counts(self, schema: str) -> dict[str, int]:
         """Rows of each table and view; of a table Snowflake knows them without reading it."""
+        counts = self._figures(schema, "count(*)")
+        return {name: int(count) for name, count in counts.items()}
+
+    def content_hashes(self, schema: str) -> dict[str, str]:
+        """A hash over the rows of each table and view, whatever their order; reads them all."""
+        hashes = self._figures(schema, "hash_agg(*)")
+        return {name: str(value) for name, value in hashes.items()}
+
+    def _figures(self, schema: str, figure: str) -> dict[str, Any]:
         with self.session() as session:
             relations = session.query(RELATIONS_OF_SCHEMA, {"schema": schema}).rows
             names = [str(name) for (name,) in relations]
-            counts = session.query(count_of_each(schema, names)).rows[0] if names else ()
-        return dict(zip(map(folded, names), map(int, counts), strict=True))
+            figures = session.query(of_each(schema, names, figure)).rows[0] if names else ()
+        return dict(zip(map(folded, names), figures, strict=True))
 
     @contextmanager
     def transaction(

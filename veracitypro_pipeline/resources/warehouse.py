@@ -49,6 +49,11 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         with _explained():
             return self._open().row_counts(schema)
 
+    def content_hashes(self, schema: str) -> dict[str, str]:
+        """A hash over the rows of each table and view of a schema, by name in lower case."""
+        with _explained():
+            return self._open().content_hashes(schema)
+
     @contextmanager
     def transaction(
         self, *, before: Sequence[Statement] = (), relations: Mapping[str, Any] | None = None

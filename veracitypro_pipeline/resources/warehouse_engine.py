@@ -47,6 +47,12 @@ class Warehouse(Protocol):
     def row_counts(self, schema: str) -> dict[str, int]:
         """Rows of each table and view; names in lower case unless they are quoted."""
 
+    def content_hashes(self, schema: str) -> dict[str, str]:
+        """A hash over the rows of each table and view, whatever their order; names as above.
+
+        Equal hashes of one engine mean equal rows; those of two engines do not compare.
+        """
+
     def transaction(
         self, *, before: Sequence[Statement] = (), relations: Mapping[str, Any] | None = None
     ) -> AbstractContextManager[Transaction]:
@@ -103,16 +109,16 @@ order by table_name
 """
 
 
-def count_of_each(schema: str, tables: Sequence[str]) -> str:
-    """A query of one row: how many rows each table has.
+def of_each(schema: str, names: Sequence[str], figure: str) -> str:
+    """A query of one row: a figure of each `relation`, e.g. `count(*)`.
 
     Names come from the catalogue; they are quoted all the same, because anybody can make a table.
     """
-    counts = (
-        f"(select count(*) from {schema}.{_quoted(table)})"  # noqa: S608 - quoted
-        for table in tables
+    figures = (
+        f"(select {figure} from {schema}.{_quoted(name)} as relation)"  # noqa: S608 - quoted
+        for name in names
     )
-    return f"select {', '.join(counts)}"
+    return f"select {', '.join(figures)}"
 
 
 def _quoted(name: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from veracitypro_pipeline.bi.refresh import (
     RefreshState,
-    marts_signature,
+    changed,
     next_start,
     reason_of,
     seconds_of,
@@ -85,17 +85,11 @@ def test_three_refreshes_within_a_day_are_the_limit(
     assert next_start(history, 3, NOW) == expected
 
 
-def test_a_signature_is_of_the_set_of_files_and_changes_with_each_part() -> None:
-    files = [("a.gz", "1"), ("b.gz", "2")]
-    signature = marts_signature("project", {"dim": 1, "fct": 2}, files)
-    assert marts_signature("project", {"fct": 2, "dim": 1}, files[::-1]) == signature
-    others = [
-        marts_signature("changed", {"dim": 1, "fct": 2}, files),
-        marts_signature("project", {"dim": 1, "fct": 3}, files),
-        marts_signature("project", {"dim": 1, "fct": 2}, files[:1]),
-        marts_signature("project", {"dim": 1, "fct": 2}, [("a.gz", "9"), ("b.gz", "2")]),
-    ]
-    assert len({signature, *others}) == 5
+def test_a_table_that_came_went_or_has_another_hash_has_changed() -> None:
+    before = {"dim": "1", "fct": "2", "old": "3"}
+    assert changed(before, dict(reversed(before.items()))) == []
+    assert changed(before, {"dim": "1", "fct": "9", "new": "3"}) == ["fct", "new", "old"]
+    assert changed({}, before) == ["dim", "fct", "old"]
 
 
 @pytest.mark.parametrize(
