@@ -1,14 +1,18 @@
 """A warehouse of its own for a benchmark: production's load and production's dbt command."""
 
 import dataclasses
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from veracitypro_pipeline.raw.assets import line_batches
 from veracitypro_pipeline.raw.duckdb import CREATE_TABLES, load_statements
+from veracitypro_pipeline.raw.engines import line_batches
+from veracitypro_pipeline.raw.tables import Load
 from veracitypro_pipeline.resources import dbt_command
 from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.statement import Statement
 
 from .harness import Cost, cost_of, cost_of_process
 from .landing import Night
@@ -26,7 +30,7 @@ class BenchWarehouse:
         home.mkdir(parents=True)
         dbt_command.manifest_path(settings)
         warehouse = cls(settings)
-        warehouse.duckdb.transact(CREATE_TABLES)
+        warehouse._transact(CREATE_TABLES)
         return warehouse
 
     @property
@@ -39,14 +43,17 @@ class BenchWarehouse:
 
     def load(self, night: Night) -> Cost:
         """The night's files into RAW."""
-        statements = load_statements(
-            night.files,
-            as_of_date=night.as_of_date,
-            load_id=f"load-{night.as_of_date}",
-            loaded_at=datetime.combine(night.as_of_date, datetime.min.time()),
-        )
-        lines = {"landing_lines": line_batches(night.files, night.paths)}
-        return cost_of(lambda: self.duckdb.transact(statements, lines))
+        loaded_at = datetime.combine(night.as_of_date, datetime.min.time())
+        load = Load(night.files, night.as_of_date, f"load-{night.as_of_date}", loaded_at)
+        lines = line_batches(night.files, night.paths)
+        return cost_of(lambda: self._transact(load_statements(load), {"landing_lines": lines}))
+
+    def _transact(
+        self, statements: Iterable[Statement], relations: Mapping[str, Any] | None = None
+    ) -> None:
+        with self.duckdb.transaction(relations=relations) as transaction:
+            for statement in statements:
+                transaction.run(statement)
 
     def build(self) -> Cost:
         """`dbt build` as the nightly run calls it: every model and every data test."""
