@@ -20,7 +20,8 @@ from veracitypro_pipeline.ingest import checks as ingest_checks
 from veracitypro_pipeline.landing import assets as landing_assets
 from veracitypro_pipeline.landing import checks as landing_checks
 from veracitypro_pipeline.lineage import HANDOVER_IO, MART, model_key
-from veracitypro_pipeline.notify.sensors import SENSORS
+from veracitypro_pipeline.monitoring import sensors as monitoring_sensors
+from veracitypro_pipeline.notify import sensors as notify_sensors
 from veracitypro_pipeline.raw import assets as raw_assets
 from veracitypro_pipeline.raw import checks as raw_checks
 from veracitypro_pipeline.resources.airbyte import AirbyteResource
@@ -66,7 +67,7 @@ def build_definitions(
         ],
         jobs=[vp_daily_batch],
         schedules=build_schedules(settings),
-        sensors=SENSORS,
+        sensors=[*monitoring_sensors.SENSORS, *notify_sensors.SENSORS],
         resources={**build_resources(run_settings(settings)), **(overrides or {})},
         executor=executor(settings),
     )

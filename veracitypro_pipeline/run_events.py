@@ -1,4 +1,4 @@
-"""From a run's events in the Dagster instance to its summary.
+"""From a run's events in the Dagster instance to its summary, and to the record that is kept.
 
 Grain of the input: the event log of one run. Counts come from materializations and checks, which
 state `rows_in`, `rows_out` and `rows_refused` (or `<stage>_rows_in` and so on where one step stands
@@ -6,17 +6,35 @@ for several stages).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, Final
 
 import dagster as dg
 from dagster import AssetKey, DagsterEventType
 
-from veracitypro_pipeline.lineage import DBT_STAGES, STAGES, stage_of
-from veracitypro_pipeline.run_summary import CheckCounts, RedCheck, RunSummary, Stage, StepFailure
+from veracitypro_pipeline.lineage import (
+    AIRBYTE_PRODUCT,
+    DBT_STAGES,
+    LANDING_PRODUCT,
+    STAGES,
+    stage_of,
+)
+from veracitypro_pipeline.run_summary import (
+    CheckCounts,
+    CheckResult,
+    RedCheck,
+    RunRecord,
+    RunSummary,
+    Stage,
+    StepFailure,
+)
 
 COUNTS: Final = ("rows_in", "rows_out", "rows_refused")
 # dagster-dbt's name of a model's own time.
 DBT_SECONDS: Final = "Execution Duration"
+# dagster-dbt's name of the rows that a dbt test found.
+DBT_ROWS_FAILING: Final = "dagster_dbt/failed_row_count"
 PARTITION_TAG: Final = "dagster/partition"
 
 
@@ -26,19 +44,38 @@ def run_summary(instance: dg.DagsterInstance, run_id: str) -> RunSummary:
     Raises:
         LookupError: the instance knows no such run.
     """
+    return run_record(instance, run_id).summary
+
+
+def run_record(instance: dg.DagsterInstance, run_id: str) -> RunRecord:
+    """The same in full. Raises as `run_summary` does."""
     record = instance.get_run_record_by_id(run_id)
     if record is None:
         raise LookupError(f"Dagster knows no run {run_id}: look for it in the list of runs.")
     run = record.dagster_run
     events = [entry for entry in instance.all_logs(run_id) if entry.is_dagster_event]
     started = record.start_time or record.create_timestamp.timestamp()
-    ended = record.end_time or (events[-1].timestamp if events else started)
-    return summarize(
+    ended = _end(record, events)
+    summary = summarize(
         run_id,
         run.tags.get(PARTITION_TAG),
         run.status.value.lower(),
-        ended - started,
+        (ended or (events[-1].timestamp if events else started)) - started,
         events,
+    )
+    sync = _metadata_of(events, AIRBYTE_PRODUCT)
+    files = _metadata_of(events, LANDING_PRODUCT)
+    return RunRecord(
+        summary=summary,
+        job=run.job_name,
+        started_at=datetime.fromtimestamp(started, UTC),
+        ended_at=None if ended is None else datetime.fromtimestamp(ended, UTC),
+        airbyte_job_id=sync.get("job_id"),
+        records=sync.get("rows_out"),
+        tokens_spent=sync.get("tokens_spent"),
+        size_bytes=files.get("bytes"),
+        files=files.get("file_count"),
+        check_results=[_result(one) for one in _evaluations(events).values()],
     )
 
 
@@ -89,6 +126,48 @@ Evaluations = Mapping[tuple[AssetKey, str], dg.AssetCheckEvaluation]
 def retry_reason(event: dg.DagsterEvent) -> str:
     """Why a step is tried again; `event` is its STEP_UP_FOR_RETRY."""
     return _innermost(event.step_retry_data.error)
+
+
+def _end(record: dg.RunRecord, events: Sequence[dg.EventLogEntry]) -> float | None:
+    """When the run ended; of one whose process was killed, its last sign of life."""
+    if not record.dagster_run.is_finished:
+        return None
+    for before, entry in pairwise(events):
+        event = entry.dagster_event
+        # A failure without data was reported by somebody else, maybe a day later.
+        if (
+            event is not None
+            and event.event_type is DagsterEventType.RUN_FAILURE
+            and event.event_specific_data is None
+        ):
+            return before.timestamp
+    return record.end_time or (events[-1].timestamp if events else None)
+
+
+def _metadata_of(events: Iterable[dg.EventLogEntry], key: AssetKey) -> dict[str, int]:
+    """The whole numbers that the last materialization of an asset states."""
+    metadata: Mapping[str, Any] = {}
+    for event in _dagster_events(events, DagsterEventType.ASSET_MATERIALIZATION):
+        if event.step_materialization_data.materialization.asset_key == key:
+            metadata = event.step_materialization_data.materialization.metadata
+    return {
+        name: value.value
+        for name, value in metadata.items()
+        if isinstance(value, dg.IntMetadataValue) and value.value is not None
+    }
+
+
+def _result(evaluation: dg.AssetCheckEvaluation) -> CheckResult:
+    rows_failing = evaluation.metadata.get(DBT_ROWS_FAILING)
+    return CheckResult(
+        asset=evaluation.asset_key.to_user_string(),
+        stage=stage_of(evaluation.asset_key),
+        name=evaluation.check_name,
+        is_error=evaluation.severity is dg.AssetCheckSeverity.ERROR,
+        passed=evaluation.passed,
+        rows_failing=None if rows_failing is None else int(str(rows_failing.value)),
+        description=evaluation.description or "",
+    )
 
 
 def _evaluations(events: Iterable[dg.EventLogEntry]) -> Evaluations:
@@ -193,9 +272,14 @@ def _failures(events: Iterable[dg.EventLogEntry]) -> list[StepFailure]:
     if failures:
         return failures
     return [
-        StepFailure(step="run", reason=_innermost(event.job_failure_data.error))
+        StepFailure(
+            step="run",
+            # Without data, somebody else reported it, e.g. of a process that was killed.
+            reason=_innermost(data.error) if data is not None else str(event.message),
+        )
         for event in _dagster_events(events, DagsterEventType.RUN_FAILURE)
-        if event.job_failure_data.error is not None
+        for data in (event.event_specific_data,)
+        if data is None or data.error is not None
     ]
 
 

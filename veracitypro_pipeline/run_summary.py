@@ -1,8 +1,9 @@
-"""What a run did, as `vp run` prints it and Slack says it. Pure values.
+"""What a run did, as `vp run` prints it, Slack says it and MONITORING keeps it. Pure values.
 
-How it is read from Dagster's events is in `run_events.py`. Seconds are wall time.
+How it is read from Dagster's events is in `run_events.py`. Seconds are wall time, instants UTC.
 """
 
+from datetime import datetime
 from typing import Final
 
 from pydantic import BaseModel
@@ -64,3 +65,34 @@ class RunSummary(BaseModel):
     def is_good(self) -> bool:
         """The run succeeded and no check of severity ERROR is red."""
         return self.status == SUCCESS and not self.checks.failed
+
+
+class CheckResult(BaseModel):
+    """The last evaluation of one check in one run. `rows_failing` is known of dbt tests only."""
+
+    asset: str
+    stage: str
+    name: str
+    is_error: bool
+    passed: bool
+    rows_failing: int | None
+    description: str
+
+
+class RunRecord(BaseModel):
+    """A run in full, as it is kept. `ended_at` is None while the run goes on.
+
+    What the run did not come to is None: the Airbyte job that served it, the records that the job
+    read, bytes and number of the files it left in S3, the Keepa tokens that the run spent.
+    """
+
+    summary: RunSummary
+    job: str
+    started_at: datetime
+    ended_at: datetime | None
+    airbyte_job_id: int | None = None
+    records: int | None = None
+    size_bytes: int | None = None
+    files: int | None = None
+    tokens_spent: int | None = None
+    check_results: list[CheckResult]

@@ -67,6 +67,13 @@ class Settings(BaseSettings):
         None,
         "Seconds between two tries of a step; 300 in dev and prod, 2 in local.",
     )
+    keepa_tokens_per_product: int = _setting(
+        "VP_KEEPA_TOKENS_PER_PRODUCT",
+        4,
+        "Keepa tokens for a product, as the Airbyte source is configured: 1, with the buy box 2"
+        " more, with ratings 1 more. Airbyte does not report them.",
+        ge=0,
+    )
     keepa_samples: Path = _setting(
         "VP_KEEPA_SAMPLES",
         REPOSITORY_DIR.parent / "shared" / "keepa_samples",

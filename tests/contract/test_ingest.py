@@ -67,17 +67,34 @@ class Night:
         self.handover = HandoverInMemory()
 
     def sync(self, *, resync: bool = False) -> SyncReport:
+        report: SyncReport = self.materialize(resync=resync).value
+        return report
+
+    def materialize(self, *, resync: bool = False) -> dg.MaterializeResult[SyncReport]:
         (asset,) = build_assets(dg.RetryPolicy())
         with patch.object(AirbyteResource, "client", lambda _: self.airbyte):
             result = asset(
                 dg.build_asset_context(partition_key=DAY),
                 SyncConfig(resync=resync),
+                run_settings=RunSettings(),
                 airbyte=AirbyteResource(settings=RunSettings()),
                 handover=self.handover,
             )
         assert isinstance(result, dg.MaterializeResult)
-        report: SyncReport = result.value
-        return report
+        return result
+
+
+def test_tokens_are_counted_for_the_run_that_caused_the_sync() -> None:
+    """At 4 tokens a product. A further try of the same run counts them again, for its own row."""
+    night = Night(Airbyte())
+
+    def spent() -> Any:
+        return (night.materialize().metadata or {})["tokens_spent"]
+
+    assert spent() == 24 * 4
+    assert spent() == 24 * 4
+    night.handover.of_another_run()
+    assert spent() == 0
 
 
 def test_a_night_starts_one_sync_and_a_second_run_uses_it() -> None:

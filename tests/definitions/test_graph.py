@@ -198,9 +198,12 @@ def test_only_production_runs_by_itself_from_the_start(
     assert built.resolve_schedule_def(SCHEDULE_NAME).default_status.value == status
 
 
-def test_slack_hears_of_every_end_a_run_can_have(defs: dg.Definitions) -> None:
+def test_slack_hears_of_every_end_a_run_can_have_and_each_run_is_recorded(
+    defs: dg.Definitions,
+) -> None:
     sensors = {sensor.name for sensor in defs.sensors or []}
     assert sensors == {
+        "runs_are_recorded",
         "slack_run_started",
         "slack_run_succeeded",
         "slack_run_failed",

@@ -65,9 +65,10 @@ class Home:
             return db.execute(sql).fetchall()
 
     def tables(self) -> dict[str, Any]:
-        """Rows and a hash of every table, by name."""
+        """Rows and a hash of every table of data, by name; each run adds to the tables of runs."""
         names = self.query(
-            "select table_schema || '.' || table_name from information_schema.tables order by 1"
+            "select table_schema || '.' || table_name from information_schema.tables"
+            " where table_name not like 'PIPELINE_RUN_%' order by 1"
         )
         return {
             name: self.query(f"select count(*), bit_xor(hash(x)) from {name} as x")[0]

@@ -126,6 +126,30 @@ def test_the_doctor_finds_all_in_order_and_says_what_is_not(
     assert "`vp run` makes" in fault["fix"]
 
 
+def test_each_night_is_a_row_of_the_monitoring_table(home: Home, nights: dict[str, Any]) -> None:
+    for run in nights["runs"]:
+        stages = counts(run)
+        (row,) = home.query(
+            "select as_of_date, status, records, files, raw_rows_out, mart_rows_out, rows_refused,"
+            " tests_passed, tests_warned, tests_failed, tokens_spent, seconds"
+            f" from MONITORING.PIPELINE_RUN_MONITORING where run_id = '{run['run_id']}'"
+        )
+        assert row == (
+            date.fromisoformat(run["as_of_date"]),
+            "success",
+            tracked_count(),
+            1,
+            stages["raw"][1],
+            stages["mart"][1],
+            0,
+            run["checks"]["passed"],
+            0,
+            0,
+            4 * tracked_count(),
+            run["seconds"],
+        )
+
+
 def test_the_same_day_again_changes_no_table_and_asks_keepa_nothing(
     home: Home, nights: dict[str, Any]
 ) -> None:
@@ -177,10 +201,21 @@ def test_a_run_that_is_killed_is_buried_and_the_next_one_works(
         if "raw: " in line:
             process.kill()
     process.communicate()
+    runs_of_night = (
+        "select status, failure, records, tokens_spent, ended_at is null"
+        " from MONITORING.PIPELINE_RUN_MONITORING"
+        f" where as_of_date = '{fourth}' order by started_at"
+    )
+    assert home.query(runs_of_night) == [("started", None, None, None, True)]
 
     again = home.run("--date", str(fourth))
 
     assert counts(again)["stg"] == (tracked_count(), tracked_count(), 0)
+    tracked = tracked_count()
+    assert home.query(runs_of_night) == [
+        ("failure", "The process of this run was killed.", tracked, 4 * tracked, False),
+        ("success", None, tracked, 0, False),
+    ]
     with closing(sqlite3.connect(home.path / "dagster" / "history" / "runs.db")) as runs:
         statuses = runs.execute("select status from runs order by id").fetchall()
     assert statuses[-2:] == [("FAILURE",), ("SUCCESS",)]

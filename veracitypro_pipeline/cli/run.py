@@ -156,9 +156,9 @@ def _run(
     from veracitypro_pipeline.run_events import run_summary
 
     run_id = str(uuid.uuid4())
-    announcer = _Announcer(instance, run_id)
+    reporter = _Reporter(instance, run_id)
     instance.add_event_listener(run_id, progress.on_event)
-    instance.add_event_listener(run_id, announcer)
+    instance.add_event_listener(run_id, reporter)
     # dbt's output and Dagster's log go to a file: a terminal gets the progress, a pipe the JSON.
     with (settings.home_dir / LOG_FILE).open("a", encoding="utf-8") as log, redirect_stdout(log):
         job.execute_in_process(
@@ -169,12 +169,13 @@ def _run(
             tags={ANNOUNCES_ITSELF_TAG: "true"},
             raise_on_error=False,
         )
-        announcer.announce_end()
+        reporter.report_end()
     return run_summary(instance, run_id)
 
 
-class _Announcer:
-    """Tells Slack that the run began and how it ended, as the sensors do where a daemon runs."""
+class _Reporter:
+    """Tells the tables of runs and Slack that the run began and how it ended, as the sensors do
+    where a daemon runs."""
 
     def __init__(self, instance: "dg.DagsterInstance", run_id: str) -> None:
         self._instance, self._run_id = instance, run_id
@@ -184,21 +185,25 @@ class _Announcer:
 
         event = entry.dagster_event
         if event is not None and event.event_type is dg.DagsterEventType.RUN_START:
-            self._announce(dg.DagsterRunStatus.STARTED)
+            self._report(dg.DagsterRunStatus.STARTED)
 
-    def announce_end(self) -> None:
+    def report_end(self) -> None:
         run = self._instance.get_run_by_id(self._run_id)
         if run is not None:
-            self._announce(run.status)
+            self._report(run.status)
 
-    def _announce(self, status: "dg.DagsterRunStatus") -> None:
+    def _report(self, status: "dg.DagsterRunStatus") -> None:
         import dagster as dg
 
         from veracitypro_pipeline import definitions
+        from veracitypro_pipeline.monitoring.recording import record_runs
         from veracitypro_pipeline.notify.sensors import announce
 
+        log = logging.getLogger("vp")
         run = self._instance.get_run_by_id(self._run_id)
         resources = definitions.build_resources(definitions.run_settings(Settings.load()))
-        with dg.build_resources({"slack": resources["slack"]}) as built:
+        needed = {name: resources[name] for name in ("slack", "warehouse")}
+        with dg.build_resources(needed) as built:
+            record_runs(self._instance, built.warehouse, log)
             if run is not None:
-                announce(self._instance, run, status, built.slack, logging.getLogger("vp"))
+                announce(self._instance, run, status, built.slack, log)

@@ -13,6 +13,7 @@ from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, HANDOVER_IO, INGEST, O
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of, end_of
 from veracitypro_pipeline.resources.airbyte import AirbyteResource
 from veracitypro_pipeline.resources.handover_store import HandoverStore
+from veracitypro_pipeline.resources.run_settings import RunSettings
 
 if TYPE_CHECKING:
     from veracitypro_pipeline.resources.airbyte_client import Job, SyncClient
@@ -43,6 +44,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
     def airbyte_product_raw(
         context: dg.AssetExecutionContext,
         config: SyncConfig,
+        run_settings: RunSettings,
         airbyte: AirbyteResource,
         handover: HandoverStore,
     ) -> dg.MaterializeResult[SyncReport]:
@@ -57,6 +59,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         client = airbyte.client()
 
         claim = handover.read(claim_name, SyncClaim)
+        paid_before = claim.job_id if claim is not None and claim.run_id != context.run_id else None
         # A new sync is asked for once a run: a further try follows the one that the first started.
         if config.resync and claim is not None and claim.run_id != context.run_id:
             claim = None
@@ -80,6 +83,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
             raise
 
         report = _report(job, context.partition_time_window.start)
+        price = run_settings.get().keepa_tokens_per_product
         return dg.MaterializeResult(
             value=report,
             metadata={
@@ -90,6 +94,8 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
                 "rows_refused": 0,
                 "bytes": report.size_bytes,
                 "sync_seconds": report.seconds,
+                # By Keepa's price list. A sync that an earlier run followed was paid for there.
+                "tokens_spent": 0 if report.job_id == paid_before else report.records * price,
                 "started_by_this_run": started_here,
             },
         )

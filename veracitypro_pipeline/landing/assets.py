@@ -69,6 +69,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
                 "rows_out": manifest.lines,
                 "rows_refused": 0,
                 "bytes": manifest.size_bytes,
+                "file_count": len(manifest.files),
                 "files": dg.MetadataValue.md(
                     "\n".join(
                         f"- `{file.key}`: {file.lines} lines, {file.size_bytes} bytes"

@@ -1,0 +1,274 @@
+"""The tables of runs: one row for every run, however it ended and whoever wrote it."""
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import sqlglot
+
+from veracitypro_pipeline.lineage import STAGES
+from veracitypro_pipeline.monitoring.recording import record_runs
+from veracitypro_pipeline.monitoring.sensors import runs_are_recorded
+from veracitypro_pipeline.monitoring.tables import (
+    STATUS_OF_RUNS,
+    create_tables,
+    record_statements,
+)
+from veracitypro_pipeline.partitions import daily_as_of
+from veracitypro_pipeline.resources.run_settings import RunSettings
+from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.run_events import PARTITION_TAG, run_record
+from veracitypro_pipeline.settings import Settings
+
+LOG = logging.getLogger("test")
+DAY = "2026-01-31"
+
+
+@dg.asset(key=["airbyte", "keepa", "product_raw"], partitions_def=daily_as_of)
+def sync() -> dg.MaterializeResult[None]:
+    return dg.MaterializeResult(
+        metadata={"job_id": 7, "rows_in": 3, "rows_out": 3, "tokens_spent": 12}
+    )
+
+
+@dg.asset(key=["landing", "keepa", "product_raw"], deps=[sync], partitions_def=daily_as_of)
+def landing() -> dg.MaterializeResult[None]:
+    return dg.MaterializeResult(
+        metadata={"rows_in": 3, "rows_out": 3, "rows_refused": 0, "bytes": 900, "file_count": 2}
+    )
+
+
+@dg.asset(key=["raw", "keepa_raw"], deps=[landing], partitions_def=daily_as_of)
+def raw() -> dg.MaterializeResult[None]:
+    return dg.MaterializeResult(metadata={"rows_in": 3, "rows_out": 2, "rows_refused": 1})
+
+
+@dg.asset_check(asset=raw)
+def lines_are_json() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=False, severity=dg.AssetCheckSeverity.WARN, description="1 of 3 lines is refused."
+    )
+
+
+@dg.asset_check(asset=raw)
+def a_dbt_test() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=False,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={"dagster_dbt/failed_row_count": 5},
+    )
+
+
+@dg.asset(key=["landing", "keepa", "product_raw"], deps=[sync], partitions_def=daily_as_of)
+def broken_landing() -> None:
+    raise dg.Failure("S3 refused to list the bucket.")
+
+
+class Monitoring:
+    """An instance, and the warehouse that its runs are recorded in."""
+
+    def __init__(self, instance: dg.DagsterInstance, path: Path) -> None:
+        settings = Settings.load(warehouse_file=path)
+
+        class FixedSettings(RunSettings):
+            def _load(self) -> Settings:
+                return settings
+
+        self.instance = instance
+        self.path = path
+        self.warehouse = WarehouseResource(settings=FixedSettings())
+
+    def run(self, *assets: Any, checks: Any = ()) -> str:
+        job = dg.Definitions(
+            assets=assets, asset_checks=checks
+        ).resolve_implicit_global_asset_job_def()
+        return job.execute_in_process(
+            instance=self.instance, partition_key=DAY, raise_on_error=False
+        ).run_id
+
+    def killed_run(self) -> str:
+        """A run of which nobody hears any more after its start."""
+        job = dg.Definitions(assets=[sync]).resolve_implicit_global_asset_job_def()
+        run = self.instance.create_run_for_job(job, tags={PARTITION_TAG: DAY})
+        self.instance.report_dagster_event(
+            dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job.name), run.run_id
+        )
+        return run.run_id
+
+    def bury(self, run_id: str) -> None:
+        run = self.instance.get_run_by_id(run_id)
+        assert run is not None
+        self.instance.report_run_failed(run, "The process of this run was killed.")
+
+    def record(self) -> bool:
+        return record_runs(self.instance, self.warehouse, LOG)
+
+    def row(self, run_id: str) -> dict[str, Any]:
+        (row,) = self.warehouse.query(
+            "select * from MONITORING.PIPELINE_RUN_MONITORING where run_id = $id", {"id": run_id}
+        ).dicts()
+        return row
+
+    def count(self) -> int:
+        sql = "select count(*) from MONITORING.PIPELINE_RUN_MONITORING"
+        return int(self.warehouse.query(sql).rows[0][0])
+
+
+@pytest.fixture
+def monitoring(tmp_path: Path) -> Iterator[Monitoring]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Monitoring(instance, tmp_path / "warehouse" / "dwh.duckdb")
+
+
+def test_a_run_is_one_row_with_what_it_moved_and_spent(monitoring: Monitoring) -> None:
+    run_id = monitoring.run(sync, landing, raw, checks=[lines_are_json, a_dbt_test])
+
+    assert monitoring.record()
+
+    row = monitoring.row(run_id)
+    expected = {
+        "as_of_date": date(2026, 1, 31),
+        "status": "success",
+        "airbyte_job_id": 7,
+        "records": 3,
+        "size_bytes": 900,
+        "files": 2,
+        "tokens_spent": 12,
+        "raw_rows_in": 3,
+        "raw_rows_out": 2,
+        "raw_rows_refused": 1,
+        "rows_refused": 1,
+        "tests_passed": 0,
+        "tests_warned": 1,
+        "tests_failed": 1,
+        "failure": None,
+    }
+    assert {name: row[name] for name in expected} == expected
+    assert row["raw_seconds"] > 0
+    now = datetime.now(UTC).replace(tzinfo=None)
+    assert now - timedelta(minutes=1) < row["started_at"] < row["ended_at"] < now
+
+
+def test_checks_and_stages_are_rows_of_their_own(monitoring: Monitoring) -> None:
+    monitoring.run(sync, landing, raw, checks=[lines_are_json, a_dbt_test])
+    monitoring.record()
+
+    assert monitoring.warehouse.query(
+        "select check_name, asset, stage, severity, passed, rows_failing, description"
+        " from MONITORING.PIPELINE_RUN_CHECK order by check_name"
+    ).rows == [
+        ("a_dbt_test", "raw/keepa_raw", "raw", "ERROR", False, 5, ""),
+        (
+            "lines_are_json",
+            "raw/keepa_raw",
+            "raw",
+            "WARN",
+            False,
+            None,
+            "1 of 3 lines is refused.",
+        ),
+    ]
+    stages = monitoring.warehouse.query(
+        "select stage, rows_out from MONITORING.PIPELINE_RUN_STAGE order by stage_number"
+    ).rows
+    assert [stage for stage, _ in stages] == list(STAGES)
+    assert stages[:3] == [("ingest", 3), ("landing", 3), ("raw", 2)]
+
+
+def test_a_failed_run_is_kept_with_the_first_reason_and_what_it_had_done(
+    monitoring: Monitoring,
+) -> None:
+    run_id = monitoring.run(sync, broken_landing)
+    monitoring.record()
+
+    row = monitoring.row(run_id)
+    assert (row["status"], row["records"], row["files"]) == ("failure", 3, None)
+    assert row["failed_step"] == "landing__keepa__product_raw"
+    assert row["failure"] == "S3 refused to list the bucket."
+
+
+def test_a_run_whose_process_is_killed_is_there_from_its_start_and_ends_at_its_last_sign_of_life(
+    monitoring: Monitoring,
+) -> None:
+    run_id = monitoring.killed_run()
+    monitoring.record()
+    row = monitoring.row(run_id)
+    assert (row["status"], row["ended_at"]) == ("started", None)
+
+    monitoring.bury(run_id)
+    monitoring.record()
+
+    row = monitoring.row(run_id)
+    assert (row["status"], row["failed_step"]) == ("failure", "run")
+    assert row["failure"] == "The process of this run was killed."
+    assert row["ended_at"] == row["started_at"]
+    assert monitoring.count() == 1
+
+
+def test_what_could_not_be_written_is_written_by_the_next_call(
+    monitoring: Monitoring, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file stands where the warehouse's folder should be."""
+    monitoring.path.parent.write_text("in the way")
+    first = monitoring.run(sync)
+    assert not monitoring.record()
+    assert "the next run writes it" in caplog.text
+
+    monitoring.path.parent.unlink()
+    second = monitoring.run(sync)
+    assert monitoring.record()
+
+    assert {monitoring.row(run_id)["status"] for run_id in (first, second)} == {"success"}
+
+
+def test_recording_again_changes_nothing(monitoring: Monitoring) -> None:
+    run_id = monitoring.run(sync, raw, checks=[a_dbt_test])
+    monitoring.record()
+    row = monitoring.row(run_id)
+
+    monitoring.record()
+    assert monitoring.row(run_id) == row
+
+    again = record_statements(run_record(monitoring.instance, run_id), row["recorded_at"])
+    monitoring.warehouse.transact(again)
+    assert monitoring.count() == 1
+
+
+def test_the_sensor_asks_the_warehouse_only_when_a_run_has_changed(monitoring: Monitoring) -> None:
+    def tick(cursor: str | None) -> dg.SensorResult | dg.SkipReason:
+        with dg.build_sensor_context(
+            instance=monitoring.instance,
+            cursor=cursor,
+            resources={"warehouse": monitoring.warehouse},
+        ) as context:
+            outcome = runs_are_recorded(context)
+        assert isinstance(outcome, dg.SensorResult | dg.SkipReason)
+        return outcome
+
+    assert isinstance(tick(None), dg.SkipReason)
+    assert not monitoring.path.exists()
+    run_id = monitoring.run(sync)
+
+    monitoring.path.parent.write_text("in the way")
+    assert isinstance(tick(None), dg.SkipReason)
+    monitoring.path.parent.unlink()
+    ticked = tick(None)
+
+    assert isinstance(ticked, dg.SensorResult)
+    assert monitoring.row(run_id)["status"] == "success"
+    assert isinstance(tick(ticked.cursor), dg.SkipReason)
+
+
+def test_every_statement_is_snowflake_too(monitoring: Monitoring) -> None:
+    run_id = monitoring.run(sync, raw, checks=[a_dbt_test])
+    statements = [
+        *create_tables(STAGES),
+        *record_statements(run_record(monitoring.instance, run_id), datetime.now(UTC)),
+    ]
+    assert len(statements) == 8
+    for sql in [STATUS_OF_RUNS, *(statement.sql for statement in statements)]:
+        assert sqlglot.parse_one(sql, dialect="snowflake").sql(dialect="snowflake")
