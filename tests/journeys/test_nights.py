@@ -150,6 +150,22 @@ def test_each_night_is_a_row_of_the_monitoring_table(home: Home, nights: dict[st
         )
 
 
+def test_status_tells_of_the_nights(home: Home, nights: dict[str, Any]) -> None:
+    document = json.loads(home.vp("status", "--json").stdout)
+    newest, before = nights["runs"][::-1]
+    assert [run["run_id"] for run in document["runs"]] == [newest["run_id"], before["run_id"]]
+    assert {hop["stage"]: hop["rows_out"] for hop in document["hops"]} == {
+        stage["name"]: stage["rows_out"] for stage in newest["stages"]
+    }
+    assert document["red_checks"] == []
+    fresh = {mart["mart"]: mart["days_behind"] for mart in document["marts"]}
+    assert fresh["fct_price_history_daily"] == fresh["fct_rank_history_daily"] == 0
+
+    printed = home.vp("status").stdout
+    assert "How fresh MART is, as of 2025-11-21" in printed
+    assert printed.endswith("All is well.\n")
+
+
 def test_the_same_day_again_changes_no_table_and_asks_keepa_nothing(
     home: Home, nights: dict[str, Any]
 ) -> None:
@@ -207,6 +223,7 @@ def test_a_run_that_is_killed_is_buried_and_the_next_one_works(
         f" where as_of_date = '{fourth}' order by started_at"
     )
     assert home.query(runs_of_night) == [("started", None, None, None, True)]
+    assert "killed" in home.vp("status").stdout
 
     again = home.run("--date", str(fourth))
 

@@ -1,17 +1,12 @@
 """The tables of runs: one row for every run, however it ended and whoever wrote it."""
 
-import logging
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
 import sqlglot
 
 from veracitypro_pipeline.lineage import STAGES
-from veracitypro_pipeline.monitoring.recording import record_runs
 from veracitypro_pipeline.monitoring.sensors import runs_are_recorded
 from veracitypro_pipeline.monitoring.tables import (
     STATUS_OF_RUNS,
@@ -19,13 +14,9 @@ from veracitypro_pipeline.monitoring.tables import (
     record_statements,
 )
 from veracitypro_pipeline.partitions import daily_as_of
-from veracitypro_pipeline.resources.run_settings import RunSettings
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
-from veracitypro_pipeline.run_events import PARTITION_TAG, run_record
-from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.run_events import run_record
 
-LOG = logging.getLogger("test")
-DAY = "2026-01-31"
+from .conftest import Monitoring
 
 
 @dg.asset(key=["airbyte", "keepa", "product_raw"], partitions_def=daily_as_of)
@@ -66,62 +57,6 @@ def a_dbt_test() -> dg.AssetCheckResult:
 @dg.asset(key=["landing", "keepa", "product_raw"], deps=[sync], partitions_def=daily_as_of)
 def broken_landing() -> None:
     raise dg.Failure("S3 refused to list the bucket.")
-
-
-class Monitoring:
-    """An instance, and the warehouse that its runs are recorded in."""
-
-    def __init__(self, instance: dg.DagsterInstance, path: Path) -> None:
-        settings = Settings.load(warehouse_file=path)
-
-        class FixedSettings(RunSettings):
-            def _load(self) -> Settings:
-                return settings
-
-        self.instance = instance
-        self.path = path
-        self.warehouse = WarehouseResource(settings=FixedSettings())
-
-    def run(self, *assets: Any, checks: Any = ()) -> str:
-        job = dg.Definitions(
-            assets=assets, asset_checks=checks
-        ).resolve_implicit_global_asset_job_def()
-        return job.execute_in_process(
-            instance=self.instance, partition_key=DAY, raise_on_error=False
-        ).run_id
-
-    def killed_run(self) -> str:
-        """A run of which nobody hears any more after its start."""
-        job = dg.Definitions(assets=[sync]).resolve_implicit_global_asset_job_def()
-        run = self.instance.create_run_for_job(job, tags={PARTITION_TAG: DAY})
-        self.instance.report_dagster_event(
-            dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job.name), run.run_id
-        )
-        return run.run_id
-
-    def bury(self, run_id: str) -> None:
-        run = self.instance.get_run_by_id(run_id)
-        assert run is not None
-        self.instance.report_run_failed(run, "The process of this run was killed.")
-
-    def record(self) -> bool:
-        return record_runs(self.instance, self.warehouse, LOG)
-
-    def row(self, run_id: str) -> dict[str, Any]:
-        (row,) = self.warehouse.query(
-            "select * from MONITORING.PIPELINE_RUN_MONITORING where run_id = $id", {"id": run_id}
-        ).dicts()
-        return row
-
-    def count(self) -> int:
-        sql = "select count(*) from MONITORING.PIPELINE_RUN_MONITORING"
-        return int(self.warehouse.query(sql).rows[0][0])
-
-
-@pytest.fixture
-def monitoring(tmp_path: Path) -> Iterator[Monitoring]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield Monitoring(instance, tmp_path / "warehouse" / "dwh.duckdb")
 
 
 def test_a_run_is_one_row_with_what_it_moved_and_spent(monitoring: Monitoring) -> None:
@@ -194,7 +129,7 @@ def test_a_failed_run_is_kept_with_the_first_reason_and_what_it_had_done(
 def test_a_run_whose_process_is_killed_is_there_from_its_start_and_ends_at_its_last_sign_of_life(
     monitoring: Monitoring,
 ) -> None:
-    run_id = monitoring.killed_run()
+    run_id = monitoring.killed_run(sync)
     monitoring.record()
     row = monitoring.row(run_id)
     assert (row["status"], row["ended_at"]) == ("started", None)

@@ -1,0 +1,1 @@
+"""The tables of runs, and what `vp status` reads of them."""

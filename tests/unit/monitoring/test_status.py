@@ -1,0 +1,150 @@
+"""How things stand, told by nights that went well, badly, and are not over."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlglot
+
+from veracitypro_pipeline.lineage import STAGES
+from veracitypro_pipeline.monitoring import status
+from veracitypro_pipeline.monitoring.status import Status, read_status
+from veracitypro_pipeline.monitoring.tables import create_tables, record_statements
+from veracitypro_pipeline.run_summary import (
+    CheckCounts,
+    CheckResult,
+    RunRecord,
+    RunSummary,
+    Stage,
+    StepFailure,
+)
+from veracitypro_pipeline.statement import Statement
+
+from .conftest import Monitoring
+
+FIRST = date(2026, 1, 31)
+GREEN, WARNS, RED = ("ERROR", True), ("WARN", False), ("ERROR", False)
+
+
+class Nights(Monitoring):
+    """Nights are played by writing what their runs would have left."""
+
+    def night(self, number: int, status: str = "success", **checks: tuple[str, bool]) -> None:
+        started_at = datetime(2026, 2, 1, 0, 10, tzinfo=UTC) + timedelta(days=number)
+        failures = [StepFailure(step="raw", reason="S3 is away.")] if status == "failure" else []
+        record = RunRecord(
+            summary=RunSummary(
+                run_id=f"run-{number}",
+                as_of_date=str(FIRST + timedelta(days=number)),
+                status=status,
+                seconds=60,
+                stages=[Stage(name=name, rows_in=3, checks=CheckCounts()) for name in STAGES],
+                checks=CheckCounts(passed=70),
+                red_checks=[],
+                failures=failures,
+            ),
+            job="vp_daily_batch",
+            started_at=started_at,
+            ended_at=None if status == "started" else started_at + timedelta(minutes=1),
+            check_results=[
+                CheckResult(
+                    asset="raw/keepa_raw",
+                    stage="raw",
+                    name=name,
+                    is_error=severity == "ERROR",
+                    passed=passed,
+                    rows_failing=None,
+                    description=f"night {number}",
+                )
+                for name, (severity, passed) in checks.items()
+            ],
+        )
+        self.warehouse.transact(
+            [*create_tables(STAGES), *record_statements(record, datetime.now(UTC))]
+        )
+
+    def status(self) -> Status:
+        found = read_status(self.warehouse.query)
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def nights(monitoring: Monitoring) -> Nights:
+    return Nights(monitoring.instance, monitoring.path)
+
+
+def test_before_the_first_run_there_is_nothing_to_say(nights: Nights) -> None:
+    nights.warehouse.transact([Statement("create schema MART")])
+    assert read_status(nights.warehouse.query) is None
+
+
+def test_a_check_is_red_since_the_first_night_after_its_last_green_one(nights: Nights) -> None:
+    nights.night(0, one=RED, other=GREEN)
+    nights.night(1, one=GREEN, other=GREEN)
+    nights.night(2, one=RED, other=WARNS)
+    nights.night(3, one=RED, other=GREEN)
+
+    (red,) = nights.status().red_checks
+
+    assert (red.check, red.red_since, red.evaluations) == (
+        "raw/keepa_raw: one",
+        FIRST + timedelta(days=2),
+        2,
+    )
+    assert red.description == "night 3"
+
+
+def test_a_check_that_a_failed_run_did_not_come_to_stays_red(nights: Nights) -> None:
+    nights.night(0, warns=WARNS, stops=GREEN)
+    nights.night(1, stops=RED)
+    nights.night(2, "failure")
+
+    found = nights.status()
+
+    assert [(red.check, red.red_since) for red in found.red_checks] == [
+        ("raw/keepa_raw: stops", FIRST + timedelta(days=1)),
+        ("raw/keepa_raw: warns", FIRST),
+    ]
+    assert (found.runs[0].status, found.runs[0].failure) == ("failure", "S3 is away.")
+
+
+def test_while_a_run_is_at_work_the_hops_are_those_of_the_one_before(nights: Nights) -> None:
+    nights.night(0)
+    nights.night(1, "started")
+
+    found = nights.status()
+
+    assert [run.status for run in found.runs] == ["started", "success"]
+    assert found.hops_of_run == "run-0"
+    assert [hop.stage for hop in found.hops] == list(STAGES)
+    assert found.hops[2].rows_in == 3
+
+
+def test_a_mart_is_as_old_as_its_newest_day(nights: Nights) -> None:
+    nights.night(4)
+    nights.warehouse.transact(
+        [
+            Statement("create schema MART"),
+            Statement("create table MART.FCT_PRICE as select date '2026-02-02' as date"),
+            Statement("create table MART.FCT_EMPTY (date date)"),
+            Statement("""create table MART."fct ""odd'" as select date '2026-02-04' as date"""),
+            Statement("create table MART.DIM_DATE as select date '2030-01-01' as date"),
+        ]
+    )
+    assert {mart.mart: mart.days_behind for mart in nights.status().marts} == {
+        "fct_price": 2,
+        "fct_empty": None,
+        "fct \"odd'": 0,
+    }
+
+
+def test_every_question_is_snowflake_too() -> None:
+    questions: dict[str, Any] = {
+        name: text
+        for name, text in vars(status).items()
+        if isinstance(text, str) and text.lstrip().startswith(("select", "with"))
+    }
+    assert len(questions) == 5
+    for sql in questions.values():
+        assert sqlglot.parse_one(sql, dialect="snowflake").sql(dialect="snowflake")

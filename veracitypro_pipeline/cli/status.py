@@ -1,0 +1,168 @@
+"""`vp status`: the last runs, the counts of the newest, what is red since when, how fresh it is."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from veracitypro_pipeline.cli.main import CannotDo, common_options
+from veracitypro_pipeline.monitoring.status import Status, read_status
+from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
+from veracitypro_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_NARROWEST = 100
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@common_options
+def status(as_json: bool) -> None:
+    """Show the last runs, the newest one hop by hop, what is red since when, and how fresh MART is.
+
+    Reads the warehouse only: MONITORING and MART. Instants are UTC. The exit code is 0 whatever it
+    shows; the state of a run is in the exit code of `vp run`.
+    """
+    settings = Settings.load()
+    warehouse = _warehouse(settings)
+    found = read_status(lambda sql, values: warehouse.query(sql, values or None))
+    if found is None:
+        raise CannotDo("No run is recorded in MONITORING yet: `vp run` makes one.")
+    _name_the_dead(found, settings)
+    if as_json:
+        click.echo(found.model_dump_json(indent=1))
+    else:
+        _print(found)
+
+
+def _warehouse(settings: Settings) -> DuckDBWarehouse:
+    if settings.environment != "local":
+        raise CannotDo(
+            f"vp status reads the DuckDB warehouse, but VP_ENVIRONMENT is {settings.environment}:"
+            " query MONITORING.PIPELINE_RUN_MONITORING in a Snowflake worksheet there."
+        )
+    return DuckDBWarehouse(settings.warehouse_path)
+
+
+def _name_the_dead(found: Status, settings: Settings) -> None:
+    """A run that has begun and not ended was killed, if nobody holds the home's place of a run."""
+    begun = [run for run in found.runs if run.status == "started"]
+    if not begun or settings.environment != "local":
+        return
+    from filelock import Timeout
+
+    from veracitypro_pipeline.local.stack import run_place
+
+    try:
+        with run_place(settings.home_dir).acquire(timeout=0):
+            for run in begun:
+                run.status = "killed"
+                run.failure = "Its process is gone; the next run records this."
+    except Timeout:
+        # Only the newest can be the one at work.
+        for run in begun[1:]:
+            run.status = "killed"
+
+
+def _print(found: Status) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    if console.width < _NARROWEST and not console.is_terminal:
+        console = Console(width=_NARROWEST, highlight=False, markup=False, emoji=False)
+    _print_runs(console, found)
+    _print_hops(console, found)
+    _print_marts(console, found)
+    _print_red(console, found)
+
+
+def _print_runs(console: "Console", found: Status) -> None:
+    from rich.table import Table
+
+    table = Table(title="The last runs, newest first (UTC)")
+    for column in ("as-of day", "started", "status"):
+        table.add_column(column)
+    for column in ("seconds", "records", "refused", "tokens", "checks"):
+        table.add_column(column, justify="right")
+    for run in found.runs:
+        red = run.tests_warned + run.tests_failed
+        table.add_row(
+            str(run.as_of_date or "none"),
+            _minute(run.started_at),
+            run.status,
+            "" if run.seconds is None else f"{run.seconds:.1f}",
+            _count(run.records),
+            _count(run.rows_refused),
+            _count(run.tokens_spent),
+            f"{run.tests_passed} passed" + (f", {red} red" if red else ""),
+            style=None if run.is_good or run.status == "started" else "red",
+        )
+    console.print(table)
+
+
+def _print_hops(console: "Console", found: Status) -> None:
+    from rich.table import Table
+
+    (run,) = [run for run in found.runs if run.run_id == found.hops_of_run][:1] or found.runs[:1]
+    table = Table(title=f"Hop by hop, {run.as_of_date or 'no partition'}: {run.status}")
+    table.add_column("stage")
+    for column in ("rows in", "rows out", "refused", "seconds"):
+        table.add_column(column, justify="right")
+    for hop in found.hops:
+        table.add_row(
+            hop.stage,
+            _count(hop.rows_in),
+            _count(hop.rows_out),
+            _count(hop.rows_refused),
+            f"{hop.seconds:.1f}",
+        )
+    console.print(table)
+
+
+def _print_marts(console: "Console", found: Status) -> None:
+    from rich.table import Table
+
+    table = Table(title=f"How fresh MART is, as of {found.as_of_date}")
+    table.add_column("mart")
+    table.add_column("newest day")
+    table.add_column("days behind", justify="right")
+    for mart in found.marts:
+        table.add_row(
+            mart.mart,
+            str(mart.newest_date or "empty"),
+            _count(mart.days_behind),
+            style=None if mart.days_behind == 0 else "yellow",
+        )
+    console.print(table)
+
+
+def _print_red(console: "Console", found: Status) -> None:
+    from rich.text import Text
+
+    last = found.runs[0]
+    if last.failure:
+        step = f" at {last.failed_step}" if last.failed_step else ""
+        console.print(Text(f"The last run ended{step}: {last.failure}", style="red"))
+    for red in found.red_checks:
+        times = "once" if red.evaluations == 1 else f"{red.evaluations} times in a row"
+        console.print(
+            Text(
+                f"{red.check} is red since {red.red_since or _minute(red.red_since_run_at)}"
+                f" ({times}, {red.severity}): {red.description}",
+                style="red" if red.severity == "ERROR" else "yellow",
+            )
+        )
+    if last.status == "started":
+        console.print("A run is at work.")
+    elif last.is_good and not found.red_checks:
+        console.print("All is well.")
+
+
+def _minute(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M}"
+
+
+def _count(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
