@@ -26,10 +26,22 @@ class SyncClaim(_Value):
     run_id: str
 
 
+class FinishedSync(_Value):
+    """A sync that Airbyte reports as succeeded. Grain: one per Airbyte job.
+
+    `as_of_date` is the last UTC day that was over when it began, `records` Airbyte's own figure.
+    """
+
+    as_of_date: date
+    job_id: int
+    records: int
+
+
 class SyncReport(_Value):
     """What Airbyte says of the sync of one as-of day. Grain: one per as-of day.
 
-    `records` and `size_bytes` are Airbyte's own figures, `seconds` the job's duration.
+    `records` and `size_bytes` are Airbyte's own figures, `seconds` the job's duration. `earlier`
+    are the other syncs of the last days, whose files may have come after their day was loaded.
     """
 
     as_of_date: date
@@ -38,6 +50,7 @@ class SyncReport(_Value):
     records: int
     size_bytes: int
     seconds: float
+    earlier: tuple[FinishedSync, ...] = ()
 
 
 class LandedFile(_Value):
@@ -57,12 +70,35 @@ class LandedFile(_Value):
 
 
 class LandingManifest(_Value):
-    """The files that belong to the sync of one as-of day. Grain: one per as-of day."""
+    """The files that belong to the sync of one as-of day. Grain: one per as-of day.
+
+    `gone` are keys of the sync's files that were read before and are not in the bucket any more.
+    `earlier` are the manifests of the other syncs of the last days, as the bucket holds them now.
+    """
 
     as_of_date: date
     job_id: int
     records_reported: int
     files: tuple[LandedFile, ...]
+    gone: tuple[str, ...] = ()
+    earlier: tuple["LandingManifest", ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Every record that Airbyte reports is a line of these files, and all can be read."""
+        damaged = any(file.damage for file in self.files)
+        return not damaged and self.lines == self.records_reported
+
+    @property
+    def loadable(self) -> tuple["LandingManifest", ...]:
+        """What belongs in RAW: the day itself, and the earlier syncs that are whole."""
+        return (self, *(sync for sync in self.earlier if sync.is_whole))
+
+    @property
+    def loadable_files(self) -> tuple[LandedFile, ...]:
+        """The files of `loadable`, each once."""
+        files = {file.key: file for sync in self.loadable for file in sync.files}
+        return tuple(files.values())
 
     @property
     def lines(self) -> int:
@@ -114,6 +150,10 @@ class RefreshedMarts(_Value):
 
 
 class LandingIndex(_Value):
-    """Every landing object read so far, by key, so that each is read once. Grain: a bucket."""
+    """Every object of the landing bucket by key, so that each is read once. Grain: a bucket.
+
+    `lost` are objects that were read before and are gone now, or have another content.
+    """
 
     files: dict[str, LandedFile] = {}
+    lost: tuple[LandedFile, ...] = ()

@@ -33,6 +33,9 @@ class Airbyte:
     def running_job(self) -> Any:
         return next((job for job in self.jobs.values() if job["status"] == "running"), None)
 
+    def newest_jobs(self) -> Any:
+        return list(self.jobs.values())
+
     def start(self) -> Any:
         job = a_job(len(self.jobs) + 1, "running", AFTER)
         self.jobs[job["jobId"]] = job

@@ -145,7 +145,7 @@ def test_every_stage_is_guarded_and_each_check_says_what_to_do(
         if isinstance(check, dg.AssetChecksDefinition)
         for spec in check.check_specs
     ]
-    assert len(ours) == 10
+    assert len(ours) == 11
     for spec in ours:
         assert "If red:" in str(spec.description) or "If it warns:" in str(spec.description)
     blocking = {spec.name for spec in ours if spec.blocking}

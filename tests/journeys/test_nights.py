@@ -22,10 +22,12 @@ import pytest
 from warehouse.products import a_product, an_unknown_asin
 
 from veracitypro_pipeline.lineage import STAGES
+from veracitypro_pipeline.local.run_settings import on_stack
 from veracitypro_pipeline.local.s3 import s3_client
 from veracitypro_pipeline.local.server import LANDING_PREFIX, RAW_BUCKET
 from veracitypro_pipeline.local.stack import running_stack
-from veracitypro_pipeline.settings import REPOSITORY_DIR
+from veracitypro_pipeline.resources.airbyte_client import SyncClient
+from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
 from .conftest import Home, counts
 
@@ -53,6 +55,14 @@ def kept(home: Home, nights: dict[str, Any]) -> Iterator[Path]:
 def tracked_count() -> int:
     with (REPOSITORY_DIR / "dbt_project/seeds/tracked_products.csv").open() as file:
         return sum(1 for _ in csv.DictReader(file))
+
+
+def sync_by_hand(home: Home) -> None:
+    """As a person does in Airbyte, in the night that the stack plays now."""
+    stack = running_stack(home.path)
+    assert stack is not None
+    client = SyncClient.from_settings(on_stack(Settings.load(home=home.path), stack))
+    client.wait(int(client.start()["jobId"]), lambda _: None)
 
 
 def test_the_document_says_what_each_stage_of_each_night_brought(nights: dict[str, Any]) -> None:
@@ -210,7 +220,9 @@ def test_a_stack_killed_in_the_middle_of_a_sync_costs_a_retry_and_nothing_else(
 def test_a_run_that_is_killed_is_buried_and_the_next_one_works(
     home: Home, nights: dict[str, Any]
 ) -> None:
+    """The night before it, somebody also started a sync in Airbyte, which no run has loaded."""
     fourth = SECOND + timedelta(days=2)
+    sync_by_hand(home)
     process = home.start("run", "--date", str(fourth))
     assert process.stderr is not None
     for line in process.stderr:
@@ -233,6 +245,10 @@ def test_a_run_that_is_killed_is_buried_and_the_next_one_works(
         ("failure", "The process of this run was killed.", tracked, 4 * tracked, False),
         ("success", None, tracked, 0, False),
     ]
+    assert home.query(
+        "select as_of_date, count(*) from RAW.KEEPA_RAW"
+        f" where as_of_date > '{SECOND}' group by all order by all"
+    ) == [(fourth - timedelta(days=1), 2 * tracked), (fourth, tracked)]
     with closing(sqlite3.connect(home.path / "dagster" / "history" / "runs.db")) as runs:
         statuses = runs.execute("select status from runs order by id").fetchall()
     assert statuses[-2:] == [("FAILURE",), ("SUCCESS",)]

@@ -1,14 +1,14 @@
 """The Airbyte sync as an asset. The checks on it are in `checks.py`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure, final_when_interrupted
-from veracitypro_pipeline.handover import SyncClaim, SyncReport
+from veracitypro_pipeline.handover import FinishedSync, SyncClaim, SyncReport
 from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, HANDOVER_IO, INGEST, OWNERS
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of, end_of
 from veracitypro_pipeline.resources.airbyte import AirbyteResource
@@ -18,6 +18,8 @@ from veracitypro_pipeline.resources.run_settings import RunSettings
 if TYPE_CHECKING:
     from veracitypro_pipeline.resources.airbyte_client import Job, SyncClient
 
+# Syncs of so many days before are looked at again, since files come late; a weekend and then some.
+LOOK_BACK_DAYS: Final = 7
 _USABLE: Final = frozenset({"succeeded", "running", "pending", "incomplete"})
 
 
@@ -82,7 +84,9 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
                     client.cancel_job(job_id)
             raise
 
-        report = _report(job, context.partition_time_window.start)
+        report = _report(job, context.partition_time_window.start).model_copy(
+            update={"earlier": earlier_syncs(client.newest_jobs(), as_of_date, job_id)}
+        )
         price = run_settings.get().keepa_tokens_per_product
         return dg.MaterializeResult(
             value=report,
@@ -136,6 +140,29 @@ def _is_of_night(job: "Job", night: datetime) -> bool:
     """Whether a job began after the as-of day was over; one that is still queued will."""
     started_at = job.get("startTime")
     return not started_at or datetime.fromisoformat(str(started_at)) >= night
+
+
+def earlier_syncs(jobs: Iterable["Job"], as_of_date: date, job_id: int) -> tuple[FinishedSync, ...]:
+    """The syncs that ended well in the last days, by job; `job_id` is the day's own.
+
+    Also those that no run has asked for, e.g. a sync that somebody started in Airbyte. A job which
+    failed or was cancelled is none of them: what it left in the bucket is never loaded.
+    """
+    first = as_of_date - timedelta(days=LOOK_BACK_DAYS)
+    found = []
+    for job in jobs:
+        if job.get("status") != "succeeded" or int(job["jobId"]) == job_id:
+            continue
+        with suppress(KeyError, TypeError, ValueError):  # Without its figures it proves nothing.
+            began_at = datetime.fromisoformat(str(job["startTime"])).astimezone(UTC)
+            day = began_at.date() - timedelta(days=1)
+            if first <= day <= as_of_date:
+                found.append(
+                    FinishedSync(
+                        as_of_date=day, job_id=int(job["jobId"]), records=int(job["rowsSynced"])
+                    )
+                )
+    return tuple(sorted(found, key=lambda sync: sync.job_id))
 
 
 def _report(job: "Job", as_of: datetime) -> SyncReport:

@@ -9,7 +9,7 @@ import dagster as dg
 from veracitypro_pipeline import jsonl
 from veracitypro_pipeline.failures import final_when_interrupted
 from veracitypro_pipeline.handover import LandedFile, LandingIndex, LandingManifest, SyncReport
-from veracitypro_pipeline.landing.manifest import landed_file, manifest_of
+from veracitypro_pipeline.landing.manifest import index_of, landed_file, manifest_of
 from veracitypro_pipeline.lineage import (
     AIRBYTE_PRODUCT,
     HANDOVER_IO,
@@ -48,6 +48,8 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         handover: HandoverStore,
     ) -> dg.MaterializeResult[LandingManifest]:
         """The S3 objects that one sync wrote, with their lines counted, as a manifest.
+
+        The syncs of the last days are looked at again: their files may have come late, or be gone.
 
         Grain: one manifest per as-of day; files by key and etag. Counts are lines after
         decompression; bytes are those in S3.
@@ -98,7 +100,7 @@ def _updated(
                 files[entry.key] = landed_file(
                     entry.key, etag, path.stat().st_size, jsonl.lines(path), jsonl.DAMAGE
                 )
-    return LandingIndex(files=dict(sorted(files.items())))
+    return index_of(old, files.values())
 
 
 def _kept(old: LandingIndex, listing: list[StoredObject]) -> dict[str, LandedFile]:

@@ -1,11 +1,12 @@
-"""Checks on the landing files: they arrived, they are whole, they are of this sync, all of them."""
+"""Checks on the landing files: they arrived, they are whole, they are of this sync, all of them;
+and those of the last days still are."""
 
 import dagster as dg
 
 from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted
 from veracitypro_pipeline.handover import LandingIndex, LandingManifest
 from veracitypro_pipeline.landing.assets import INDEX
-from veracitypro_pipeline.landing.manifest import surplus
+from veracitypro_pipeline.landing.manifest import faults_of_earlier, lost_files, surplus
 from veracitypro_pipeline.lineage import LANDING_PRODUCT
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.resources.handover_store import HandoverStore
@@ -15,7 +16,9 @@ from veracitypro_pipeline.resources.handover_store import HandoverStore
     asset=LANDING_PRODUCT, blocking=True, partitions_def=daily_as_of, retry_policy=CHECK_RETRIES
 )
 @final_when_interrupted
-def files_arrived(landing_product_raw: LandingManifest) -> dg.AssetCheckResult:
+def files_arrived(
+    landing_product_raw: LandingManifest, handover: HandoverStore
+) -> dg.AssetCheckResult:
     """The sync left at least one file, none is empty, and each can be read to its end.
 
     If red: RAW is not loaded, dashboards show yesterday. Look for the named file in the bucket;
@@ -24,16 +27,24 @@ def files_arrived(landing_product_raw: LandingManifest) -> dg.AssetCheckResult:
     manifest = landing_product_raw
     damaged = [f"{file.key} ({file.damage})" for file in manifest.files if file.damage]
     empty = [file.key for file in manifest.files if not file.lines]
+    lost = lost_files(manifest, handover.read(INDEX, LandingIndex) or LandingIndex())
     if not manifest.files:
         said = f"No object in the bucket was written by Airbyte job {manifest.job_id}."
     elif damaged or empty:
         said = f"Cannot be read to the end: {damaged or 'none'}; empty: {empty or 'none'}."
     else:
         said = f"{len(manifest.files)} files of Airbyte job {manifest.job_id} are whole."
+    if lost:
+        said = f"{said} Of what was there before: {'; '.join(lost)}."
     return dg.AssetCheckResult(
         passed=bool(manifest.files) and not damaged and not empty,
         description=said,
-        metadata={"files": len(manifest.files), "damaged": damaged, "empty": empty},
+        metadata={
+            "files": len(manifest.files),
+            "damaged": damaged,
+            "empty": empty,
+            "lost": lost,
+        },
     )
 
 
@@ -88,4 +99,29 @@ def files_of_this_sync(
     )
 
 
-CHECKS = [files_arrived, records_equal_lines, files_of_this_sync]
+@dg.asset_check(asset=LANDING_PRODUCT, partitions_def=daily_as_of, retry_policy=CHECK_RETRIES)
+@final_when_interrupted
+def earlier_files_are_whole(
+    landing_product_raw: LandingManifest, handover: HandoverStore
+) -> dg.AssetCheckResult:
+    """The files of the last days' other syncs are all there, whole, and as they were.
+
+    If it warns: a named file is gone, changed, cut or surplus; of such a sync nothing more is
+    loaded, what RAW has of it stays. Restore the file in the bucket, and the next run loads what is
+    missing; if it cannot be restored, run its day again with `resync: true`.
+    """
+    manifest = landing_product_raw
+    index = handover.read(INDEX, LandingIndex) or LandingIndex()
+    faults = faults_of_earlier(manifest, index)
+    return dg.AssetCheckResult(
+        passed=not faults,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=(
+            "; ".join(faults)
+            or f"{len(manifest.earlier)} earlier syncs are in the bucket as they were."
+        ),
+        metadata={"earlier_syncs": len(manifest.earlier), "faults": faults},
+    )
+
+
+CHECKS = [files_arrived, records_equal_lines, files_of_this_sync, earlier_files_are_whole]

@@ -9,7 +9,13 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from veracitypro_pipeline.handover import LandedFile, LandingIndex, LandingManifest, SyncReport
+from veracitypro_pipeline.handover import (
+    FinishedSync,
+    LandedFile,
+    LandingIndex,
+    LandingManifest,
+    SyncReport,
+)
 
 # In `_airbyte_meta`; read by bytes, because a line can be 1 MB and need not be valid JSON. The
 # number may be quoted.
@@ -53,15 +59,71 @@ def landed_file(
     )
 
 
+def index_of(old: LandingIndex, files: Iterable[LandedFile]) -> LandingIndex:
+    """The index of what the bucket holds now; what `old` knew in another version is lost."""
+    by_key = {file.key: file for file in sorted(files, key=lambda file: file.key)}
+    known = {(file.key, file.etag): file for file in (*old.lost, *old.files.values())}
+    lost = [
+        file
+        for (key, etag), file in sorted(known.items())
+        if key not in by_key or by_key[key].etag != etag
+    ]
+    return LandingIndex(files=by_key, lost=tuple(lost))
+
+
 def manifest_of(report: SyncReport, index: LandingIndex) -> LandingManifest:
-    """The files with at least one line of the report's sync, by key."""
-    files = (file for file in index.files.values() if str(report.job_id) in file.sync_ids)
-    return LandingManifest(
-        as_of_date=report.as_of_date,
-        job_id=report.job_id,
-        records_reported=report.records,
-        files=tuple(sorted(files, key=lambda file: file.key)),
+    """The files with at least one line of the report's sync, by key; so of the earlier ones."""
+    return _files_of(report, index).model_copy(
+        update={"earlier": tuple(_files_of(sync, index) for sync in report.earlier)}
     )
+
+
+def _files_of(sync: SyncReport | FinishedSync, index: LandingIndex) -> LandingManifest:
+    own = str(sync.job_id)
+    files = (file for file in index.files.values() if own in file.sync_ids)
+    lost = {file.key for file in index.lost if own in file.sync_ids}
+    return LandingManifest(
+        as_of_date=sync.as_of_date,
+        job_id=sync.job_id,
+        records_reported=sync.records,
+        files=tuple(sorted(files, key=lambda file: file.key)),
+        gone=tuple(sorted(lost - set(index.files))),
+    )
+
+
+def lost_files(manifest: LandingManifest, index: LandingIndex) -> list[str]:
+    """What became of each file of a sync that was read before and is not there as it was."""
+    return [
+        f"{file.key} has changed (etag {file.etag}, now {index.files[file.key].etag})"
+        if file.key in index.files
+        else f"{file.key} is gone ({file.lines} lines)"
+        for file in index.lost
+        if str(manifest.job_id) in file.sync_ids
+    ]
+
+
+def faults_of_earlier(manifest: LandingManifest, index: LandingIndex) -> list[str]:
+    """A sentence for each earlier sync whose files are not all there as they were.
+
+    One that is not whole is no fault once a later sync of the same day is.
+    """
+    healed = {
+        sync.as_of_date: sync.job_id
+        for sync in sorted((manifest, *manifest.earlier), key=lambda sync: sync.job_id)
+        if sync.is_whole
+    }
+    return [
+        f"Airbyte job {sync.job_id} of {sync.as_of_date} reports {sync.records_reported} records,"
+        f" its files hold {sync.lines} lines: {'; '.join(said) or 'files are missing or surplus'}"
+        for sync in manifest.earlier
+        for said in (
+            [
+                *lost_files(sync, index),
+                *(f"{file.key} is cut ({file.damage})" for file in sync.files if file.damage),
+            ],
+        )
+        if (said or not sync.is_whole) and healed.get(sync.as_of_date, 0) <= sync.job_id
+    ]
 
 
 def surplus(

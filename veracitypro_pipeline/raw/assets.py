@@ -39,25 +39,35 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult[None]:
         """Every line that Airbyte landed, as it came: valid JSON as payload, the rest as text.
 
+        Files of earlier days that came late are loaded too, each under its own as-of day.
+
         Grain: one row per line of a landing file. Instants are UTC.
         Re-run: a file that was loaded before, in the same version, is left alone; a file whose etag
-        has changed replaces the rows it brought. The load is one transaction.
+        has changed replaces the rows it brought. The load of a day is one transaction.
         """
         manifest = landing_product_raw
-        names = {"files": [file.key for file in manifest.files]}
         engine = raw_engine(warehouse)
         engine.prepare(warehouse)
-        loaded = dict(warehouse.query(LEDGER_OF_FILES, names).rows)
-        new = [file for file in manifest.files if loaded.get(file.key) != file.etag]
-        if new:
-            load = Load(
-                files=new,
-                as_of_date=manifest.as_of_date,
-                load_id=context.run_id,
-                loaded_at=datetime.now(UTC).replace(tzinfo=None),
-            )
-            engine.load(load, run_settings.get(), s3, warehouse)
+        known = {"files": [file.key for file in manifest.loadable_files]}
+        loaded = dict(warehouse.query(LEDGER_OF_FILES, known).rows)
+        loads = {
+            sync.job_id: [file for file in sync.files if loaded.get(file.key) != file.etag]
+            for sync in manifest.loadable
+        }
+        for sync in manifest.loadable:
+            if loads[sync.job_id]:
+                load = Load(
+                    files=loads[sync.job_id],
+                    as_of_date=sync.as_of_date,
+                    load_id=context.run_id,
+                    loaded_at=datetime.now(UTC).replace(tzinfo=None),
+                    gone=sync.gone,
+                )
+                engine.load(load, run_settings.get(), s3, warehouse)
 
+        new = loads.pop(manifest.job_id)
+        late = [file for files in loads.values() for file in files]
+        names = {"files": [file.key for file in manifest.files]}
         rows = {name: counts for name, *counts in warehouse.query(ROWS_OF_FILES, names).rows}
         in_raw = sum(counts[0] for counts in rows.values())
         refused = sum(counts[1] for counts in rows.values())
@@ -69,6 +79,8 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
                 "dagster/partition_row_count": in_raw,
                 "files_loaded": len(new),
                 "files_already_loaded": len(manifest.files) - len(new),
+                "late_files": [file.key for file in late],
+                "late_rows": sum(file.lines for file in late),
                 "load_id": context.run_id,
             }
         )

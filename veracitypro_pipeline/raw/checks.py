@@ -25,25 +25,29 @@ _MANIFEST: Final = {"manifest": dg.AssetIn(key=LANDING_PRODUCT)}
 def lines_loaded_or_quarantined(
     manifest: LandingManifest, warehouse: WarehouseResource
 ) -> dg.AssetCheckResult:
-    """Every line of every file of the manifest is one row of RAW, and RAW has no other of them.
+    """Every line of every file of the day, and of late ones, is one row of RAW, and no more are.
 
     If red: prices of some products would be missing or doubled. The file is named; delete its row
     in MONITORING.LOAD_LEDGER and run the day again.
     """
-    answer = warehouse.query(ROWS_OF_FILES, {"files": [file.key for file in manifest.files]})
+    files = manifest.loadable_files
+    lines = {file.key: file.lines for file in files}
+    gone = {key: 0 for sync in manifest.loadable for key in sync.gone}
+    answer = warehouse.query(ROWS_OF_FILES, {"files": [*lines, *gone]})
     rows = {row["source_file"]: row["raw_rows"] for row in answer.dicts()}
     wrong = [
-        f"{file.key}: {file.lines} lines, {rows.get(file.key, 0)} rows"
-        for file in manifest.files
-        if rows.get(file.key, 0) != file.lines
+        f"{key}: {expected} lines, {rows.get(key, 0)} rows"
+        for key, expected in (gone | lines).items()
+        if rows.get(key, 0) != expected
     ]
     return dg.AssetCheckResult(
         passed=not wrong,
         description=(
-            f"The manifest's files hold {manifest.lines} lines, RAW holds {sum(rows.values())} rows"
-            f" of them; files that differ: {wrong or 'none'}."
+            f"The {len(files)} files of this day and of the last ones hold {sum(lines.values())}"
+            f" lines, RAW holds {sum(rows.values())} rows of them; files that differ:"
+            f" {wrong or 'none'}."
         ),
-        metadata={"lines": manifest.lines, "rows": sum(rows.values()), "differences": wrong},
+        metadata={"lines": sum(lines.values()), "rows": sum(rows.values()), "differences": wrong},
     )
 
 

@@ -53,12 +53,15 @@ class Load(NamedTuple):
     """One load of landing files: which, on behalf of what, and when.
 
     `loaded_at` is UTC without a zone, as the table's instants are; `load_id` is the Dagster run.
+    `gone` are files of the same sync that are not there any more: whoever renames a file must not
+    double its rows.
     """
 
     files: Sequence[LandedFile]
     as_of_date: date
     load_id: str
     loaded_at: datetime
+    gone: Sequence[str] = ()
 
     @property
     def names(self) -> dict[str, list[str]]:
@@ -75,9 +78,10 @@ class Load(NamedTuple):
 
 def replacing(load: Load, inserts: Sequence[Statement]) -> list[Statement]:
     """Replace what these files brought before in RAW, by `inserts`, and in the ledger."""
+    outdated = {"files": [*load.names["files"], *load.gone]}
     return [
-        Statement(_FORGET_ROWS, load.names),
-        Statement(_FORGET_LEDGER, load.names),
+        Statement(_FORGET_ROWS, outdated),
+        Statement(_FORGET_LEDGER, outdated),
         *inserts,
         *(
             Statement(

@@ -1,0 +1,387 @@
+"""Files that come late, twice, cut or not at all: each line is in RAW once, or somebody is told.
+
+A bucket in memory, Airbyte's own list of jobs, and the stages' own assets on a DuckDB file.
+"""
+
+import gzip
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import dagster as dg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from veracitypro_pipeline.handover import LandingManifest, SyncReport
+from veracitypro_pipeline.ingest.assets import LOOK_BACK_DAYS, earlier_syncs
+from veracitypro_pipeline.landing import assets as landing_assets
+from veracitypro_pipeline.landing import checks as landing_checks
+from veracitypro_pipeline.raw import assets as raw_assets
+from veracitypro_pipeline.raw import checks as raw_checks
+from veracitypro_pipeline.resources.s3 import StoredObject
+from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.settings import Settings
+
+from .fixed_settings import HandoverInMemory, fixed
+
+FIRST = date(2026, 1, 31)
+
+
+@dataclass
+class Job:
+    """A sync as Airbyte knows it: its lines are what it has written, if it succeeded."""
+
+    job_id: int
+    day: int
+    status: str = "succeeded"
+    records: int = 0
+    keys: list[str] = field(default_factory=list)
+
+    def as_airbyte_says(self) -> dict[str, Any]:
+        began_at = datetime(2026, 2, 1, 0, 10, tzinfo=UTC) + timedelta(days=self.day)
+        return {
+            "jobId": self.job_id,
+            "status": self.status,
+            "startTime": began_at.isoformat(),
+            "rowsSynced": self.records,
+        }
+
+
+def body_of(definition: dg.AssetsDefinition) -> Any:
+    """The function itself: called through Dagster, each call makes an instance (0.1 s)."""
+    compute: Any = definition.op.compute_fn
+    return compute.decorated_fn
+
+
+class Pipeline:
+    """Bucket, Airbyte and warehouse; `run` is what a night's landing and load do."""
+
+    def __init__(self, folder: Path) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.jobs: list[Job] = []
+        self.handover = HandoverInMemory()
+        self.settings = fixed(Settings.load(warehouse_file=folder / "dwh.duckdb"))
+        self.warehouse = WarehouseResource(settings=self.settings)
+        self.manifest: LandingManifest | None = None
+        self.load: dict[str, Any] = {}
+        self.said: dict[str, str] = {}
+        self.asins_seen: set[str] = set()
+
+    # S3, as the stages use it.
+    def list_objects(self, _bucket: str, _prefix: str) -> Iterator[StoredObject]:
+        for key, body in sorted(self.objects.items()):
+            yield StoredObject(key, hashlib.md5(body).hexdigest(), len(body))  # noqa: S324
+
+    def download(self, _bucket: str, key: str, target: Path) -> str:
+        target.write_bytes(self.objects[key])
+        return hashlib.md5(self.objects[key]).hexdigest()  # noqa: S324
+
+    # What happens in the world.
+    def sync(self, day: int, *file_lines: int, status: str = "succeeded") -> Job:
+        """A job that writes files of so many lines."""
+        job = Job(len(self.jobs) + 1, day, status, records=sum(file_lines))
+        for part, count in enumerate(file_lines):
+            key = f"day_{day}_job_{job.job_id}_{part}.jsonl.gz"
+            lines = [
+                json.dumps(
+                    {
+                        "_airbyte_meta": {"sync_id": job.job_id},
+                        "_airbyte_data": {"asin": f"{job.job_id}-{part}-{number}"},
+                    }
+                )
+                for number in range(count)
+            ]
+            self.objects[key] = gzip.compress("".join(f"{line}\n" for line in lines).encode())
+            job.keys.append(key)
+        self.jobs.append(job)
+        return job
+
+    # What a night does.
+    def run(self, day: int) -> list[str]:
+        """Landing and load of a day, for its newest sync; returns what is red, by name.
+
+        A blocking check that is red ends the run before the load, as it does in Dagster.
+        """
+        job = [one for one in self.jobs if one.day == day and one.status == "succeeded"][-1]
+        report = SyncReport(
+            as_of_date=FIRST + timedelta(days=day),
+            job_id=job.job_id,
+            started_at=datetime(2026, 2, 1, tzinfo=UTC),
+            records=job.records,
+            size_bytes=0,
+            seconds=1,
+            earlier=earlier_syncs(
+                [one.as_airbyte_says() for one in self.jobs],
+                FIRST + timedelta(days=day),
+                job.job_id,
+            ),
+        )
+        resources = {"run_settings": self.settings, "s3": self}
+        (landing,) = landing_assets.build_assets(dg.RetryPolicy())
+        landed = body_of(landing)(report, **resources, handover=self.handover)
+        self.manifest = landed.value
+        red, is_blocked = self._red(landing_checks.CHECKS)
+        if is_blocked:
+            return red
+        (raw,) = raw_assets.build_assets(dg.RetryPolicy())
+        context = SimpleNamespace(run_id="run")
+        loaded = body_of(raw)(context, self.manifest, **resources, warehouse=self.warehouse)
+        self.load = dict(loaded.metadata or {})
+        return [*red, *self._red(raw_checks.CHECKS)[0]]
+
+    def _red(self, checks: list[dg.AssetChecksDefinition]) -> tuple[list[str], bool]:
+        """The red checks by name, and whether one of them blocks."""
+        names, is_blocked = [], False
+        resources = {"handover": self.handover, "warehouse": self.warehouse}
+        for check in checks:
+            wanted = {
+                name: resources[name] for name in check.required_resource_keys & resources.keys()
+            }
+            result = body_of(check)(self.manifest, **wanted)
+            (spec,) = check.check_specs
+            self.said[spec.name] = result.description
+            if not result.passed:
+                names.append(spec.name)
+                is_blocked |= spec.blocking and result.severity is dg.AssetCheckSeverity.ERROR
+        return names, is_blocked
+
+    # What is in the warehouse.
+    def rows(self) -> dict[str, tuple[date, int]]:
+        """The as-of day and the rows of each file in RAW."""
+        if not self.load:
+            return {}
+        sql = "select source_file, as_of_date, count(*) from RAW.KEEPA_RAW group by all"
+        return {key: (day, count) for key, day, count in self.warehouse.query(sql).rows}
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> Pipeline:
+    return Pipeline(tmp_path)
+
+
+def test_a_file_that_comes_after_its_day_is_loaded_by_the_next_run_under_its_own_day(
+    pipeline: Pipeline,
+) -> None:
+    job = pipeline.sync(0, 3, 2)
+    held_back = pipeline.objects.pop(job.keys[1])
+    assert pipeline.run(0) == ["records_equal_lines"]
+
+    pipeline.objects[job.keys[1]] = held_back
+    pipeline.sync(1, 4)
+
+    assert pipeline.run(1) == []
+    assert pipeline.rows() == {
+        job.keys[0]: (FIRST, 3),
+        job.keys[1]: (FIRST, 2),
+        pipeline.jobs[1].keys[0]: (FIRST + timedelta(days=1), 4),
+    }
+    assert pipeline.load["late_files"] == job.keys
+    assert (pipeline.load["rows_in"], pipeline.load["late_rows"]) == (4, 5)
+    assert pipeline.run(1) == []
+    assert pipeline.load["late_files"] == []
+
+
+def test_a_sync_that_somebody_started_by_hand_is_loaded_too(pipeline: Pipeline) -> None:
+    pipeline.sync(0, 3)
+    pipeline.run(0)
+    by_hand = pipeline.sync(0, 3)
+    pipeline.sync(1, 3)
+
+    assert pipeline.run(1) == []
+    assert pipeline.rows()[by_hand.keys[0]] == (FIRST, 3)
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled", "running"])
+def test_what_an_interrupted_sync_left_is_never_loaded(pipeline: Pipeline, status: str) -> None:
+    left = pipeline.sync(0, 2, status=status)
+    whole = pipeline.sync(0, 3)
+
+    assert pipeline.run(0) == []
+    pipeline.sync(1, 3)
+    assert pipeline.run(1) == []
+    assert not set(left.keys) & set(pipeline.rows())
+    assert whole.keys[0] in pipeline.rows()
+
+
+def test_a_file_that_disappears_after_its_day_is_named_and_its_rows_stay(
+    pipeline: Pipeline,
+) -> None:
+    job = pipeline.sync(0, 3, 2)
+    pipeline.run(0)
+    gone = pipeline.objects.pop(job.keys[0])
+    pipeline.sync(1, 4)
+
+    assert pipeline.run(1) == ["earlier_files_are_whole"]
+    assert f"{job.keys[0]} is gone (3 lines)" in pipeline.said["earlier_files_are_whole"]
+    assert "reports 5 records, its files hold 2 lines" in pipeline.said["earlier_files_are_whole"]
+    assert pipeline.rows()[job.keys[0]] == (FIRST, 3)
+    assert pipeline.run(1) == ["earlier_files_are_whole"], "it stays red until it is mended"
+
+    pipeline.objects[job.keys[0]] = gone
+    assert pipeline.run(1) == []
+
+
+def test_a_file_of_the_day_itself_that_is_gone_stops_the_run_and_is_named(
+    pipeline: Pipeline,
+) -> None:
+    job = pipeline.sync(0, 3)
+    pipeline.run(0)
+    del pipeline.objects[job.keys[0]]
+
+    assert pipeline.run(0) == ["files_arrived", "records_equal_lines"]
+    assert f"{job.keys[0]} is gone (3 lines)" in pipeline.said["files_arrived"]
+    assert pipeline.rows()[job.keys[0]] == (FIRST, 3)
+
+
+def test_a_file_that_is_cut_later_is_named_and_not_loaded_again(pipeline: Pipeline) -> None:
+    job = pipeline.sync(0, 300)
+    pipeline.run(0)
+    pipeline.objects[job.keys[0]] = pipeline.objects[job.keys[0]][:-40]
+    pipeline.sync(1, 4)
+
+    assert pipeline.run(1) == ["earlier_files_are_whole"]
+    said = pipeline.said["earlier_files_are_whole"]
+    assert f"{job.keys[0]} has changed" in said
+    assert f"{job.keys[0]} is cut (EOFError" in said
+    assert pipeline.rows()[job.keys[0]] == (FIRST, 300)
+
+
+def test_a_copy_of_a_file_is_surplus_and_not_loaded(pipeline: Pipeline) -> None:
+    job = pipeline.sync(0, 3)
+    pipeline.run(0)
+    pipeline.objects["copy.jsonl.gz"] = pipeline.objects[job.keys[0]]
+    pipeline.sync(1, 4)
+
+    assert pipeline.run(1) == ["earlier_files_are_whole"]
+    assert "reports 3 records, its files hold 6 lines" in pipeline.said["earlier_files_are_whole"]
+    assert "copy.jsonl.gz" not in pipeline.rows()
+
+
+def test_a_file_that_somebody_renamed_does_not_double_its_rows(pipeline: Pipeline) -> None:
+    job = pipeline.sync(0, 3)
+    pipeline.run(0)
+    pipeline.objects["renamed.jsonl.gz"] = pipeline.objects.pop(job.keys[0])
+
+    assert pipeline.run(0) == []
+    assert pipeline.rows() == {"renamed.jsonl.gz": (FIRST, 3)}
+    assert f"{job.keys[0]} is gone" in pipeline.said["files_arrived"]
+
+
+def test_another_sync_of_the_same_day_heals_one_that_is_not_whole(pipeline: Pipeline) -> None:
+    job = pipeline.sync(0, 3)
+    del pipeline.objects[job.keys[0]]
+    assert "files_arrived" in pipeline.run(0)
+    pipeline.sync(0, 3)
+    assert pipeline.run(0) == []
+
+
+def test_a_day_without_any_file_fails_and_says_whose_files_are_missing(pipeline: Pipeline) -> None:
+    job = pipeline.sync(0, 3)
+    pipeline.objects.clear()
+    assert pipeline.run(0) == ["files_arrived", "records_equal_lines"]
+    assert pipeline.said["files_arrived"] == (
+        f"No object in the bucket was written by Airbyte job {job.job_id}."
+    )
+
+
+def test_syncs_are_looked_back_on_for_a_week(pipeline: Pipeline) -> None:
+    old = pipeline.sync(0, 3)
+    pipeline.sync(LOOK_BACK_DAYS + 1, 3)
+    pipeline.run(LOOK_BACK_DAYS + 1)
+    assert old.keys[0] not in pipeline.rows()
+
+
+def test_a_job_without_its_figures_proves_nothing() -> None:
+    garbled: list[dict[str, Any]] = [
+        {"jobId": 1, "status": "succeeded"},
+        {"jobId": 2, "status": "succeeded", "startTime": "soon", "rowsSynced": 1},
+        {"jobId": 3, "status": "succeeded", "startTime": "2026-02-01T00:10:00Z"},
+    ]
+    assert earlier_syncs(garbled, FIRST, 9) == ()
+
+
+events = st.one_of(
+    st.tuples(st.just("sync"), st.integers(0, 2), st.lists(st.integers(1, 3), max_size=2)),
+    st.tuples(st.just("failed sync"), st.integers(0, 2), st.lists(st.integers(1, 3), max_size=2)),
+    st.tuples(st.just("copy"), st.integers(0, 9), st.none()),
+    st.tuples(st.just("hide"), st.integers(0, 9), st.none()),
+    st.tuples(st.just("cut"), st.integers(0, 9), st.none()),
+    st.tuples(st.just("restore"), st.integers(0, 9), st.none()),
+    st.tuples(st.just("run"), st.integers(0, 2), st.none()),
+)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(story=st.lists(events, min_size=3, max_size=12))
+def test_whatever_happens_records_are_lines_are_rows_and_each_file_counts_once(
+    story: list[tuple[str, int, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Random arrivals, copies, cuts, disappearances and re-runs. A copy carries its sync's id."""
+    pipeline = Pipeline(tmp_path_factory.mktemp("story"))
+    originals: dict[str, bytes] = {}
+    pipeline.sync(0, 2)
+    for what, number, parts in [*story, *(("run", day, None) for day in range(3))]:
+        originals = {**pipeline.objects, **originals}
+        keys = sorted(originals)
+        if what == "sync":
+            pipeline.sync(number, *parts)
+        elif what == "failed sync":
+            pipeline.sync(number, *parts, status="failed")
+        elif what == "run":
+            if any(job.day == number and job.status == "succeeded" for job in pipeline.jobs):
+                _run_and_judge(pipeline, number)
+        elif keys:
+            key = keys[number % len(keys)]
+            if what == "copy":
+                pipeline.objects[f"copy_of_{key}"] = originals[key]
+            elif what == "hide":
+                pipeline.objects.pop(key, None)
+            elif what == "cut":
+                pipeline.objects[key] = originals[key][:-9]
+            elif what == "restore":
+                pipeline.objects[key] = originals[key]
+
+
+def _run_and_judge(pipeline: Pipeline, day: int) -> None:
+    before = pipeline.rows()
+    red = pipeline.run(day)
+    rows = pipeline.rows()
+    manifest = pipeline.manifest
+    assert manifest is not None
+
+    if not manifest.is_whole or not manifest.files:
+        assert red
+        assert rows == before, "a day that is not whole changes nothing"
+    else:
+        for sync in manifest.loadable:
+            for file in sync.files:
+                assert rows[file.key] == (sync.as_of_date, file.lines)
+            assert sum(rows[file.key][1] for file in sync.files) == sync.records_reported
+    if not rows:
+        return
+    # No record is lost or doubled, and none comes from a sync that did not end well.
+    ended_well = {job.job_id for job in pipeline.jobs if job.status == "succeeded"}
+    asins = Counter(
+        asin
+        for (asin,) in pipeline.warehouse.query("select payload ->> 'asin' from RAW.KEEPA_RAW").rows
+    )
+    assert set(asins.values()) <= {1}, "a copy was loaded beside its original"
+    assert set(asins) >= pipeline.asins_seen
+    assert {int(asin.split("-")[0]) for asin in asins} <= ended_well
+    pipeline.asins_seen = set(asins)
+    ledger = pipeline.warehouse.query(
+        "select source_file, lines, loaded, quarantined from MONITORING.LOAD_LEDGER"
+    ).rows
+    assert len({key for key, *_ in ledger}) == len(ledger)
+    for key, lines, loaded, quarantined in ledger:
+        assert lines == loaded + quarantined == rows[key][1]
+    assert {key for key, *_ in ledger} == set(rows)
