@@ -75,6 +75,10 @@ def run_record(instance: dg.DagsterInstance, run_id: str) -> RunRecord:
         tokens_spent=sync.get("tokens_spent"),
         size_bytes=files.get("bytes"),
         files=files.get("file_count"),
+        models_built=sum(
+            stage_of(event.step_materialization_data.materialization.asset_key) in DBT_STAGES
+            for event in _dagster_events(events, DagsterEventType.ASSET_MATERIALIZATION)
+        ),
         check_results=[_result(one) for one in _evaluations(events).values()],
     )
 
@@ -217,18 +221,7 @@ def _stage_seconds(events: Sequence[dg.EventLogEntry]) -> dict[str, float]:
 
     The dbt step stands for three stages: its time is shared out by the models' own times.
     """
-    stages_of_step: dict[str, set[str]] = {}
-    for event in _dagster_events(
-        events,
-        DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
-        DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
-    ):
-        if event.step_key is not None and event.asset_key is not None:
-            stages_of_step.setdefault(event.step_key, set()).add(stage_of(event.asset_key))
-        elif event.step_key is not None:
-            planned = event.asset_check_planned_data
-            stages_of_step.setdefault(event.step_key, set()).add(stage_of(planned.asset_key))
-
+    stages_of_step = _stages_of_step(events)
     dbt_seconds: dict[str, float] = dict.fromkeys(DBT_STAGES, 0.0)
     for event in _dagster_events(events, DagsterEventType.ASSET_MATERIALIZATION):
         materialization = event.step_materialization_data.materialization
@@ -249,6 +242,22 @@ def _stage_seconds(events: Sequence[dg.EventLogEntry]) -> dict[str, float]:
     return seconds
 
 
+def _stages_of_step(events: Iterable[dg.EventLogEntry]) -> dict[str, set[str]]:
+    """The stages that each step stands for, by what it planned to do."""
+    stages_of_step: dict[str, set[str]] = {}
+    for event in _dagster_events(
+        events,
+        DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+        DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
+    ):
+        if event.step_key is not None and event.asset_key is not None:
+            stages_of_step.setdefault(event.step_key, set()).add(stage_of(event.asset_key))
+        elif event.step_key is not None:
+            planned = event.asset_check_planned_data
+            stages_of_step.setdefault(event.step_key, set()).add(stage_of(planned.asset_key))
+    return stages_of_step
+
+
 def _step_seconds(events: Iterable[dg.EventLogEntry]) -> dict[str, float]:
     """From the start of a step's first try to the end of its last."""
     started: dict[str, float] = {}
@@ -264,9 +273,14 @@ def _step_seconds(events: Iterable[dg.EventLogEntry]) -> dict[str, float]:
     return {step: ended[step] - started[step] for step in ended if step in started}
 
 
-def _failures(events: Iterable[dg.EventLogEntry]) -> list[StepFailure]:
+def _failures(events: Sequence[dg.EventLogEntry]) -> list[StepFailure]:
+    stages_of_step = _stages_of_step(events)
     failures = [
-        StepFailure(step=str(event.step_key), reason=_reason(event.step_failure_data))
+        StepFailure(
+            step=str(event.step_key),
+            reason=_reason(event.step_failure_data),
+            stage=min(stages_of_step.get(str(event.step_key), ()), key=STAGES.index, default=""),
+        )
         for event in _dagster_events(events, DagsterEventType.STEP_FAILURE)
     ]
     if failures:

@@ -43,10 +43,14 @@ class RedCheck(BaseModel):
 
 
 class StepFailure(BaseModel):
-    """Why a step failed, in one sentence or as short as its error allows."""
+    """Why a step failed, in one sentence or as short as its error allows.
+
+    `stage` is the first that the step stands for; empty where the run failed outside of a step.
+    """
 
     step: str
     reason: str
+    stage: str = ""
 
 
 class RunSummary(BaseModel):
@@ -95,4 +99,5 @@ class RunRecord(BaseModel):
     size_bytes: int | None = None
     files: int | None = None
     tokens_spent: int | None = None
+    models_built: int = 0
     check_results: list[CheckResult]

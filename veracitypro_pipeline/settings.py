@@ -205,10 +205,23 @@ class Settings(BaseSettings):
         "SLACK_WEBHOOK_URL", None, "Slack incoming webhook; used when there is no bot token."
     )
 
+    slack_mention: str = _setting(
+        "SLACK_MENTION",
+        "here",
+        "Whom a blocking failure calls: here, none, or the id of a user (U...) or group (S...).",
+        pattern=r"^(here|none|[UWS][A-Z0-9]{5,})$",
+    )
+    runbooks_url: str | None = _setting(
+        "VP_RUNBOOKS_URL",
+        None,
+        "Address of the folder infra/runbooks, for links in messages; empty means none.",
+    )
+
     dagster_url: str | None = _setting(
         "VP_DAGSTER_URL",
         None,
-        "Dagster of the deployment (https://<organization>.dagster.cloud/vp-prod); vp doctor asks.",
+        "Address of Dagster's UI (https://<organization>.dagster.cloud/vp-prod), for links in"
+        " messages and for vp doctor; empty means none.",
     )
     dagster_api_token: SecretStr | None = _setting(
         "DAGSTER_CLOUD_API_TOKEN", None, "Dagster Cloud, user token, for vp doctor."
@@ -275,6 +288,16 @@ class Settings(BaseSettings):
         if self.retry_delay_seconds is not None:
             return self.retry_delay_seconds
         return 2.0 if self.environment == "local" else 300.0
+
+    @property
+    def slack_mention_markup(self) -> str:
+        """The mention as Slack's mrkdwn writes it; empty for none."""
+        if self.slack_mention == "none":
+            return ""
+        if self.slack_mention == "here":
+            return "<!here>"
+        is_group = self.slack_mention.startswith("S")
+        return f"<!subteam^{self.slack_mention}>" if is_group else f"<@{self.slack_mention}>"
 
     @property
     def raw_bucket(self) -> str:

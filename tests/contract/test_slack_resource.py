@@ -10,14 +10,14 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from veracitypro_pipeline.local.slack import Inbox, create_slack_app
-from veracitypro_pipeline.notify import messages
-from veracitypro_pipeline.resources.slack import SlackNotDelivered, SlackResource
+from veracitypro_pipeline.resources.slack import Posted, SlackNotDelivered, SlackResource
 from veracitypro_pipeline.settings import Settings
 
 from .fixed_settings import fixed
 
 TOKEN, WEBHOOK, CHANNEL = "xoxb-1", "T0/B0/x", "#data-alerts"
-MESSAGE = messages.started("2026-01-31", "0f7d6c48", "vp_daily_batch")
+TEXT = "It began"
+BLOCKS: list[dict[str, Any]] = [{"type": "section", "text": {"type": "mrkdwn", "text": "*It*"}}]
 
 
 @pytest.fixture
@@ -32,17 +32,40 @@ def url(serve: Callable[[Starlette], str], inbox: Inbox) -> str:
     )
 
 
-def post(**settings: Any) -> None:
-    of_run = fixed(Settings.load(slack_channel=CHANNEL, **settings))
-    SlackResource(settings=of_run).post(MESSAGE.text, MESSAGE.blocks)
+def slack(**settings: Any) -> SlackResource:
+    return SlackResource(settings=fixed(Settings.load(slack_channel=CHANNEL, **settings)))
+
+
+def bot(url: str) -> SlackResource:
+    return slack(slack_api_url=f"{url}/api/", slack_bot_token=SecretStr(TOKEN))
 
 
 def test_a_bot_and_a_webhook_deliver_the_same_blocks(url: str, inbox: Inbox) -> None:
-    post(slack_api_url=f"{url}/api/", slack_bot_token=SecretStr(TOKEN))
-    post(slack_webhook_url=SecretStr(f"{url}/services/hook"))
-    by_bot, by_webhook = inbox.messages()
-    assert by_bot["text"] == by_webhook["text"] == MESSAGE.text
-    assert by_bot["blocks"] == by_webhook["blocks"] == MESSAGE.blocks
+    by_webhook = slack(slack_webhook_url=SecretStr(f"{url}/services/hook"))
+    assert (bot(url).has_threads, by_webhook.has_threads) == (True, False)
+    assert bot(url).post(TEXT, BLOCKS) is not None
+    assert by_webhook.post(TEXT, BLOCKS) is None
+    first, second = inbox.messages()
+    assert first["text"] == second["text"] == TEXT
+    assert first["blocks"] == second["blocks"] == BLOCKS
+
+
+def test_a_bot_answers_in_a_thread_and_changes_what_it_said(url: str, inbox: Inbox) -> None:
+    posted = bot(url).post(TEXT, BLOCKS)
+    assert posted is not None
+    bot(url).post("In the thread", BLOCKS, thread=posted)
+    bot(url).post("In both", BLOCKS, thread=posted, to_channel=True)
+    bot(url).update(posted, "It ended", BLOCKS)
+
+    _, quiet, loud, update = inbox.messages()
+    assert (quiet["thread_ts"], quiet["reply_broadcast"]) == (posted.ts, False)
+    assert (loud["thread_ts"], loud["reply_broadcast"]) == (posted.ts, True)
+    assert (update["ts"], update["is_update"], update["text"]) == (posted.ts, True, "It ended")
+
+
+def test_a_message_that_is_not_there_cannot_be_changed(url: str) -> None:
+    with pytest.raises(SlackNotDelivered, match="message_not_found"):
+        bot(url).update(Posted(CHANNEL, "1.0"), TEXT, BLOCKS)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +86,6 @@ def test_what_slack_does_not_take_is_said_without_the_secret(
     if webhook and webhook.get_secret_value().startswith("/"):
         at_stand_in["slack_webhook_url"] = SecretStr(url + webhook.get_secret_value())
     with pytest.raises(SlackNotDelivered, match=said) as refusal:
-        post(**at_stand_in)
+        slack(**at_stand_in).post(TEXT, BLOCKS)
     assert "xoxb" not in str(refusal.value)
     assert "services" not in str(refusal.value)

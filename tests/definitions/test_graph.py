@@ -198,17 +198,11 @@ def test_only_production_runs_by_itself_from_the_start(
     assert built.resolve_schedule_def(SCHEDULE_NAME).default_status.value == status
 
 
-def test_slack_hears_of_every_end_a_run_can_have_and_each_run_is_recorded(
-    defs: dg.Definitions,
-) -> None:
-    sensors = {sensor.name for sensor in defs.sensors or []}
-    assert sensors == {
-        "runs_are_recorded",
-        "slack_run_started",
-        "slack_run_succeeded",
-        "slack_run_failed",
-        "slack_run_canceled",
-    }
+def test_every_run_is_recorded_and_told_from_the_start(defs: dg.Definitions) -> None:
+    sensors = {sensor.name: sensor.default_status for sensor in defs.sensors or []}
+    assert sensors == dict.fromkeys(
+        ("runs_are_recorded", "slack_is_told"), dg.DefaultSensorStatus.RUNNING
+    )
 
 
 def test_steps_share_a_process_on_a_laptop_only(settings: Settings) -> None:

@@ -79,10 +79,10 @@ class Home:
         """A JSON file of the stack."""
         return json.loads((self.path / "stack" / name).read_text())
 
-    def slack(self) -> list[str]:
-        """What Slack received, as a notification shows it."""
+    def slack(self) -> list[dict[str, Any]]:
+        """What Slack received, oldest first."""
         lines = (self.path / "stack" / "slack" / "messages.jsonl").read_text().splitlines()
-        return [json.loads(line)["text"] for line in lines]
+        return [json.loads(line) for line in lines]
 
     def landing_files(self) -> list[Path]:
         bucket = self.path / "stack" / "s3" / "vp-raw-local-us-east-2"

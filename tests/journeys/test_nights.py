@@ -110,10 +110,13 @@ def test_the_second_night_continues_the_histories_of_the_first(
 def test_slack_heard_of_each_night_and_power_bi_was_refreshed(
     home: Home, nights: dict[str, Any]
 ) -> None:
-    said = home.slack()[:4]
-    for as_of_date, (began, ended) in zip((FIRST, SECOND), (said[:2], said[2:]), strict=True):
-        assert f"vp_daily_batch started for {as_of_date}" in began
-        assert f"vp_daily_batch succeeded for {as_of_date}" in ended
+    """A thread each: it began, what it brought, and its headline changed."""
+    said = home.slack()[:6]
+    for as_of_date, of_night in zip((FIRST, SECOND), (said[:3], said[3:]), strict=True):
+        began, ended, headline = of_night
+        assert f"vp_daily_batch started for {as_of_date}" in began["text"]
+        assert f"vp_daily_batch succeeded for {as_of_date}" in ended["text"] == headline["text"]
+        assert ended["thread_ts"] == began["ts"] == headline["ts"]
     assert len(home.state("powerbi/refreshes.json")) >= 2
 
 
@@ -320,11 +323,16 @@ def test_a_file_that_no_record_of_airbyte_explains_stops_the_run_and_says_so(
     assert "reports 24 records, its files hold 25 lines" in red["description"]
     assert home.tables() == tables
     assert home.state("powerbi/refreshes.json") == refreshes
-    assert "failed for 2025-11-20" in home.slack()[-1]
+    headline, failed, digest, _ = home.slack()[-4:]
+    assert "failed for 2025-11-20" in failed["text"]
+    assert failed["reply_broadcast"]
+    assert "runbook `infra/runbooks/records_equal_lines.md`" in json.dumps(failed["blocks"])
+    assert headline["ts"] == failed["thread_ts"] == digest["thread_ts"]
+    assert digest["text"] == "Checks for 2025-11-20: 1 failed, 0 warned"
 
     home.run("--date", str(FIRST))
 
-    assert "recovered for 2025-11-20" in home.slack()[-1]
+    assert "recovered for 2025-11-20" in home.slack()[-1]["text"]
 
 
 def test_a_red_dbt_test_stops_power_bi_and_is_not_tried_again(home: Home, kept: Path) -> None:

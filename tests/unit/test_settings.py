@@ -66,6 +66,7 @@ def test_each_variable_reaches_its_field(field: str, monkeypatch: pytest.MonkeyP
         "environment": "prod",
         "as_of_date": "2026-02-03",
         "snowflake_url": "https://private.example/",
+        "slack_mention": "U0123456",
     }
     is_whole = Settings.model_fields[field].annotation is int
     is_number = "float" in str(Settings.model_fields[field].annotation) or is_whole
@@ -132,3 +133,25 @@ def test_an_unknown_name_in_the_env_file_is_refused_too(tmp_path: Path) -> None:
 def test_what_is_required_is_named_with_its_variable() -> None:
     with pytest.raises(SettingsError, match="AIRBYTE_CONNECTION_ID is not set, but the local"):
         Settings.load().require("aws_region", "airbyte_connection_id")
+
+
+@pytest.mark.parametrize(
+    ("mention", "markup"),
+    [
+        ("here", "<!here>"),
+        ("none", ""),
+        ("U0123456", "<@U0123456>"),
+        ("S0123456", "<!subteam^S0123456>"),
+    ],
+)
+def test_whom_a_failure_calls_is_written_as_slack_reads_it(
+    mention: str, markup: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_MENTION", mention)
+    assert Settings.load().slack_mention_markup == markup
+
+
+def test_a_mention_of_everybody_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_MENTION", "<!channel>")
+    with pytest.raises(SettingsError, match="SLACK_MENTION"):
+        Settings.load()

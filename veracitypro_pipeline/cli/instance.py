@@ -50,7 +50,7 @@ def bury_dead_runs(instance: "dg.DagsterInstance", *, of_vp_run_only: bool = Tru
     """
     import dagster as dg
 
-    from veracitypro_pipeline.notify.sensors import ANNOUNCES_ITSELF_TAG
+    from veracitypro_pipeline.notify.telling import ANNOUNCES_ITSELF_TAG
 
     alive = [
         dg.DagsterRunStatus.STARTING,

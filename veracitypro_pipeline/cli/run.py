@@ -152,11 +152,11 @@ def _run(
     progress: "Progress",
     settings: Settings,
 ) -> "RunSummary":
-    from veracitypro_pipeline.notify.sensors import ANNOUNCES_ITSELF_TAG
+    from veracitypro_pipeline.notify.telling import ANNOUNCES_ITSELF_TAG
     from veracitypro_pipeline.run_events import run_summary
 
     run_id = str(uuid.uuid4())
-    reporter = _Reporter(instance, run_id)
+    reporter = _Reporter(instance)
     instance.add_event_listener(run_id, progress.on_event)
     instance.add_event_listener(run_id, reporter)
     # dbt's output and Dagster's log go to a file: a terminal gets the progress, a pipe the JSON.
@@ -169,7 +169,7 @@ def _run(
             tags={ANNOUNCES_ITSELF_TAG: "true"},
             raise_on_error=False,
         )
-        reporter.report_end()
+        reporter.report()
     return run_summary(instance, run_id)
 
 
@@ -177,33 +177,28 @@ class _Reporter:
     """Tells the tables of runs and Slack that the run began and how it ended, as the sensors do
     where a daemon runs."""
 
-    def __init__(self, instance: "dg.DagsterInstance", run_id: str) -> None:
-        self._instance, self._run_id = instance, run_id
+    def __init__(self, instance: "dg.DagsterInstance") -> None:
+        self._instance = instance
 
     def __call__(self, entry: "dg.EventLogEntry") -> None:
         import dagster as dg
 
         event = entry.dagster_event
         if event is not None and event.event_type is dg.DagsterEventType.RUN_START:
-            self._report(dg.DagsterRunStatus.STARTED)
+            self.report()
 
-    def report_end(self) -> None:
-        run = self._instance.get_run_by_id(self._run_id)
-        if run is not None:
-            self._report(run.status)
-
-    def _report(self, status: "dg.DagsterRunStatus") -> None:
+    def report(self) -> None:
         import dagster as dg
 
         from veracitypro_pipeline import definitions
         from veracitypro_pipeline.monitoring.recording import record_runs
-        from veracitypro_pipeline.notify.sensors import announce
+        from veracitypro_pipeline.notify.telling import tell
 
         log = logging.getLogger("vp")
-        run = self._instance.get_run_by_id(self._run_id)
         resources = definitions.build_resources(definitions.run_settings(Settings.load()))
         needed = {name: resources[name] for name in ("slack", "warehouse")}
         with dg.build_resources(needed) as built:
             record_runs(self._instance, built.warehouse, log)
-            if run is not None:
-                announce(self._instance, run, status, built.slack, log)
+            untold = tell(self._instance, built.slack, of_vp_run=True)
+        if untold is not None:
+            log.warning(untold)

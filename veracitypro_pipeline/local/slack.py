@@ -1,12 +1,13 @@
-"""A stand-in for Slack: three methods of its Web API and one incoming webhook.
+"""A stand-in for Slack: four methods of its Web API and one incoming webhook.
 
-Imitates, from Slack's method pages (`chat.postMessage`, `auth.test`, `conversations.list`),
-"Sending messages using incoming webhooks" and the Block Kit reference: tokens in the header or the
-form, HTTP 200 with `ok: false` and Slack's error names, membership of channels, limits of text,
-blocks and block texts, plain answers of the webhook. Every message taken is appended to a file.
+Imitates, from Slack's method pages (`chat.postMessage`, `chat.update`, `auth.test`,
+`conversations.list`), "Sending messages using incoming webhooks" and the Block Kit reference: tokens
+in the header or the form, HTTP 200 with `ok: false` and Slack's error names, membership of channels,
+limits of text, blocks and block texts, plain answers of the webhook. Every message taken is appended
+to a file, a change of one as another line with the same `ts`.
 
-Does not imitate: rate limits, scopes, threads, users, rendering, several pages of channels; of
-Block Kit only these limits.
+Does not imitate: rate limits, scopes, users, that a thread must exist, rendering, several pages of
+channels; of Block Kit only these limits.
 """
 
 import json
@@ -46,7 +47,7 @@ class Inbox:
     def add(self, via: str, channel: str, message: Mapping[str, Any]) -> str:
         """Keep a message and return its `ts`, Slack's id of a message within its channel."""
         received_at = self._now()
-        ts = f"{received_at.timestamp():.6f}"
+        ts = message.get("ts") or f"{received_at.timestamp():.6f}"
         kept = {"ts": ts, "received_at": received_at.isoformat(), "via": via, "channel": channel}
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({**kept, **message}) + "\n")
@@ -82,9 +83,24 @@ def create_slack_app(
             message = _checked_message(arguments)
         except SlackRefusal as refusal:
             return JSONResponse({"ok": False, "error": str(refusal)})
-        ts = inbox.add("api", channel, message)
+        ts = inbox.add("api", channel, message | _thread(arguments))
         posted = {"type": "message", "ts": ts, **message}
         return JSONResponse({"ok": True, "channel": channel, "ts": ts, "message": posted})
+
+    async def update(request: Request) -> Response:
+        try:
+            arguments = await _arguments(request)
+            _sign_in(request, arguments, bot_token)
+            if arguments.get("channel") != channel:
+                raise SlackRefusal("channel_not_found")
+            ts = arguments.get("ts")
+            if ts not in {kept["ts"] for kept in inbox.messages() if kept["via"] == "api"}:
+                raise SlackRefusal("message_not_found")
+            message = _checked_message(arguments)
+        except SlackRefusal as refusal:
+            return JSONResponse({"ok": False, "error": str(refusal)})
+        inbox.add("api", channel, {**message, "ts": ts, "is_update": True})
+        return JSONResponse({"ok": True, "channel": channel, "ts": ts, "text": message["text"]})
 
     async def auth_test(request: Request) -> Response:
         try:
@@ -129,12 +145,21 @@ def create_slack_app(
     return Starlette(
         routes=[
             Route("/api/chat.postMessage", post_message, methods=["POST"]),
+            Route("/api/chat.update", update, methods=["POST"]),
             Route("/api/auth.test", auth_test, methods=["POST"]),
             # slack_sdk asks this one by GET.
             Route("/api/conversations.list", list_channels, methods=["GET", "POST"]),
             Route("/services/{secret}", webhook, methods=["POST"]),
         ]
     )
+
+
+def _thread(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The message that is answered to, if one is, and whether the channel shows the answer too."""
+    if not arguments.get("thread_ts"):
+        return {}
+    is_shown = str(arguments.get("reply_broadcast")).lower() in ("true", "1")
+    return {"thread_ts": str(arguments["thread_ts"]), "reply_broadcast": is_shown}
 
 
 async def _arguments(request: Request) -> dict[str, Any]:

@@ -1,16 +1,48 @@
-"""From a run to a Slack message. Pure: no Dagster, no Slack.
+"""From a run to Slack messages. Pure: no Dagster, no Slack.
 
-Text from outside (titles, errors) is escaped as Slack's mrkdwn asks: `&`, `<` and `>` only. Source:
-Slack API, "Formatting text for app surfaces" and Block Kit's limits (3,000 characters a text).
+A run is one thread: its headline, which says how things stand, then what the run brought or why it
+failed, then one digest of the checks that are red. Where there are no threads, one message at the
+end says it all (`at_once`).
+
+What comes from outside (errors, titles in descriptions) stands in `plain_text`, where Slack reads
+no markup, or is escaped as mrkdwn asks. Source: Slack API, "Formatting text for app surfaces", and
+the limits of the Block Kit reference.
 """
 
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from veracitypro_pipeline.run_summary import RunSummary
+from veracitypro_pipeline.notify import runbooks
+from veracitypro_pipeline.run_summary import RedCheck, RunRecord, RunSummary, StepFailure
 
+BLOCKS: Final = 50
 TEXT_CHARACTERS: Final = 3000
+HEADER_CHARACTERS: Final = 150
+# A phone shows about so much without scrolling.
 REASON_CHARACTERS: Final = 500
+DESCRIPTION_CHARACTERS: Final = 300
+SHOWN_FAILURES: Final = 3
 SHOWN_CHECKS: Final = 10
+# Changes smaller than this share are a night like any other.
+NOTABLE_SHARE: Final = 0.01
+
+_DBT: Final = ("stg", "core", "mart")
+_GREEN, _YELLOW, _RED = ":large_green_circle:", ":large_yellow_circle:", ":red_circle:"
+_STOPPED, _UNDER_WAY = ":black_square_for_stop:", ":arrow_forward:"
+_UNDER_WAY_STATUS, _CANCELED = "started", "canceled"
+
+# What a failure at a stage means for the reader of a report.
+_MEANING: Final = {
+    "ingest": "No new Keepa data has come. Reports show the last good night.",
+    "landing": "Airbyte's files are not all there. Nothing of the day is loaded; reports show the"
+    " last good night.",
+    "raw": "The day's files are not loaded. Reports show the last good night.",
+    "dbt": "Tables are not all built, or a test is red. Power BI is not refreshed; reports show the"
+    " last good night.",
+    "bi": "MART is right and current, but Power BI still shows the last good night.",
+    "": "Reports show the last good night.",
+}
 
 
 class Message(NamedTuple):
@@ -20,79 +52,230 @@ class Message(NamedTuple):
     blocks: list[dict[str, Any]]
 
 
-def started(as_of_date: str, run_id: str, job: str) -> Message:
-    """A run has begun."""
-    return _message(f":arrow_forward: {job} started for {as_of_date}", run_id)
+class Links(NamedTuple):
+    """Where people look further; an empty address makes a name of the link.
+
+    `dagster_url` is that of Dagster's UI, `runbooks_url` of the folder infra/runbooks, and
+    `mention` is whom a blocking failure calls, in Slack's markup.
+    """
+
+    dagster_url: str = ""
+    runbooks_url: str = ""
+    mention: str = ""
 
 
-def succeeded(summary: RunSummary, job: str, *, recovered: bool) -> Message:
-    """A run went well; says so especially where the one before it had failed."""
-    verb = "recovered" if recovered else "succeeded"
-    icon = ":large_yellow_circle:" if summary.red_checks else ":large_green_circle:"
-    checks = summary.checks
-    return _message(
-        f"{icon} {job} {verb} for {summary.as_of_date} in {summary.seconds:.0f} s",
-        summary.run_id,
-        _stages(summary),
-        f"Checks: {checks.passed} passed, {checks.warned} warned, {checks.failed} failed",
-        _red_checks(summary),
+def headline(record: RunRecord, job: str, *, recovered: bool = False) -> Message:
+    """How the run stands, in one line: the message that begins the thread."""
+    text = _headline(record.summary, job, recovered=recovered)
+    return Message(text, [_mrkdwn(f"*{text}*"), _footer([f"run `{record.summary.run_id}`"])])
+
+
+def end(
+    record: RunRecord, job: str, before: RunSummary | None, links: Links, *, recovered: bool
+) -> Message:
+    """What the run brought, or why it failed and what that means."""
+    summary = record.summary
+    text = _headline(summary, job, recovered=recovered)
+    match summary.status:
+        case "success":
+            blocks = [_mrkdwn(_brought(record)), _mrkdwn(changed_most(summary, before))]
+        case "canceled":
+            blocks = [_mrkdwn("Somebody stopped it. Reports show the last good night.")]
+        case _:
+            blocks = _failure(summary)
+    mention = [_mrkdwn(links.mention)] if links.mention and calls_for_somebody(summary) else []
+    return Message(
+        text, [_header(text), *mention, *blocks, _footer(_further(summary, links), summary)]
     )
 
 
-def failed(summary: RunSummary, job: str) -> Message:
-    """A run failed: where, why, and what that means for the reader of a report."""
-    reasons = [
-        f"*{escaped(failure.step)}*: {escaped(failure.reason[:REASON_CHARACTERS])}"
-        for failure in summary.failures
+def checks(summary: RunSummary, links: Links) -> Message | None:
+    """All checks that are red, in one digest; None if all are green."""
+    red = sorted(summary.red_checks, key=lambda check: not check.is_error)
+    if not red:
+        return None
+    counts = summary.checks
+    text = f"Checks for {summary.as_of_date}: {counts.failed} failed, {counts.warned} warned"
+    more = len(red) - SHOWN_CHECKS
+    return Message(
+        text,
+        [
+            _mrkdwn(f"*{text}*"),
+            *(block for check in red[:SHOWN_CHECKS] for block in _red_check(check, links)),
+            *([_mrkdwn(f"and {more} more: see the run, or `vp status`")] if more > 0 else []),
+        ],
+    )
+
+
+def at_once(parts: Iterable[Message | None]) -> Message:
+    """Several messages as one, for a channel without threads."""
+    messages = [part for part in parts if part is not None]
+    blocks = [block for message in messages for block in message.blocks]
+    return Message(messages[0].text, blocks[:BLOCKS])
+
+
+def calls_for_somebody(summary: RunSummary) -> bool:
+    """Whether reports will be wrong or old until a person does something."""
+    return not summary.is_good and summary.status != _CANCELED
+
+
+def changed_most(summary: RunSummary, before: RunSummary | None) -> str:
+    """In a sentence, which count differs most from the run before, in proportion."""
+    if before is None:
+        return "There is no good run before it to compare with."
+    then = {stage.name: stage for stage in before.stages}
+    changes = [
+        (abs(now - was) / max(was, 1), f"{stage.name}: {now:,} {what}, {now - was:+,}")
+        for stage in summary.stages
+        if stage.name in then
+        for what, now, was in (
+            ("rows out", stage.rows_out, then[stage.name].rows_out),
+            ("refused", stage.rows_refused, then[stage.name].rows_refused),
+        )
     ]
-    return _message(
-        f":red_circle: {job} failed for {summary.as_of_date}",
-        summary.run_id,
-        "\n".join(reasons) or "No step gives a reason; look at the run.",
-        _red_checks(summary),
-        "Reports show the state of the last good run.",
+    changes.append(
+        (
+            abs(summary.seconds - before.seconds) / max(before.seconds, 1),
+            f"time: {summary.seconds:.0f} s, {summary.seconds - before.seconds:+.0f} s",
+        )
     )
-
-
-def canceled(as_of_date: str, run_id: str, job: str) -> Message:
-    """Somebody stopped a run."""
-    return _message(f":black_square_for_stop: {job} was canceled for {as_of_date}", run_id)
+    share, said = max(changes)
+    if share < NOTABLE_SHARE:
+        return f"Much the same as the run for {before.as_of_date}."
+    return f"Changed most since the run for {before.as_of_date}: {said} ({share:.0%})."
 
 
 def escaped(text: str) -> str:
-    """Text that Slack shows as it is."""
+    """Text in which mrkdwn reads no link or mention."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _message(headline: str, run_id: str, *sections: str) -> Message:
-    texts = [f"*{headline}*", *(section for section in sections if section)]
-    blocks: list[dict[str, Any]] = [
-        {"type": "section", "text": {"type": "mrkdwn", "text": _shortened(text)}} for text in texts
-    ]
-    blocks.append(
-        {"type": "context", "elements": [{"type": "mrkdwn", "text": f"run `{escaped(run_id)}`"}]}
-    )
-    return Message(headline, blocks)
+def _headline(summary: RunSummary, job: str, *, recovered: bool) -> str:
+    day = summary.as_of_date or "no partition"
+    match summary.status:
+        case "success" if summary.checks.failed:
+            icon, verb = _RED, "ended with red checks"
+        case "success":
+            icon = _YELLOW if summary.red_checks else _GREEN
+            verb = "recovered" if recovered else "succeeded"
+        case "canceled":
+            icon, verb = _STOPPED, "was canceled"
+        case "failure":
+            icon, verb = _RED, "failed"
+        case _:
+            return f"{_UNDER_WAY} {job} started for {day}"
+    return f"{icon} {job} {verb} for {day} in {_duration(summary.seconds)}"
 
 
-def _stages(summary: RunSummary) -> str:
-    return "\n".join(
-        f"{stage.name}: {stage.rows_in:,} in, {stage.rows_out:,} out,"
-        f" {stage.rows_refused:,} refused, {stage.seconds:.1f} s"
-        for stage in summary.stages
-    )
-
-
-def _red_checks(summary: RunSummary) -> str:
+def _brought(record: RunRecord) -> str:
+    """Counts a line per stage, and dbt's own summary."""
+    summary = record.summary
     lines = [
-        f"{':red_circle:' if check.is_error else ':large_yellow_circle:'} {escaped(check.name)}"
-        f" {escaped(check.description[:REASON_CHARACTERS])}"
-        for check in summary.red_checks[:SHOWN_CHECKS]
+        f"{stage.name}: {stage.rows_in:,} in, {stage.rows_out:,} out"
+        + (f", *{stage.rows_refused:,} refused*" if stage.rows_refused else "")
+        for stage in summary.stages
     ]
-    if more := len(summary.red_checks) - len(lines):
-        lines.append(f"and {more} more")
+    of_dbt = [stage for stage in summary.stages if stage.name in _DBT]
+    passed, warned, failed = (
+        sum(getattr(stage.checks, outcome) for stage in of_dbt)
+        for outcome in ("passed", "warned", "failed")
+    )
+    seconds = sum(stage.seconds for stage in of_dbt)
+    lines.append(
+        f"dbt: {record.models_built} tables, {passed} tests passed, {warned} warned, {failed}"
+        f" failed, {_duration(seconds)}"
+    )
+    if record.tokens_spent is not None:
+        lines.append(f"Keepa: {record.tokens_spent:,} tokens")
     return "\n".join(lines)
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= TEXT_CHARACTERS else f"{text[: TEXT_CHARACTERS - 3]}..."
+def _failure(summary: RunSummary) -> list[dict[str, Any]]:
+    failures = summary.failures or [StepFailure(step="run", reason="No step gives a reason.")]
+    blocks = [
+        block
+        for failure in failures[:SHOWN_FAILURES]
+        for block in (
+            _mrkdwn(f"*{_stage(failure) or 'run'}*, step `{_code(failure.step)}`"),
+            _plain(_shortened(failure.reason, REASON_CHARACTERS)),
+        )
+    ]
+    if more := len(failures) - SHOWN_FAILURES:
+        blocks += [_mrkdwn(f"and {more} more steps")] if more > 0 else []
+    return [*blocks, _mrkdwn(_MEANING[_stage(failures[0])])]
+
+
+def _red_check(check: RedCheck, links: Links) -> list[dict[str, Any]]:
+    icon = _RED if check.is_error else _YELLOW
+    name = check.name.partition(": ")[2] or check.name
+    runbook = runbooks.of_check(name)
+    return [
+        _mrkdwn(f"{icon} `{_code(check.name)}`, {_runbook_link(runbook, links)}"),
+        _plain(_shortened(check.description or "No description.", DESCRIPTION_CHARACTERS)),
+    ]
+
+
+def _further(summary: RunSummary, links: Links) -> list[str]:
+    """Where to look further: the run and, after a failure, the runbook."""
+    run = summary.run_id
+    if links.dagster_url:
+        run = f"<{links.dagster_url.rstrip('/')}/runs/{run}|run {run[:8]}>"
+    else:
+        run = f"run `{run}`"
+    if summary.status != "failure":
+        return [run]
+    return [run, _runbook_link(runbooks.of_failure(summary), links)]
+
+
+def _runbook_link(runbook: str, links: Links) -> str:
+    if links.runbooks_url:
+        return f"<{links.runbooks_url.rstrip('/')}/{runbook}.md|runbook {runbook}>"
+    return f"runbook `infra/runbooks/{runbook}.md`"
+
+
+def _stage(failure: StepFailure) -> str:
+    return "dbt" if failure.stage in _DBT else failure.stage
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _header(text: str) -> dict[str, Any]:
+    said = {"type": "plain_text", "text": _shortened(text, HEADER_CHARACTERS), "emoji": True}
+    return {"type": "header", "text": said}
+
+
+def _mrkdwn(text: str) -> dict[str, Any]:
+    said = {"type": "mrkdwn", "text": _shortened(text, TEXT_CHARACTERS)}
+    return {"type": "section", "text": said}
+
+
+def _plain(text: str) -> dict[str, Any]:
+    """Text from outside, as it is."""
+    return {"type": "section", "text": {"type": "plain_text", "text": text, "emoji": False}}
+
+
+def _footer(texts: Sequence[str], summary: RunSummary | None = None) -> dict[str, Any]:
+    counts = summary.checks if summary is not None else None
+    said = [*texts]
+    if counts is not None:
+        said.append(
+            f"checks: {counts.passed} passed, {counts.warned} warned, {counts.failed} failed"
+        )
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": " | ".join(said)}]}
+
+
+def _code(text: str) -> str:
+    """Text for between two backticks."""
+    return escaped(re.sub(r"[`\s]+", " ", text))
+
+
+def _shortened(text: str, characters: int) -> str:
+    """At most so many characters, and at least one that can be seen."""
+    visible = text.replace("\x00", "").strip() or "(empty)"
+    return visible if len(visible) <= characters else f"{visible[: characters - 3]}..."

@@ -1,12 +1,13 @@
-"""Slack as a Dagster resource: one message to the channel, by bot token or incoming webhook.
+"""Slack as a Dagster resource: messages to one channel, by bot token or incoming webhook.
 
-A rate limit is waited out, as long as Slack says; nothing else is repeated.
+A bot can answer in threads and change what it has said; a webhook can do neither. A rate limit is waited
+out, as long as Slack says; nothing else is repeated.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import dagster as dg
 
@@ -24,7 +25,18 @@ CHANNELS_A_PAGE: Final = 999
 
 
 class SlackNotDelivered(RuntimeError):
-    """Slack did not take what was sent. Never fails a run: whoever sends catches it."""
+    """Slack did not take a message. Never fails a run: whoever sends catches it."""
+
+
+class SlackAway(SlackNotDelivered):
+    """Slack did not answer at all, so there is no point in sending it anything else now."""
+
+
+class Posted(NamedTuple):
+    """A message that Slack has taken. `channel` is Slack's id, which a change needs, no name."""
+
+    channel: str
+    ts: str
 
 
 class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -32,26 +44,54 @@ class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     settings: dg.ResourceDependency[RunSettings]
 
-    def post(self, text: str, blocks: Sequence[dict[str, Any]]) -> None:
-        """Send one message; `text` is what a notification shows.
+    @property
+    def has_threads(self) -> bool:
+        """Whether messages have an id to answer to, as those of a bot have."""
+        return self.settings.get().slack_bot_token is not None
+
+    def post(
+        self,
+        text: str,
+        blocks: Sequence[dict[str, Any]],
+        *,
+        thread: Posted | None = None,
+        to_channel: bool = False,
+    ) -> Posted | None:
+        """Send one message and return where it is, if it has an id; `text` is what a notification
+        shows.
+
+        `thread` is the message to answer to; an answer is shown in the channel too if it is
+        `to_channel`.
 
         Raises:
             SlackNotDelivered: no sign-in is set, or Slack refused or did not answer.
         """
         settings = self.settings.get()
         with _explained():
-            if settings.slack_bot_token:
-                _bot(settings).chat_postMessage(
-                    channel=settings.slack_channel, text=text, blocks=list(blocks)
+            if self.has_threads:
+                answer = _bot(settings).chat_postMessage(
+                    channel=settings.slack_channel,
+                    text=text,
+                    blocks=list(blocks),
+                    thread_ts=thread.ts if thread else None,
+                    reply_broadcast=to_channel if thread else None,
                 )
-            elif settings.slack_webhook_url:
-                answer = _webhook(settings).send(text=text, blocks=list(blocks))
-                if answer.status_code != 200:
-                    raise SlackNotDelivered(f"Slack's webhook answered {answer.status_code}.")
-            else:
+                return Posted(str(answer["channel"]), str(answer["ts"]))
+            if settings.slack_webhook_url is None:
                 raise SlackNotDelivered(
                     "Neither SLACK_BOT_TOKEN nor SLACK_WEBHOOK_URL is set, so nobody is told."
                 )
+            taken = _webhook(settings).send(text=text, blocks=list(blocks))
+            if taken.status_code != 200:
+                raise SlackNotDelivered(f"Slack's webhook answered {taken.status_code}.")
+        return None
+
+    def update(self, posted: Posted, text: str, blocks: Sequence[dict[str, Any]]) -> None:
+        """Change a message of a bot. Raises as `post` does."""
+        with _explained():
+            _bot(self.settings.get()).chat_update(
+                channel=posted.channel, ts=posted.ts, text=text, blocks=list(blocks)
+            )
 
     def bot_name(self) -> str:
         """Who the bot token signs in as. Raises as `post` does."""
@@ -121,7 +161,7 @@ def _explained() -> Iterator[None]:
     except SlackClientError as error:
         raise SlackNotDelivered(f"Slack refused it: {_reason(error)}.") from error
     except (OSError, HTTPException) as error:
-        raise SlackNotDelivered(f"Slack did not answer ({type(error).__name__}).") from error
+        raise SlackAway(f"Slack did not answer ({type(error).__name__}).") from error
 
 
 def _reason(error: Exception) -> str:

@@ -1,35 +1,66 @@
-"""What Slack shows, for runs that went well, badly, and with hostile words in them."""
+"""Every Slack message, held against a golden file and Block Kit's limits.
 
+After a wanted change: `python tests/unit/notify/test_messages.py` writes the files anew.
+"""
+
+import json
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.notify import messages
+from veracitypro_pipeline.notify.messages import Links, Message
 from veracitypro_pipeline.run_summary import (
     CheckCounts,
     RedCheck,
+    RunRecord,
     RunSummary,
     Stage,
     StepFailure,
 )
 
-# Block Kit's limits, from Slack's reference.
-BLOCKS, TEXT = 50, 3000
+GOLDEN = Path(__file__).parent / "golden"
+JOB = "vp_daily_batch"
+LINKS = Links("https://dagster.example", "https://code.example/infra/runbooks", "<!here>")
+# Block Kit's limits, from Slack's reference; of elements in a context block 10.
+BLOCKS, ELEMENTS = 50, 10
+CHARACTERS = {"section": 3000, "header": 150, "context": 3000}
+HOSTILE = ["<!channel> & <@U1|boss>", "x" * 100_000, "```", "\x00\n*b* <https://a.example|b>", ""]
+
+WARNED = RedCheck(
+    name="raw/keepa_raw: lines_are_json",
+    is_error=False,
+    description="1 of 24 lines are refused: {'a.jsonl.gz': 1}.",
+)
+FAILED = RedCheck(
+    name="landing/keepa/product_raw: records_equal_lines",
+    is_error=True,
+    description="Airbyte job 7 reports 24 records, its files hold 25 lines: they differ by +1.",
+)
 
 
 def a_summary(**fields: Any) -> RunSummary:
     return RunSummary(
         **{
-            "run_id": "0f7d6c48",
+            "run_id": "0f7d6c48-1111-2222-3333-444455556666",
             "as_of_date": "2026-01-31",
             "status": "success",
-            "seconds": 61.4,
+            "seconds": 75.4,
             "stages": [
-                Stage(name=name, rows_in=1234, rows_out=1233, rows_refused=1, checks=CheckCounts())
+                Stage(
+                    name=name,
+                    rows_in=1234,
+                    rows_out=1233,
+                    rows_refused=1 if name == "stg" else 0,
+                    seconds=10.0,
+                    checks=CheckCounts(passed=7),
+                )
                 for name in STAGES
             ],
-            "checks": CheckCounts(passed=70),
+            "checks": CheckCounts(passed=49),
             "red_checks": [],
             "failures": [],
             **fields,
@@ -37,50 +68,164 @@ def a_summary(**fields: Any) -> RunSummary:
     )
 
 
-def text_of(message: messages.Message) -> str:
-    sections = [block["text"]["text"] for block in message.blocks if "text" in block]
-    assert len(message.blocks) <= BLOCKS
-    assert all(0 < len(section) <= TEXT for section in sections)
-    return "\n".join(sections)
-
-
-def test_a_good_night_says_what_each_stage_brought() -> None:
-    message = messages.succeeded(a_summary(), "vp_daily_batch", recovered=False)
-    text = text_of(message)
-    assert message.text.endswith("vp_daily_batch succeeded for 2026-01-31 in 61 s")
-    for stage in STAGES:
-        assert f"{stage}: 1,234 in, 1,233 out, 1 refused" in text
-    assert "70 passed, 0 warned, 0 failed" in text
-
-
-def test_the_first_good_night_after_a_bad_one_is_a_recovery() -> None:
-    message = messages.succeeded(a_summary(), "vp_daily_batch", recovered=True)
-    assert "recovered for 2026-01-31" in message.text
-
-
-def test_a_warning_is_shown_with_its_description_in_a_run_that_went_well() -> None:
-    red = RedCheck(name="raw/keepa_raw: lines_are_json", is_error=False, description="1 of 24")
-    summary = a_summary(red_checks=[red], checks=CheckCounts(passed=70, warned=1))
-    message = messages.succeeded(summary, "vp_daily_batch", recovered=False)
-    assert ":large_yellow_circle:" in message.text
-    assert "lines_are_json 1 of 24" in text_of(message)
-
-
-def test_a_failure_says_where_why_and_what_readers_see() -> None:
-    failure = StepFailure(step="keepa_raw", reason="The file is gone")
-    message = messages.failed(a_summary(failures=[failure]), "vp_daily_batch")
-    text = text_of(message)
-    assert "failed for 2026-01-31" in message.text
-    assert "*keepa_raw*: The file is gone" in text
-    assert "Reports show the state of the last good run." in text
-
-
-@pytest.mark.parametrize("hostile", ["<!channel> & <@U1>", "x" * 100_000, "```", "\x00\n*b*"])
-def test_hostile_words_neither_break_out_nor_exceed_the_limits(hostile: str) -> None:
-    summary = a_summary(
-        failures=[StepFailure(step="dbt_models", reason=hostile)] * 20,
-        red_checks=[RedCheck(name="a: b", is_error=True, description=hostile)] * 200,
+def a_record(**fields: Any) -> RunRecord:
+    return RunRecord(
+        summary=a_summary(**fields),
+        job=JOB,
+        started_at="2026-02-01T00:10:00Z",
+        ended_at="2026-02-01T00:11:15Z",
+        tokens_spent=96,
+        models_built=58,
+        check_results=[],
     )
-    text = text_of(messages.failed(summary, "vp_daily_batch"))
-    assert "<!channel>" not in text
-    assert "<@U1>" not in text
+
+
+def the_end(
+    record: RunRecord, before: RunSummary | None = None, *, recovered: bool = False
+) -> Message:
+    return messages.end(record, JOB, before, LINKS, recovered=recovered)
+
+
+def digest(summary: RunSummary) -> Message:
+    message = messages.checks(summary, LINKS)
+    assert message is not None
+    return message
+
+
+def failed(stage: str, step: str, reason: str, **fields: Any) -> RunRecord:
+    failure = StepFailure(step=step, reason=reason, stage=stage)
+    return a_record(status="failure", failures=[failure], **fields)
+
+
+def a_check_of(summary: RunSummary, *, is_error: bool) -> RunSummary:
+    counts = {"warned": 0 if is_error else 1, "failed": 1 if is_error else 0}
+    return summary.model_copy(
+        update={
+            "red_checks": [FAILED if is_error else WARNED],
+            "checks": CheckCounts(passed=48, **counts),
+        }
+    )
+
+
+BEFORE = a_summary(as_of_date="2026-01-30", seconds=75.0)
+STOPPED = failed(
+    "landing",
+    "landing__keepa__product_raw_records_equal_lines",
+    "1 blocking asset check failed.",
+    red_checks=[FAILED],
+    checks=CheckCounts(passed=4, failed=1),
+)
+EVERY_MESSAGE = {
+    "started": messages.headline(a_record(status="started"), JOB),
+    "headline_succeeded": messages.headline(a_record(), JOB),
+    "headline_failed": messages.headline(STOPPED, JOB),
+    "succeeded": the_end(a_record(), BEFORE),
+    "succeeded_first": the_end(a_record()),
+    "succeeded_changed": the_end(
+        a_record(),
+        BEFORE.model_copy(
+            update={
+                "stages": [
+                    *BEFORE.stages[:-2],
+                    BEFORE.stages[-2].model_copy(update={"rows_out": 900}),
+                    BEFORE.stages[-1],
+                ]
+            }
+        ),
+    ),
+    "recovered": the_end(a_record(), BEFORE, recovered=True),
+    "warned": the_end(
+        a_record(red_checks=[WARNED], checks=CheckCounts(passed=48, warned=1)), BEFORE
+    ),
+    "ended_red": the_end(
+        a_record(red_checks=[FAILED], checks=CheckCounts(passed=48, failed=1)), BEFORE
+    ),
+    "canceled": the_end(a_record(status="canceled")),
+    "failed_check": the_end(STOPPED),
+    **{
+        f"failed_{stage or 'run'}": the_end(failed(stage, f"{stage or 'run'}_step", "It broke."))
+        for stage in (*STAGES, "")
+    },
+    "failed_without_reason": the_end(a_record(status="failure")),
+    "checks_warned": digest(a_check_of(a_summary(), is_error=False)),
+    "checks_failed": digest(a_check_of(a_summary(), is_error=True)),
+    "webhook_failed": messages.at_once([the_end(STOPPED), digest(STOPPED.summary)]),
+}
+
+
+def hostile_messages(text: str) -> list[Message]:
+    record = a_record(
+        status="failure",
+        failures=[StepFailure(step=text, reason=text, stage="raw")] * 20,
+        red_checks=[RedCheck(name=f"mart/x: {text}", is_error=True, description=text)] * 200,
+        checks=CheckCounts(failed=200),
+    )
+    end, checks = the_end(record), digest(record.summary)
+    return [end, checks, messages.at_once([end, checks]), messages.headline(record, JOB)]
+
+
+def is_within_the_limits(message: Message) -> bool:
+    texts = [
+        (block["type"], text)
+        for block in message.blocks
+        for text in [*([block["text"]] if "text" in block else []), *block.get("elements", [])]
+    ]
+    return (
+        0 < len(message.text) <= 3000
+        and 0 < len(message.blocks) <= BLOCKS
+        and all(len(block.get("elements", [])) <= ELEMENTS for block in message.blocks)
+        and all(text["type"] in ("mrkdwn", "plain_text") for _, text in texts)
+        and all(0 < len(text["text"]) <= CHARACTERS[kind] for kind, text in texts)
+        and all(text["type"] == "plain_text" for kind, text in texts if kind == "header")
+    )
+
+
+@pytest.mark.parametrize("name", EVERY_MESSAGE)
+def test_each_message_is_the_one_that_was_reviewed(name: str) -> None:
+    message = EVERY_MESSAGE[name]
+    assert is_within_the_limits(message)
+    assert message._asdict() == json.loads((GOLDEN / f"{name}.json").read_text())
+
+
+def test_no_golden_file_is_left_over() -> None:
+    assert {file.stem for file in GOLDEN.iterdir()} == set(EVERY_MESSAGE)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE, ids=["mention", "long", "code", "markup", "empty"])
+def test_hostile_words_neither_break_out_nor_exceed_the_limits(hostile: str) -> None:
+    """In mrkdwn nothing from outside is a mention or link; in plain text Slack reads none."""
+    for message in hostile_messages(hostile):
+        assert is_within_the_limits(message)
+        read = [
+            text["text"]
+            for block in message.blocks
+            for text in [*([block["text"]] if "text" in block else []), *block.get("elements", [])]
+            if text["type"] == "mrkdwn"
+        ]
+        for text in [message.text, *read]:
+            for markup in ("<!channel>", "<@U1", "<https://a.example", "```", "\x00"):
+                assert markup not in text
+
+
+def test_only_what_needs_somebody_calls_for_somebody() -> None:
+    for name, message in EVERY_MESSAGE.items():
+        calls = "<!here>" in json.dumps(message.blocks)
+        assert calls == name.startswith(("failed", "ended_red", "webhook_failed")), name
+
+
+def test_without_addresses_and_mention_names_stand_in_their_place() -> None:
+    message = messages.end(STOPPED, JOB, None, Links(), recovered=False)
+    said = json.dumps(message.blocks)
+    assert "`infra/runbooks/records_equal_lines.md`" in said
+    assert "run `0f7d6c48-1111-2222-3333-444455556666`" in said
+    assert "<" not in said
+
+
+if __name__ == "__main__":
+    GOLDEN.mkdir(exist_ok=True)
+    for old in GOLDEN.iterdir():
+        old.unlink()
+    for name, message in EVERY_MESSAGE.items():
+        text = json.dumps(message._asdict(), indent=1, ensure_ascii=False)
+        (GOLDEN / f"{name}.json").write_text(f"{text}\n")
+    sys.stdout.write(f"{len(EVERY_MESSAGE)} files written to {GOLDEN}\n")

@@ -1,0 +1,249 @@
+"""What Slack hears of runs of a real Dagster instance: one thread a run, each thing once."""
+
+from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
+from veracitypro_pipeline.notify import telling
+from veracitypro_pipeline.notify.sensors import slack_is_told
+from veracitypro_pipeline.notify.telling import ANNOUNCES_ITSELF_TAG, tell
+from veracitypro_pipeline.resources.slack import Posted, SlackNotDelivered
+from veracitypro_pipeline.settings import Settings
+
+
+class Slack:
+    """Keeps what it takes; after `patience` messages it is away until somebody mends it."""
+
+    def __init__(self, *, has_threads: bool = True, patience: int = 99) -> None:
+        self.has_threads, self.patience = has_threads, patience
+        self.taken: list[tuple[str, str]] = []
+        self.blocks: list[Sequence[dict[str, Any]]] = []
+        self.settings = SimpleNamespace(get=Settings.load)
+
+    def post(
+        self,
+        text: str,
+        blocks: Sequence[dict[str, Any]],
+        *,
+        thread: Posted | None = None,
+        to_channel: bool = False,
+    ) -> Posted | None:
+        where = "channel" if thread is None else "thread and channel" if to_channel else "thread"
+        self._take(where, text, blocks)
+        return Posted("C1", f"{len(self.taken)}.0") if self.has_threads else None
+
+    def update(self, posted: Posted, text: str, blocks: Sequence[dict[str, Any]]) -> None:
+        assert self.taken[int(float(posted.ts)) - 1][0] == "channel"
+        self._take("update", text, blocks)
+
+    def _take(self, where: str, text: str, blocks: Sequence[dict[str, Any]]) -> None:
+        if len(self.taken) >= self.patience:
+            raise SlackNotDelivered("Slack did not answer.")
+        self.taken.append((where, text.partition(" in ")[0]))
+        self.blocks.append(blocks)
+
+
+class Team:
+    """An instance in which nights are run, and the Slack that hears of them."""
+
+    def __init__(self, instance: dg.DagsterInstance, slack: Slack) -> None:
+        self.instance, self.slack = instance, slack
+        self.error: Exception | None = None
+        self.severity: dg.AssetCheckSeverity | None = None
+
+    def night(self, **tags: str) -> str:
+        """A run that fails with `error` and whose check is red with `severity`, if they are set."""
+
+        @dg.asset(key=["raw", "keepa_raw"], retry_policy=dg.RetryPolicy(max_retries=2))
+        def keepa_raw() -> None:
+            if self.error is not None:
+                raise self.error
+
+        @dg.asset_check(asset=keepa_raw)
+        def lines_are_json() -> dg.AssetCheckResult:
+            return dg.AssetCheckResult(
+                passed=self.severity is None,
+                severity=self.severity or dg.AssetCheckSeverity.WARN,
+                description="1 of 24 lines is refused.",
+            )
+
+        defs = dg.Definitions(
+            assets=[keepa_raw],
+            asset_checks=[lines_are_json],
+            jobs=[dg.define_asset_job("vp_daily_batch", selection=dg.AssetSelection.all())],
+        )
+        return (
+            defs.resolve_job_def("vp_daily_batch")
+            .execute_in_process(
+                instance=self.instance,
+                raise_on_error=False,
+                tags={"dagster/partition": "2026-01-31", **tags},
+            )
+            .run_id
+        )
+
+    def hear(self, **options: Any) -> str | None:
+        return tell(self.instance, self.slack, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def team() -> Iterator[Team]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Team(instance, Slack())
+
+
+GREEN, YELLOW, RED = ":large_green_circle:", ":large_yellow_circle:", ":red_circle:"
+OF_NIGHT = "for 2026-01-31"
+
+
+def test_a_night_is_a_thread_whose_headline_says_how_it_ended(team: Team) -> None:
+    run = team.instance.create_run_for_job(
+        dg.job(name="vp_daily_batch")(lambda: None), tags={"dagster/partition": "2026-01-31"}
+    )
+    began = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, "vp_daily_batch")
+    team.instance.report_dagster_event(began, run.run_id)
+    assert team.hear() is None
+    ended = dg.DagsterEvent(dg.DagsterEventType.RUN_SUCCESS.value, "vp_daily_batch")
+    team.instance.report_dagster_event(ended, run.run_id)
+    assert team.hear() is None
+    assert team.hear() is None
+
+    assert team.slack.taken == [
+        ("channel", f":arrow_forward: vp_daily_batch started {OF_NIGHT}"),
+        ("thread", f"{GREEN} vp_daily_batch succeeded {OF_NIGHT}"),
+        ("update", f"{GREEN} vp_daily_batch succeeded {OF_NIGHT}"),
+    ]
+
+
+def test_a_failure_is_loud_once_however_often_its_step_was_tried(team: Team) -> None:
+    team.error = TransientFailure("S3 is away.")
+    team.night()
+    team.hear()
+    team.hear()
+
+    headline = f"{RED} vp_daily_batch failed {OF_NIGHT}"
+    assert team.slack.taken == [
+        ("channel", headline),
+        ("thread and channel", headline),
+        ("update", headline),
+    ]
+    assert "<!here>" in str(team.slack.blocks[1])
+    assert str(team.slack.blocks[1]).count("S3 is away.") == 1
+
+
+@pytest.mark.parametrize(
+    ("severity", "icon", "verb", "where", "counts"),
+    [
+        (dg.AssetCheckSeverity.WARN, YELLOW, "succeeded", "thread", "0 failed, 1 warned"),
+        (
+            dg.AssetCheckSeverity.ERROR,
+            RED,
+            "ended with red checks",
+            "thread and channel",
+            "1 failed, 0 warned",
+        ),
+    ],
+)
+def test_red_checks_are_one_digest_in_the_thread(
+    team: Team, severity: dg.AssetCheckSeverity, icon: str, verb: str, where: str, counts: str
+) -> None:
+    team.severity = severity
+    team.night()
+    team.hear()
+
+    headline = f"{icon} vp_daily_batch {verb} {OF_NIGHT}"
+    assert team.slack.taken == [
+        ("channel", headline),
+        (where, headline),
+        ("thread", f"Checks for 2026-01-31: {counts}"),
+        ("update", headline),
+    ]
+    assert ("<!here>" in str(team.slack.blocks)) is (severity is dg.AssetCheckSeverity.ERROR)
+
+
+def test_the_first_good_night_after_a_bad_one_is_a_recovery_and_loud(team: Team) -> None:
+    team.error = PermanentFailure("The bucket is gone.")
+    team.night()
+    team.error = None
+    team.night()
+    team.night()
+    team.hear()
+
+    said = [text for where, text in team.slack.taken if where != "update"][2:]
+    assert said == [
+        *[f"{GREEN} vp_daily_batch recovered {OF_NIGHT}"] * 2,
+        *[f"{GREEN} vp_daily_batch succeeded {OF_NIGHT}"] * 2,
+    ]
+    assert [where for where, _ in team.slack.taken].count("thread and channel") == 2
+
+
+@pytest.mark.parametrize("patience", range(5))
+def test_what_slack_did_not_take_is_said_by_the_next_delivery_and_nothing_twice(
+    team: Team, patience: int
+) -> None:
+    team.severity = dg.AssetCheckSeverity.WARN
+    team.night()
+    team.slack.patience = patience
+    untold = team.hear()
+    assert (untold is None) is (patience >= 4)
+
+    team.slack.patience = 99
+    assert team.hear() is None
+    assert [where for where, _ in team.slack.taken] == ["channel", "thread", "thread", "update"]
+
+
+def test_a_webhook_says_all_at_once_and_only_at_the_end(team: Team) -> None:
+    team.slack.has_threads = False
+    team.severity = dg.AssetCheckSeverity.WARN
+    team.night()
+    team.hear()
+    team.hear()
+
+    assert team.slack.taken == [("channel", f"{YELLOW} vp_daily_batch succeeded {OF_NIGHT}")]
+    assert "lines_are_json" in str(team.slack.blocks[0])
+
+
+def test_a_run_that_the_daemon_repeats_is_told_by_its_last_try_in_one_thread(team: Team) -> None:
+    team.error = TransientFailure("S3 is away.")
+    first = team.night(**{"dagster/will_retry": "true"})
+    team.hear()
+    assert team.slack.taken == []
+    team.night(**{"dagster/root_run_id": first})
+    team.hear()
+
+    assert [where for where, _ in team.slack.taken] == ["channel", "thread and channel", "update"]
+
+
+def test_who_announces_itself_is_left_to_itself(team: Team) -> None:
+    team.night(**{ANNOUNCES_ITSELF_TAG: "true"})
+    team.hear()
+    assert team.slack.taken == []
+    team.hear(of_vp_run=True)
+    assert len(team.slack.taken) == 3
+
+
+def test_old_runs_are_no_news(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telling, "NEWS_DAYS", 0)
+    team.night()
+    team.hear()
+    assert team.slack.taken == []
+
+
+def test_the_sensor_says_how_the_telling_went(team: Team) -> None:
+    def tick() -> str:
+        with dg.build_sensor_context(
+            instance=team.instance, resources={"slack": team.slack}
+        ) as context:
+            outcome = slack_is_told(context)
+        assert isinstance(outcome, dg.SkipReason)
+        return str(outcome.skip_message)
+
+    team.night()
+    team.slack.patience = 0
+    assert tick().endswith("the next delivery says it: Slack did not answer.")
+    team.slack.patience = 99
+    assert tick() == "Slack knows of every recent run."

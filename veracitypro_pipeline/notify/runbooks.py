@@ -1,0 +1,69 @@
+"""Which runbook of `infra/runbooks` an alert belongs to. Pure.
+
+Every name here is a file there, and the other way round; a test compares them.
+"""
+
+from typing import Final
+
+from veracitypro_pipeline.run_summary import RunSummary
+
+# The checks of our own: each has a runbook of its name.
+OF_CHECKS: Final = frozenset(
+    {
+        "sync_succeeded",
+        "sync_is_newest",
+        "files_arrived",
+        "records_equal_lines",
+        "files_of_this_sync",
+        "earlier_files_are_whole",
+        "lines_loaded_or_quarantined",
+        "lines_are_json",
+        "nothing_lost_between_raw_and_mart",
+        "refusals_are_few",
+        "dataset_is_current",
+    }
+)
+# dbt tests by what they guard: the start of a test's name to its runbook.
+OF_DBT_TESTS: Final = {
+    "unique": "dbt_keys",
+    "never_null": "dbt_keys",
+    "not_null": "dbt_keys",
+    "relationships": "dbt_keys",
+    "points_": "dbt_conservation",
+    "raw_rows_": "dbt_conservation",
+}
+OTHER_DBT_TESTS: Final = "dbt_values"
+# What a run that failed has to say of its stage.
+OF_STAGES: Final = {
+    "ingest": "ingest_failed",
+    "landing": "landing_failed",
+    "raw": "raw_failed",
+    "stg": "dbt_failed",
+    "core": "dbt_failed",
+    "mart": "dbt_failed",
+    "bi": "bi_failed",
+}
+OF_RUN: Final = "run_failed"
+
+ALL: Final = frozenset(
+    {*OF_CHECKS, *OF_DBT_TESTS.values(), OTHER_DBT_TESTS, *OF_STAGES.values(), OF_RUN}
+)
+
+
+def of_check(name: str) -> str:
+    """The runbook of a check, by its name without its asset."""
+    if name in OF_CHECKS:
+        return name
+    return next(
+        (runbook for start, runbook in OF_DBT_TESTS.items() if name.startswith(start)),
+        OTHER_DBT_TESTS,
+    )
+
+
+def of_failure(summary: RunSummary) -> str:
+    """The runbook of a failed run: that of the check which stopped it, or of the stage."""
+    stopped_by = next((check for check in summary.red_checks if check.is_error), None)
+    if stopped_by is not None:
+        return of_check(stopped_by.name.partition(": ")[2])
+    stage = summary.failures[0].stage if summary.failures else ""
+    return OF_STAGES.get(stage, OF_RUN)

@@ -1,0 +1,165 @@
+"""Brings Slack up to date with what Dagster's instance knows of recent runs.
+
+What was said of a run stands in the run's own tags. So it does not matter who calls this, when, or
+how often: nothing is said twice, and what Slack did not take is said by the next call.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import dagster as dg
+
+from veracitypro_pipeline.notify import messages
+from veracitypro_pipeline.notify.messages import Links, Message
+from veracitypro_pipeline.resources.slack import Posted, SlackResource
+from veracitypro_pipeline.run_events import run_record, run_summary
+from veracitypro_pipeline.run_summary import RunSummary
+
+# A run that carries this tag tells Slack itself, because no daemon may be there to do it.
+ANNOUNCES_ITSELF_TAG: Final = "vp/announces_itself"
+# The message that began the run's thread, and the parts that were said since.
+THREAD_TAG: Final = "vp/slack_thread"
+SAID_TAG: Final = "vp/slack_said"
+_END, _CHECKS, _ALL = "end", "checks", "all"
+
+# Dagster's own: a failed run that the daemon repeats, and the run that was the first of such.
+_WILL_RETRY_TAG: Final = "dagster/will_retry"
+_ROOT_TAG: Final = "dagster/root_run_id"
+
+# Runs older than this are no news, even if Slack was away meanwhile.
+NEWS_DAYS: Final = 3
+RECENT_RUNS: Final = 20
+_TOLD: Final = (
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.SUCCESS,
+    dg.DagsterRunStatus.FAILURE,
+    dg.DagsterRunStatus.CANCELED,
+)
+# What people call the job that Dagster makes of "Materialize".
+_JOB_TITLES: Final = {"__ASSET_JOB": "a run of selected assets"}
+
+
+def tell(
+    instance: dg.DagsterInstance, slack: SlackResource, *, of_vp_run: bool = False
+) -> str | None:
+    """Say what is due of recent runs, oldest first; returns why some of it could not be said.
+
+    `of_vp_run` chooses the runs that announce themselves, or all others. Never raises: whatever is
+    wrong with Slack or its settings, the data is not.
+    """
+    try:
+        since = datetime.now(UTC) - timedelta(days=NEWS_DAYS)
+        records = instance.get_run_records(
+            dg.RunsFilter(statuses=list(_TOLD), created_after=since), limit=RECENT_RUNS
+        )
+        for record in reversed(records):
+            run = record.dagster_run
+            if (ANNOUNCES_ITSELF_TAG in run.tags) is of_vp_run and _is_due(run):
+                _Thread(instance, slack, record).tell()
+    except Exception as reason:
+        return f"Slack was not told of a run yet; the next delivery says it: {reason}"
+    return None
+
+
+def _is_due(run: dg.DagsterRun) -> bool:
+    if run.status is dg.DagsterRunStatus.STARTED:
+        return THREAD_TAG not in run.tags
+    if run.tags.get(_WILL_RETRY_TAG) == "true":
+        return False  # The daemon tries again; its last try is what counts.
+    return _ALL not in _said(run)
+
+
+def _said(run: dg.DagsterRun) -> list[str]:
+    return [part for part in run.tags.get(SAID_TAG, "").split(",") if part]
+
+
+class _Thread:
+    """What is said of one run."""
+
+    def __init__(
+        self, instance: dg.DagsterInstance, slack: SlackResource, record: dg.RunRecord
+    ) -> None:
+        self._instance, self._slack, self._dagster_record = instance, slack, record
+        self._run = record.dagster_run
+        self._job = _JOB_TITLES.get(self._run.job_name, self._run.job_name)
+        self._said = _said(self._run)
+
+    def tell(self) -> None:
+        """Raises SlackNotDelivered; what was said before that is remembered."""
+        record = run_record(self._instance, self._run.run_id)
+        if not self._run.is_finished:
+            if self._slack.has_threads:
+                self._begun(messages.headline(record, self._job))
+            return
+        recovered = self._recovered()
+        headline = messages.headline(record, self._job, recovered=recovered)
+        end = messages.end(
+            record, self._job, self._summary_before(), self._links(), recovered=recovered
+        )
+        checks = messages.checks(record.summary, self._links())
+        if not self._slack.has_threads:
+            self._once(_ALL, lambda: self._slack.post(*messages.at_once([end, checks])))
+            return
+        thread = self._begun(headline)
+        loud = recovered or messages.calls_for_somebody(record.summary)
+        self._once(_END, lambda: self._slack.post(*end, thread=thread, to_channel=loud))
+        if checks is not None:
+            self._once(_CHECKS, lambda: self._slack.post(*checks, thread=thread))
+        self._once(_ALL, lambda: self._slack.update(thread, *headline))
+
+    def _begun(self, headline: Message) -> Posted:
+        """The message that begins the thread; a repetition goes on in the thread of the first."""
+        kept = self._run.tags.get(THREAD_TAG)
+        root = self._instance.get_run_by_id(self._run.tags.get(_ROOT_TAG, self._run.run_id))
+        if kept is None and root is not None:
+            kept = root.tags.get(THREAD_TAG)
+        if kept is not None:
+            channel, _, ts = kept.partition("/")
+            posted = Posted(channel, ts)
+        else:
+            new = self._slack.post(*headline)
+            assert new is not None
+            posted = new
+        self._tag({THREAD_TAG: f"{posted.channel}/{posted.ts}"})
+        return posted
+
+    def _once(self, part: str, say: Callable[[], object]) -> None:
+        if part not in self._said:
+            say()
+            self._said.append(part)
+            self._tag({SAID_TAG: ",".join(self._said)})
+
+    def _tag(self, tags: dict[str, str]) -> None:
+        self._instance.add_run_tags(self._run.run_id, tags)
+
+    def _links(self) -> Links:
+        settings = self._slack.settings.get()
+        return Links(
+            settings.dagster_url or "", settings.runbooks_url or "", settings.slack_mention_markup
+        )
+
+    def _recovered(self) -> bool:
+        """Whether this run went well and the one of the job before it had failed."""
+        before = self._before(dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
+        return (
+            self._run.status is dg.DagsterRunStatus.SUCCESS
+            and before is not None
+            and before.status is dg.DagsterRunStatus.FAILURE
+        )
+
+    def _summary_before(self) -> RunSummary | None:
+        before = self._before(dg.DagsterRunStatus.SUCCESS)
+        return None if before is None else run_summary(self._instance, before.run_id)
+
+    def _before(self, *statuses: dg.DagsterRunStatus) -> dg.DagsterRun | None:
+        """The newest run of the job that was created before this one and ended so."""
+        older = self._instance.get_runs(
+            dg.RunsFilter(
+                job_name=self._run.job_name,
+                statuses=list(statuses),
+                created_before=self._dagster_record.create_timestamp,
+            ),
+            limit=1,
+        )
+        return older[0] if older else None
