@@ -28,6 +28,7 @@ from veracitypro_pipeline.raw import checks as raw_checks
 from veracitypro_pipeline.resources.s3 import StoredObject
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.statement import Statement
 
 from .fixed_settings import HandoverInMemory, fixed
 
@@ -104,7 +105,7 @@ class Pipeline:
         return job
 
     # What a night does.
-    def run(self, day: int) -> list[str]:
+    def run(self, day: int, *, reload: bool = False) -> list[str]:
         """Landing and load of a day, for its newest sync; returns what is red, by name.
 
         A blocking check that is red ends the run before the load, as it does in Dagster.
@@ -132,7 +133,8 @@ class Pipeline:
             return red
         (raw,) = raw_assets.build_assets(dg.RetryPolicy())
         context = SimpleNamespace(run_id="run")
-        loaded = body_of(raw)(context, self.manifest, **resources, warehouse=self.warehouse)
+        config = raw_assets.LoadConfig(reload=reload)
+        loaded = body_of(raw)(context, config, self.manifest, **resources, warehouse=self.warehouse)
         self.load = dict(loaded.metadata or {})
         return [*red, *self._red(raw_checks.CHECKS)[0]]
 
@@ -272,6 +274,19 @@ def test_a_file_that_somebody_renamed_does_not_double_its_rows(pipeline: Pipelin
     assert pipeline.run(0) == []
     assert pipeline.rows() == {"renamed.jsonl.gz": (FIRST, 3)}
     assert f"{job.keys[0]} is gone" in pipeline.said["files_arrived"]
+
+
+def test_rows_that_somebody_deleted_are_named_and_come_back_by_a_reload(
+    pipeline: Pipeline,
+) -> None:
+    job = pipeline.sync(0, 3)
+    pipeline.run(0)
+    pipeline.warehouse.transact([Statement("delete from RAW.KEEPA_RAW where file_row_number = 2")])
+
+    assert pipeline.run(0) == ["lines_loaded_or_quarantined"]
+    assert f"{job.keys[0]}: 3 lines, 2 rows" in pipeline.said["lines_loaded_or_quarantined"]
+    assert pipeline.run(0, reload=True) == []
+    assert pipeline.rows() == {job.keys[0]: (FIRST, 3)}
 
 
 def test_another_sync_of_the_same_day_heals_one_that_is_not_whole(pipeline: Pipeline) -> None:

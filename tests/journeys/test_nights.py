@@ -335,6 +335,45 @@ def test_a_file_that_no_record_of_airbyte_explains_stops_the_run_and_says_so(
     assert "recovered for 2025-11-20" in home.slack()[-1]["text"]
 
 
+def test_a_backfill_brings_back_what_raw_lost_without_a_sync_or_a_word(
+    home: Home, nights: dict[str, Any]
+) -> None:
+    """Somebody deletes a line of the second night from RAW."""
+
+    def marts() -> dict[str, Any]:
+        return {name: rows for name, rows in home.tables().items() if name.startswith("MART.")}
+
+    home.run("--date", str(SECOND))
+    before, jobs, messages = marts(), home.state("airbyte.json"), home.slack()
+    with duckdb.connect(str(home.path / "warehouse" / "vp_dwh.duckdb")) as db:
+        db.execute(f"delete from RAW.KEEPA_RAW where as_of_date = '{SECOND}' and file_row_number=1")
+
+    outcome = home.vp("backfill", "--json", "--from", str(SECOND), "--to", str(SECOND))
+
+    assert outcome.returncode == 0, outcome.stderr + outcome.stdout
+    (run,) = json.loads(outcome.stdout)["runs"]
+    stages = counts(run)
+    assert stages["ingest"] == (0, 0, 0)
+    assert [stages[name] for name in STAGES[1:4]] == [(tracked_count(), tracked_count(), 0)] * 3
+    assert marts() == before
+    assert home.state("airbyte.json") == jobs
+    assert home.slack() == messages
+    assert home.query(
+        "select status, tokens_spent from MONITORING.PIPELINE_RUN_MONITORING"
+        f" where run_id = '{run['run_id']}'"
+    ) == [("success", None)]
+
+
+def test_a_day_that_was_never_synced_cannot_be_backfilled(
+    home: Home, nights: dict[str, Any]
+) -> None:
+    day = str(SECOND + timedelta(days=30))
+    outcome = home.vp("backfill", "--from", day, "--to", day)
+    assert outcome.returncode == 1
+    assert f"airbyte/keepa/product_raw has left nothing for {day}" in outcome.stdout
+    assert "lies before --from" in home.refusal("backfill", "--from", day, "--to", str(FIRST))
+
+
 def test_a_red_dbt_test_stops_power_bi_and_is_not_tried_again(home: Home, kept: Path) -> None:
     """Somebody deletes one record from STG."""
     with duckdb.connect(str(kept)) as db:

@@ -21,6 +21,7 @@ REFUSED: Final = 2
 # Command -> its module. Loaded on demand: `vp sql` must not wait for Dagster's import.
 _MODULES: Final = {
     "run": "veracitypro_pipeline.cli.run",
+    "backfill": "veracitypro_pipeline.cli.backfill",
     "status": "veracitypro_pipeline.cli.status",
     "sql": "veracitypro_pipeline.cli.sql",
     "dev": "veracitypro_pipeline.cli.dev",

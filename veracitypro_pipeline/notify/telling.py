@@ -18,6 +18,8 @@ from veracitypro_pipeline.run_summary import RunSummary
 
 # A run that carries this tag tells Slack itself, because no daemon may be there to do it.
 ANNOUNCES_ITSELF_TAG: Final = "vp/announces_itself"
+# Somebody watches this run and need not be told.
+SILENT_TAG: Final = "vp/is_silent"
 # The message that began the run's thread, and the parts that were said since.
 THREAD_TAG: Final = "vp/slack_thread"
 SAID_TAG: Final = "vp/slack_said"
@@ -63,6 +65,8 @@ def tell(
 
 
 def _is_due(run: dg.DagsterRun) -> bool:
+    if SILENT_TAG in run.tags:
+        return False
     if run.status is dg.DagsterRunStatus.STARTED:
         return THREAD_TAG not in run.tags
     if run.tags.get(_WILL_RETRY_TAG) == "true":

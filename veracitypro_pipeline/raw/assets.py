@@ -15,6 +15,12 @@ from veracitypro_pipeline.resources.s3 import S3Resource
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 
 
+class LoadConfig(dg.Config):
+    """`reload`: load the day's files again although the ledger knows them."""
+
+    reload: bool = False
+
+
 def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
     """The assets of this stage."""
 
@@ -32,6 +38,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
     @final_when_interrupted
     def keepa_raw(
         context: dg.AssetExecutionContext,
+        config: LoadConfig,
         landing_product_raw: LandingManifest,
         run_settings: RunSettings,
         s3: S3Resource,
@@ -42,14 +49,18 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         Files of earlier days that came late are loaded too, each under its own as-of day.
 
         Grain: one row per line of a landing file. Instants are UTC.
-        Re-run: a file that was loaded before, in the same version, is left alone; a file whose etag
-        has changed replaces the rows it brought. The load of a day is one transaction.
+        Re-run: a file that was loaded before, in the same version, is left alone, unless `reload`
+        asks for it; a file whose etag has changed replaces the rows it brought. The load of a day
+        is one transaction.
         """
         manifest = landing_product_raw
         engine = raw_engine(warehouse)
         engine.prepare(warehouse)
+        own = {file.key for file in manifest.files}
         known = {"files": [file.key for file in manifest.loadable_files]}
         loaded = dict(warehouse.query(LEDGER_OF_FILES, known).rows)
+        if config.reload:
+            loaded = {key: etag for key, etag in loaded.items() if key not in own}
         loads = {
             sync.job_id: [file for file in sync.files if loaded.get(file.key) != file.etag]
             for sync in manifest.loadable
@@ -67,7 +78,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
 
         new = loads.pop(manifest.job_id)
         late = [file for files in loads.values() for file in files]
-        names = {"files": [file.key for file in manifest.files]}
+        names = {"files": sorted(own)}
         rows = {name: counts for name, *counts in warehouse.query(ROWS_OF_FILES, names).rows}
         in_raw = sum(counts[0] for counts in rows.values())
         refused = sum(counts[1] for counts in rows.values())

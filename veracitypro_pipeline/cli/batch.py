@@ -1,0 +1,212 @@
+"""Daily batches as real Dagster runs in this process, one after the other, and how they are shown.
+
+For `vp run` and `vp backfill`, which say which days and from where.
+"""
+
+import json
+import logging
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from veracitypro_pipeline.cli.main import FAILED
+from veracitypro_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from veracitypro_pipeline.cli.progress import Progress
+    from veracitypro_pipeline.run_summary import RunSummary
+
+LOG_FILE: Final = "vp.log"
+_QUIET_CONSOLE: Final = {"console": {"config": {"log_level": "CRITICAL"}}}
+# RAW loads the day's files again, although its ledger knows them.
+_RELOAD: Final = {"ops": {"raw__keepa_raw": {"config": {"reload": True}}}}
+
+
+class Day(click.ParamType[date]):
+    """A day as an option."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no date: write it as YYYY-MM-DD, e.g. 2026-01-31.", param, ctx)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The days to run, oldest first.
+
+    `products` is a payload folder for the local Keepa in place of its catalogue. `is_from_s3`
+    leaves Airbyte out: what S3 holds of the days is loaded again.
+    """
+
+    as_of_dates: Sequence[date]
+    products: Path | None = None
+    is_from_s3: bool = False
+
+
+def days_between(first: date, last: date) -> list[date]:
+    """Both and the days between them, oldest first."""
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def run_batch(batch: Batch, settings: Settings, *, as_json: bool, as_list: bool) -> None:
+    """Run the days in order and show each; ends after the first that is not good, with exit code 1.
+
+    `as_json` prints one document at the end instead: of the only run, or `as_list` of them all.
+    """
+    summaries = []
+    try:
+        for summary in _runs(batch, settings, quiet=as_json):
+            summaries.append(summary)
+            if not as_json:
+                from veracitypro_pipeline.cli.progress import print_summary
+
+                print_summary(summary)
+    finally:
+        # Also of the days before one that could not be run.
+        if as_json and summaries:
+            documents = [summary.model_dump(mode="json") for summary in summaries]
+            click.echo(json.dumps({"runs": documents} if as_list else documents[0], indent=1))
+    if not all(summary.is_good for summary in summaries):
+        sys.exit(FAILED)
+
+
+def _runs(batch: Batch, settings: Settings, *, quiet: bool) -> Iterator["RunSummary"]:
+    from veracitypro_pipeline.cli.instance import bury_dead_runs, dagster_instance
+    from veracitypro_pipeline.cli.progress import shown_progress
+
+    with ExitStack() as stack:
+        progress = stack.enter_context(shown_progress(quiet=quiet))
+        progress.say("Loading Dagster and the graph")
+        instance = stack.enter_context(dagster_instance(settings))
+        from veracitypro_pipeline import definitions
+        from veracitypro_pipeline.lineage import JOB_NAME
+
+        job = definitions.defs.resolve_job_def(JOB_NAME)
+        for as_of_date in batch.as_of_dates:
+            with _turn(batch, settings, as_of_date, progress) as run_config:
+                if settings.environment == "local":  # Elsewhere others may be at work.
+                    bury_dead_runs(instance)
+                options = _options(batch, as_of_date, run_config, job)
+                summary = _run(instance, job, options, progress, settings)
+            with progress.paused():
+                yield summary
+            if not summary.is_good:
+                return
+
+
+@contextmanager
+def _turn(
+    batch: Batch, settings: Settings, as_of_date: date, progress: "Progress"
+) -> Iterator[dict[str, Any]]:
+    """Have the local stack to ourselves with the day in play; gives the run's configuration."""
+    if settings.environment != "local":
+        yield _RELOAD if batch.is_from_s3 else {}
+        return
+    from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT
+    from veracitypro_pipeline.local.run_settings import one_run_at_a_time, started_stack
+    from veracitypro_pipeline.local.stack import play_day
+
+    with one_run_at_a_time(settings.home_dir, progress.say):
+        progress.say("Starting the local stack")
+        stack = started_stack(settings)
+        if batch.is_from_s3:
+            play_day(stack, as_of_date)
+            progress.say_day(f"{as_of_date}: what S3 holds")
+            yield _RELOAD
+            return
+        played = play_day(stack, as_of_date, products=batch.products)
+        progress.say_day(f"{as_of_date}: {played.tracked} products from {played.source}")
+        # Other products than those of the day's last sync need another sync.
+        op = AIRBYTE_PRODUCT.to_python_identifier()
+        yield {"ops": {op: {"config": {"resync": True}}}} if played.changed else {}
+
+
+def _options(
+    batch: Batch, as_of_date: date, run_config: dict[str, Any], job: "dg.JobDefinition"
+) -> dict[str, Any]:
+    """What the run is asked to do, as `execute_in_process` takes it."""
+    from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT
+    from veracitypro_pipeline.notify.telling import ANNOUNCES_ITSELF_TAG, SILENT_TAG
+
+    options: dict[str, Any] = {
+        "partition_key": as_of_date.isoformat(),
+        "run_config": {**run_config, "loggers": _QUIET_CONSOLE},
+        "tags": {ANNOUNCES_ITSELF_TAG: "true"},
+    }
+    if batch.is_from_s3:
+        # Somebody sits before it; a month of days would be a month of threads.
+        options["tags"][SILENT_TAG] = "true"
+        keys = job.asset_layer.executable_asset_keys
+        options["asset_selection"] = [key for key in keys if key != AIRBYTE_PRODUCT]
+    return options
+
+
+def _run(
+    instance: "dg.DagsterInstance",
+    job: "dg.JobDefinition",
+    options: dict[str, Any],
+    progress: "Progress",
+    settings: Settings,
+) -> "RunSummary":
+    from veracitypro_pipeline.run_events import run_summary
+
+    run_id = str(uuid.uuid4())
+    reporter = _Reporter(instance)
+    instance.add_event_listener(run_id, progress.on_event)
+    instance.add_event_listener(run_id, reporter)
+    # dbt's output and Dagster's log go to a file: a terminal gets the progress, a pipe the JSON.
+    with (settings.home_dir / LOG_FILE).open("a", encoding="utf-8") as log, redirect_stdout(log):
+        job.execute_in_process(
+            run_id=run_id,
+            instance=instance,
+            raise_on_error=False,
+            **options,
+        )
+        reporter.report()
+    return run_summary(instance, run_id)
+
+
+class _Reporter:
+    """Tells the tables of runs and Slack that the run began and how it ended, as the sensors do
+    where a daemon runs."""
+
+    def __init__(self, instance: "dg.DagsterInstance") -> None:
+        self._instance = instance
+
+    def __call__(self, entry: "dg.EventLogEntry") -> None:
+        import dagster as dg
+
+        event = entry.dagster_event
+        if event is not None and event.event_type is dg.DagsterEventType.RUN_START:
+            self.report()
+
+    def report(self) -> None:
+        import dagster as dg
+
+        from veracitypro_pipeline import definitions
+        from veracitypro_pipeline.monitoring.recording import record_runs
+        from veracitypro_pipeline.notify.telling import tell
+
+        log = logging.getLogger("vp")
+        resources = definitions.build_resources(definitions.run_settings(Settings.load()))
+        needed = {name: resources[name] for name in ("slack", "warehouse")}
+        with dg.build_resources(needed) as built:
+            record_runs(self._instance, built.warehouse, log)
+            untold = tell(self._instance, built.slack, of_vp_run=True)
+        if untold is not None:
+            log.warning(untold)
