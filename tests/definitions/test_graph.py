@@ -22,6 +22,7 @@ from veracitypro_pipeline.lineage import (
     STAGES,
     stage_of,
 )
+from veracitypro_pipeline.notify import runbooks
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
 SNAPSHOT = Path(__file__).parent / "graph.json"
@@ -145,8 +146,9 @@ def test_every_stage_is_guarded_and_each_check_says_what_to_do(
         if isinstance(check, dg.AssetChecksDefinition)
         for spec in check.check_specs
     ]
-    assert len(ours) == 11
+    assert {spec.name for spec in ours} == runbooks.OF_CHECKS
     for spec in ours:
+        assert str(spec.description).endswith(f"Runbook: infra/runbooks/{spec.name}.md")
         assert "If red:" in str(spec.description) or "If it warns:" in str(spec.description)
     blocking = {spec.name for spec in ours if spec.blocking}
     assert blocking == {

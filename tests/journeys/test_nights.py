@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -177,6 +178,17 @@ def test_status_tells_of_the_nights(home: Home, nights: dict[str, Any]) -> None:
     printed = home.vp("status").stdout
     assert "How fresh MART is, as of 2025-11-21" in printed
     assert printed.endswith("All is well.\n")
+
+
+def test_every_question_of_a_runbook_has_an_answer(home: Home, nights: dict[str, Any]) -> None:
+    questions = {
+        question
+        for runbook in (REPOSITORY_DIR / "infra" / "runbooks").iterdir()
+        for question in re.findall(r'^vp sql "(.+)"$', runbook.read_text(), re.MULTILINE)
+    }
+    assert len(questions) > 10
+    for question in questions:
+        home.query(question)
 
 
 def test_the_same_day_again_changes_no_table_and_asks_keepa_nothing(

@@ -20,6 +20,8 @@ def dataset_is_current(
 
     If it warns: reports show an older state than MART. Look at the dataset's refresh history;
     somebody else may refresh it at the same time.
+
+    Runbook: infra/runbooks/dataset_is_current.md
     """
     history = powerbi.client().history()
     own = powerbi_veracitypro.request_id

@@ -20,6 +20,8 @@ def sync_succeeded(airbyte_product_raw: SyncReport) -> dg.AssetCheckResult:
 
     If red: every dashboard would show yesterday. Look at the job in Airbyte and at the Keepa
     token balance, then run the day again.
+
+    Runbook: infra/runbooks/sync_succeeded.md
     """
     report = airbyte_product_raw
     return dg.AssetCheckResult(
@@ -43,6 +45,8 @@ def sync_is_newest(
 
     If it warns: the figures are right for their sync, but a newer one of the same night waits in
     S3; run the day again with `resync: true`.
+
+    Runbook: infra/runbooks/sync_is_newest.md
     """
     report = airbyte_product_raw
     night_ends = end_of(report.as_of_date) + timedelta(days=1)

@@ -23,6 +23,8 @@ def files_arrived(
 
     If red: RAW is not loaded, dashboards show yesterday. Look for the named file in the bucket;
     if it is gone or cut, run the day again with `resync: true`.
+
+    Runbook: infra/runbooks/files_arrived.md
     """
     manifest = landing_product_raw
     damaged = [f"{file.key} ({file.damage})" for file in manifest.files if file.damage]
@@ -57,6 +59,8 @@ def records_equal_lines(landing_product_raw: LandingManifest) -> dg.AssetCheckRe
 
     If red: products are missing, or were written twice. The numbers say which; the files are
     listed in the materialization. Run the day again with `resync: true`.
+
+    Runbook: infra/runbooks/records_equal_lines.md
     """
     manifest = landing_product_raw
     difference = manifest.lines - manifest.records_reported
@@ -85,6 +89,8 @@ def files_of_this_sync(
     If it warns: a line is broken so far that its id cannot be read (it is loaded and quarantined),
     or somebody else writes into the landing prefix (those files are not loaded). Nothing is lost;
     find out who wrote the named files.
+
+    Runbook: infra/runbooks/files_of_this_sync.md
     """
     manifest = landing_product_raw
     others, unowned = surplus(manifest, handover.read(INDEX, LandingIndex) or LandingIndex())
@@ -109,6 +115,8 @@ def earlier_files_are_whole(
     If it warns: a named file is gone, changed, cut or surplus; of such a sync nothing more is
     loaded, what RAW has of it stays. Restore the file in the bucket, and the next run loads what is
     missing; if it cannot be restored, run its day again with `resync: true`.
+
+    Runbook: infra/runbooks/earlier_files_are_whole.md
     """
     manifest = landing_product_raw
     index = handover.read(INDEX, LandingIndex) or LandingIndex()

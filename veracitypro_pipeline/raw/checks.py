@@ -29,6 +29,8 @@ def lines_loaded_or_quarantined(
 
     If red: prices of some products would be missing or doubled. The file is named; delete its row
     in MONITORING.LOAD_LEDGER and run the day again.
+
+    Runbook: infra/runbooks/lines_loaded_or_quarantined.md
     """
     files = manifest.loadable_files
     lines = {file.key: file.lines for file in files}
@@ -65,6 +67,8 @@ def lines_are_json(manifest: LandingManifest, warehouse: WarehouseResource) -> d
     If it warns: the named lines are kept in RAW as text and in STG.STG_KEEPA_QUARANTINE with their
     reason; their products keep yesterday's figures. If red, more than single lines are broken, and
     the build does not start: look at the files, then run the day again with `resync: true`.
+
+    Runbook: infra/runbooks/lines_are_json.md
     """
     answer = warehouse.query(ROWS_OF_FILES, {"files": [file.key for file in manifest.files]})
     refused = {row["source_file"]: row["refused"] for row in answer.dicts() if row["refused"]}

@@ -130,6 +130,8 @@ def nothing_lost_between_raw_and_mart(
     If red: reports would miss prices or products; Power BI is not refreshed. The description
     says which two numbers differ. Materialize the models from the first table named on again;
     if that does not help, run dbt with --full-refresh.
+
+    Runbook: infra/runbooks/nothing_lost_between_raw_and_mart.md
     """
     of_day = {"files": [file.key for file in manifest.files]}
     (row,) = warehouse.query(COUNTS_OF_DAY, of_day).dicts()
@@ -203,6 +205,8 @@ def refusals_are_few(
     with its reason and text. If red: Keepa or Airbyte has changed the format, reports would freeze
     unnoticed, and Power BI is not refreshed; compare a refused text with infra/airbyte and the data
     contract in the models' descriptions.
+
+    Runbook: infra/runbooks/refusals_are_few.md
     """
     of_day = {"files": [file.key for file in manifest.files]}
     (row,) = warehouse.query(REFUSALS_OF_DAY, of_day).dicts()
