@@ -355,7 +355,6 @@ def test_a_backfill_brings_back_what_raw_lost_without_a_sync_or_a_word(
     def marts() -> dict[str, Any]:
         return {name: rows for name, rows in home.tables().items() if name.startswith("MART.")}
 
-    home.run("--date", str(SECOND))
     before, jobs, messages = marts(), home.state("airbyte.json"), home.slack()
     with duckdb.connect(str(home.path / "warehouse" / "vp_dwh.duckdb")) as db:
         db.execute(f"delete from RAW.KEEPA_RAW where as_of_date = '{SECOND}' and file_row_number=1")

@@ -61,7 +61,6 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         client = airbyte.client()
 
         claim = handover.read(claim_name, SyncClaim)
-        paid_before = claim.job_id if claim is not None and claim.run_id != context.run_id else None
         # A new sync is asked for once a run: a further try follows the one that the first started.
         if config.resync and claim is not None and claim.run_id != context.run_id:
             claim = None
@@ -87,7 +86,10 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         report = _report(job, context.partition_time_window.start).model_copy(
             update={"earlier": earlier_syncs(client.newest_jobs(), as_of_date, job_id)}
         )
-        price = run_settings.get().keepa_tokens_per_product
+        # By Keepa's price list. A sync that a run has reported before was counted there.
+        before = handover.read(f"{'/'.join(AIRBYTE_PRODUCT.path)}/{as_of_date}", SyncReport)
+        is_new = before is None or before.job_id != report.job_id
+        tokens = report.records * run_settings.get().keepa_tokens_per_product if is_new else 0
         return dg.MaterializeResult(
             value=report,
             metadata={
@@ -98,8 +100,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
                 "rows_refused": 0,
                 "bytes": report.size_bytes,
                 "sync_seconds": report.seconds,
-                # By Keepa's price list. A sync that an earlier run followed was paid for there.
-                "tokens_spent": 0 if report.job_id == paid_before else report.records * price,
+                "tokens_spent": tokens,
                 "started_by_this_run": started_here,
             },
         )

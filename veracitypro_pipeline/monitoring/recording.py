@@ -19,6 +19,7 @@ from veracitypro_pipeline.monitoring.tables import (
 )
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 from veracitypro_pipeline.run_events import run_record
+from veracitypro_pipeline.statement import Statement
 
 # Looked at each time: a month of nights and what people run beside them.
 RECENT_RUNS: Final = 60
@@ -54,9 +55,20 @@ def record_runs(
             if kept.get(record.dagster_run.run_id) != record.dagster_run.status.value.lower()
         ]
         for run_id in reversed(differing):
-            warehouse.transact(record_statements(run_record(instance, run_id), datetime.now(UTC)))
+            statements = _statements(instance, run_id, log)
+            if statements:
+                warehouse.transact(statements)
     except Exception as reason:
         # Whatever is wrong with the warehouse, the run's data is not to suffer.
         log.warning(f"What the runs did is not in MONITORING yet; the next run writes it: {reason}")
         return False
     return True
+
+
+def _statements(instance: dg.DagsterInstance, run_id: str, log: logging.Logger) -> list[Statement]:
+    """None for a run whose events cannot be read: it must not keep the others out."""
+    try:
+        return record_statements(run_record(instance, run_id), datetime.now(UTC))
+    except Exception as reason:
+        log.warning(f"What run {run_id} did cannot be read, so it is in no table: {reason}")
+        return []

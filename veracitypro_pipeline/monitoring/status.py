@@ -4,10 +4,10 @@ No Dagster here, so that `vp status` starts at once. Instants are UTC, seconds w
 """
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
-from typing import Any, Final
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 
 from veracitypro_pipeline.run_summary import SUCCESS
 
@@ -91,14 +91,18 @@ order by table_name
 """
 
 
+# The tables keep UTC without a zone; whoever reads the answer is told.
+Instant = Annotated[datetime, AfterValidator(lambda instant: instant.replace(tzinfo=UTC))]
+
+
 class Run(BaseModel):
     """One run, newest first. `status` is Dagster's in lower case; `started` has not ended yet."""
 
     run_id: str
     as_of_date: date | None
     status: str
-    started_at: datetime
-    ended_at: datetime | None
+    started_at: Instant
+    ended_at: Instant | None
     seconds: float | None
     records: int | None
     rows_refused: int | None
@@ -135,7 +139,7 @@ class RedCheck(BaseModel):
     rows_failing: int | None
     description: str
     red_since: date | None
-    red_since_run_at: datetime
+    red_since_run_at: Instant
     evaluations: int
 
 
@@ -184,7 +188,7 @@ def read_status(ask: Ask) -> Status | None:
         runs=runs[:SHOWN_RUNS],
         hops_of_run=ended.run_id,
         hops=[Hop(**row) for row in rows(_STAGES_OF_RUN, run_id=ended.run_id)],
-        red_checks=red_checks(rows(_RED_CHECKS, since=runs[-1].started_at)),
+        red_checks=red_checks(rows(_RED_CHECKS, since=runs[-1].started_at.replace(tzinfo=None))),
         marts=[_freshness(row["mart"], row["newest_date"], as_of_date) for row in newest],
     )
 

@@ -160,6 +160,22 @@ def test_what_could_not_be_written_is_written_by_the_next_call(
     assert {monitoring.row(run_id)["status"] for run_id in (first, second)} == {"success"}
 
 
+def test_a_run_that_cannot_be_read_keeps_no_other_out(
+    monitoring: Monitoring, caplog: pytest.LogCaptureFixture
+) -> None:
+    @dg.asset(key=["of", "another", "project"])
+    def foreign() -> dg.MaterializeResult[None]:
+        return dg.MaterializeResult(metadata={"rows_in": 1})
+
+    job = dg.Definitions(assets=[foreign]).resolve_implicit_global_asset_job_def()
+    unreadable = job.execute_in_process(instance=monitoring.instance).run_id
+    run_id = monitoring.run(sync)
+
+    assert monitoring.record()
+    assert monitoring.row(run_id)["status"] == "success"
+    assert f"run {unreadable} did cannot be read" in caplog.text
+
+
 def test_recording_again_changes_nothing(monitoring: Monitoring) -> None:
     run_id = monitoring.run(sync, raw, checks=[a_dbt_test])
     monitoring.record()

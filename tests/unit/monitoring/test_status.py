@@ -116,6 +116,7 @@ def test_while_a_run_is_at_work_the_hops_are_those_of_the_one_before(nights: Nig
     found = nights.status()
 
     assert [run.status for run in found.runs] == ["started", "success"]
+    assert found.runs[1].started_at == datetime(2026, 2, 1, 0, 10, tzinfo=UTC)
     assert found.hops_of_run == "run-0"
     assert [hop.stage for hop in found.hops] == list(STAGES)
     assert found.hops[2].rows_in == 3
