@@ -6,6 +6,7 @@ For `vp run` and `vp backfill`, which say which days and from where.
 import json
 import logging
 import sys
+import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
@@ -166,7 +167,7 @@ def _run(
     from veracitypro_pipeline.run_events import run_summary
 
     run_id = str(uuid.uuid4())
-    reporter = _Reporter(instance)
+    reporter = _Reporter(instance, settings)
     instance.add_event_listener(run_id, progress.on_event)
     instance.add_event_listener(run_id, reporter)
     # dbt's output and Dagster's log go to a file: a terminal gets the progress, a pipe the JSON.
@@ -177,7 +178,7 @@ def _run(
             raise_on_error=False,
             **options,
         )
-        reporter.report()
+        reporter.report_end()
     return run_summary(instance, run_id)
 
 
@@ -185,28 +186,38 @@ class _Reporter:
     """Tells the tables of runs and Slack that the run began and how it ended, as the sensors do
     where a daemon runs."""
 
-    def __init__(self, instance: "dg.DagsterInstance") -> None:
+    def __init__(self, instance: "dg.DagsterInstance", settings: Settings) -> None:
+        from veracitypro_pipeline import definitions
+
+        resources = definitions.build_resources(definitions.run_settings(settings))
         self._instance = instance
+        self._warehouse, self._slack = resources["warehouse"], resources["slack"]
+        self._log = logging.getLogger("vp")
+        # Beside the run: a Slack that hangs must not hold it up.
+        self._beginning = threading.Thread(target=self._tell, name="slack", daemon=True)
 
     def __call__(self, entry: "dg.EventLogEntry") -> None:
         import dagster as dg
 
         event = entry.dagster_event
         if event is not None and event.event_type is dg.DagsterEventType.RUN_START:
-            self.report()
+            self._record()
+            self._beginning.start()
 
-    def report(self) -> None:
-        import dagster as dg
+    def report_end(self) -> None:
+        self._record()
+        if self._beginning.is_alive():
+            self._beginning.join()
+        self._tell()
 
-        from veracitypro_pipeline import definitions
+    def _record(self) -> None:
         from veracitypro_pipeline.monitoring.recording import record_runs
+
+        record_runs(self._instance, self._warehouse, self._log)
+
+    def _tell(self) -> None:
         from veracitypro_pipeline.notify.telling import tell
 
-        log = logging.getLogger("vp")
-        resources = definitions.build_resources(definitions.run_settings(Settings.load()))
-        needed = {name: resources[name] for name in ("slack", "warehouse")}
-        with dg.build_resources(needed) as built:
-            record_runs(self._instance, built.warehouse, log)
-            untold = tell(self._instance, built.slack, of_vp_run=True)
+        untold = tell(self._instance, self._slack, of_vp_run=True)
         if untold is not None:
-            log.warning(untold)
+            self._log.warning(untold)

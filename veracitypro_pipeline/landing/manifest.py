@@ -112,18 +112,18 @@ def faults_of_earlier(manifest: LandingManifest, index: LandingIndex) -> list[st
         for sync in sorted((manifest, *manifest.earlier), key=lambda sync: sync.job_id)
         if sync.is_whole
     }
-    return [
-        f"Airbyte job {sync.job_id} of {sync.as_of_date} reports {sync.records_reported} records,"
-        f" its files hold {sync.lines} lines: {'; '.join(said) or 'files are missing or surplus'}"
-        for sync in manifest.earlier
-        for said in (
-            [
-                *lost_files(sync, index),
-                *(f"{file.key} is cut ({file.damage})" for file in sync.files if file.damage),
-            ],
-        )
-        if (said or not sync.is_whole) and healed.get(sync.as_of_date, 0) <= sync.job_id
-    ]
+    faults = []
+    for sync in manifest.earlier:
+        said = lost_files(sync, index)
+        said += [f"{file.key} is cut ({file.damage})" for file in sync.files if file.damage]
+        is_healed = healed.get(sync.as_of_date, 0) > sync.job_id
+        if (said or not sync.is_whole) and not is_healed:
+            faults.append(
+                f"Airbyte job {sync.job_id} of {sync.as_of_date} reports {sync.records_reported}"
+                f" records, its files hold {sync.lines} lines:"
+                f" {'; '.join(said) or 'files are missing or surplus'}"
+            )
+    return faults
 
 
 def surplus(

@@ -12,7 +12,12 @@ import dagster as dg
 
 from veracitypro_pipeline.notify import messages
 from veracitypro_pipeline.notify.messages import Links, Message
-from veracitypro_pipeline.resources.slack import Posted, SlackNotDelivered, SlackResource
+from veracitypro_pipeline.resources.slack import (
+    Posted,
+    SlackAway,
+    SlackNotDelivered,
+    SlackResource,
+)
 from veracitypro_pipeline.run_events import run_record, run_summary
 from veracitypro_pipeline.run_summary import RunSummary
 
@@ -63,8 +68,8 @@ def tell(
             _Thread(instance, slack, record).tell()
         except Exception as reason:
             untold = f"Slack was not told of a run yet; the next delivery says it: {reason}"
-            if isinstance(reason, SlackNotDelivered):
-                break  # In order: what comes later waits, too.
+            if isinstance(reason, SlackAway):
+                break
     return untold
 
 
@@ -114,7 +119,7 @@ class _Thread:
         self._once(_END, lambda: self._slack.post(*end, thread=thread, to_channel=loud))
         if checks is not None:
             self._once(_CHECKS, lambda: self._slack.post(*checks, thread=thread))
-        self._once(_ALL, lambda: self._slack.update(thread, *headline))
+        self._once(_ALL, lambda: self._change(thread, headline))
 
     def _begun(self, headline: Message) -> Posted:
         """The message that begins the thread; a repetition goes on in the thread of the first."""
@@ -131,6 +136,15 @@ class _Thread:
             posted = new
         self._tag({THREAD_TAG: f"{posted.channel}/{posted.ts}"})
         return posted
+
+    def _change(self, posted: Posted, headline: Message) -> None:
+        """Slack may refuse for good: somebody can delete a message."""
+        try:
+            self._slack.update(posted, *headline)
+        except SlackAway:
+            raise
+        except SlackNotDelivered:
+            return
 
     def _once(self, part: str, say: Callable[[], object]) -> None:
         if part not in self._said:

@@ -11,7 +11,7 @@ from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.notify import telling
 from veracitypro_pipeline.notify.sensors import slack_is_told
 from veracitypro_pipeline.notify.telling import ANNOUNCES_ITSELF_TAG, tell
-from veracitypro_pipeline.resources.slack import Posted, SlackNotDelivered
+from veracitypro_pipeline.resources.slack import Posted, SlackAway, SlackNotDelivered
 from veracitypro_pipeline.settings import Settings
 
 
@@ -20,6 +20,7 @@ class Slack:
 
     def __init__(self, *, has_threads: bool = True, patience: int = 99) -> None:
         self.has_threads, self.patience = has_threads, patience
+        self.refuses = ""
         self.taken: list[tuple[str, str]] = []
         self.blocks: list[Sequence[dict[str, Any]]] = []
         self.settings = SimpleNamespace(get=Settings.load)
@@ -42,7 +43,9 @@ class Slack:
 
     def _take(self, where: str, text: str, blocks: Sequence[dict[str, Any]]) -> None:
         if len(self.taken) >= self.patience:
-            raise SlackNotDelivered("Slack did not answer.")
+            raise SlackAway("Slack did not answer.")
+        if where == self.refuses:
+            raise SlackNotDelivered("Slack refused the message: message_not_found.")
         self.taken.append((where, text.partition(" in ")[0]))
         self.blocks.append(blocks)
 
@@ -194,6 +197,31 @@ def test_what_slack_did_not_take_is_said_by_the_next_delivery_and_nothing_twice(
     team.slack.patience = 99
     assert team.hear() is None
     assert [where for where, _ in team.slack.taken] == ["channel", "thread", "thread", "update"]
+
+
+def test_a_message_that_slack_refuses_for_good_holds_up_no_other(team: Team) -> None:
+    """The first night is loud, and its answer is refused; a deleted headline cannot be changed."""
+    team.error = PermanentFailure("The bucket is gone.")
+    team.night()
+    team.slack.refuses = "thread and channel"
+    assert "message_not_found" in str(team.hear())
+    team.error = None
+    team.severity = dg.AssetCheckSeverity.WARN
+    team.night()
+    team.night()
+    team.hear()
+    assert [where for where, _ in team.slack.taken] == [
+        *["channel", "channel"],
+        *["channel", "thread", "thread", "update"],
+    ]
+
+    team.slack.refuses = "update"
+    assert team.hear() is None
+    assert team.hear() is None
+    assert [where for where, _ in team.slack.taken][6:] == [
+        *["thread and channel"],
+        *["thread and channel", "thread"],
+    ]
 
 
 def test_a_webhook_says_all_at_once_and_only_at_the_end(team: Team) -> None:
