@@ -1,10 +1,10 @@
 """A stand-in for Slack: four methods of its Web API and one incoming webhook.
 
 Imitates, from Slack's method pages (`chat.postMessage`, `chat.update`, `auth.test`,
-`conversations.list`), "Sending messages using incoming webhooks" and the Block Kit reference: tokens
-in the header or the form, HTTP 200 with `ok: false` and Slack's error names, membership of channels,
-limits of text, blocks and block texts, plain answers of the webhook. Every message taken is appended
-to a file, a change of one as another line with the same `ts`.
+`conversations.list`), "Sending messages using incoming webhooks" and the Block Kit reference:
+tokens in the header or the form, HTTP 200 with `ok: false` and Slack's error names, membership of
+channels, limits of text, blocks and block texts, plain answers of the webhook. Every message taken
+is appended to a file, a change of one as another line with the same `ts`.
 
 Does not imitate: rate limits, scopes, users, that a thread must exist, rendering, several pages of
 channels; of Block Kit only these limits.

@@ -1,7 +1,7 @@
 """Slack as a Dagster resource: messages to one channel, by bot token or incoming webhook.
 
-A bot can answer in threads and change what it has said; a webhook can do neither. A rate limit is waited
-out, as long as Slack says; nothing else is repeated.
+A bot can answer in threads and change what it has said; a webhook can do neither. A rate limit is
+waited out, as long as Slack says; nothing else is repeated.
 """
 
 from collections.abc import Iterator, Sequence
