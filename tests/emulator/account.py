@@ -12,12 +12,10 @@ from typing import Any, Final
 # By name, because the package has a function of the same name.
 SERVER: Final = importlib.import_module("fakesnow.server")
 
-_OBJECT: Final = (
-    r"(?P<kind>role|warehouse|resource\s+monitor|storage\s+integration|network\s+policy)"
-)
 _CREATE: Final = re.compile(
-    rf"^\s*create\s+{_OBJECT}\s+(?:if\s+not\s+exists\s+)?(?P<name>\w+)\b(?P<rest>.*)",
-    re.IGNORECASE | re.DOTALL,
+    r"^\s*create\s+(?P<kind>role|warehouse|resource\s+monitor|storage\s+integration)"
+    r"\s+if\s+not\s+exists\s+(?P<name>\w+)\b",
+    re.IGNORECASE,
 )
 _SHOW: Final = re.compile(
     r"^\s*show\s+(?P<kind>roles|warehouses|resource\s+monitors|integrations|storage\s+integrations)"
@@ -35,18 +33,16 @@ _GRANT: Final = re.compile(
 _GRANT_ROLE: Final = re.compile(r"grant role (?P<name>\w+) to role (?P<role>\w+)", re.IGNORECASE)
 # Accepted and without effect.
 _WITHOUT_EFFECT: Final = re.compile(
-    r"^\s*(use\s+(role|warehouse|secondary\s+roles)|alter\s+(session|warehouse|account|user|schema|"
-    r"storage\s+integration|resource\s+monitor|database)|revoke|comment\s+on)\b",
-    re.IGNORECASE,
+    r"^\s*(use\s+(role|warehouse|secondary\s+roles)|alter\s+session)\b", re.IGNORECASE
 )
 DONE: Final = "select 'Statement executed successfully.' as \"status\""
 _KINDS: Final = {"INTEGRATIONS": "STORAGE INTEGRATION"}
 
 CREATE_HISTORY: Final = """
-create table _fs_global.main.account_objects (kind varchar, name varchar, text varchar);
+create table _fs_global.main.account_objects (kind varchar, name varchar);
 insert into _fs_global.main.account_objects values
-    ('ROLE', 'ACCOUNTADMIN', ''), ('ROLE', 'SYSADMIN', ''), ('ROLE', 'SECURITYADMIN', ''),
-    ('ROLE', 'USERADMIN', ''), ('ROLE', 'PUBLIC', '');
+    ('ROLE', 'ACCOUNTADMIN'), ('ROLE', 'SYSADMIN'), ('ROLE', 'SECURITYADMIN'),
+    ('ROLE', 'USERADMIN'), ('ROLE', 'PUBLIC');
 create table _fs_global.main.account_grants (
     role varchar, privilege varchar, kind varchar, name varchar, is_future boolean
 );
@@ -108,10 +104,7 @@ def _create(created: re.Match[str]) -> str:
         "select 1 from _fs_global.main.account_objects where kind = ? and name = ?", [kind, name]
     ).fetchone()
     if not known:
-        database.execute(
-            "insert into _fs_global.main.account_objects values (?, ?, ?)",
-            [kind, name, created.group("rest")],
-        )
+        database.execute("insert into _fs_global.main.account_objects values (?, ?)", [kind, name])
     return DONE
 
 

@@ -39,9 +39,9 @@ FUNCTIONS = frozenset(
     re.findall(
         r"\w+",
         "abs array_agg array_contains array_generate_range array_size as_array cast ceil coalesce"
-        " concat_ws count dateadd datediff extract first_value flatten floor greatest lag lead"
-        " least listagg max md5 min mod nullif parse_json power regexp_like row_number startswith"
-        " sum timestampadd to_json trim try_to_number typeof",
+        " concat_ws count dateadd datediff extract first_value flatten floor greatest hash lag"
+        " lead least listagg max md5 min mod nullif parse_json power regexp_like row_number"
+        " startswith sum timestampadd to_json trim try_to_number typeof",
     )
 )
 # What also stands before a bracket.
