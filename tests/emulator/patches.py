@@ -51,6 +51,7 @@ def apply() -> None:
         (fakesnow.macros, "FS_FLATTEN", Template(_FLATTEN)),
         (fakesnow.macros, "creation_sql", creation_sql),
         (fakesnow.transforms, "flatten", flatten),
+        (fakesnow.transforms, "numeric_agg_implicit_cast", exact_sums),
         (fakesnow.transforms, "trim_cast_varchar", trim),
         (FakeSnowflakeCursor, "_transform", transform),
         (FakeSnowflakeCursor, "check_db_and_schema", check_names),
@@ -213,6 +214,11 @@ def trim(expression: exp.Expression) -> exp.Expression:
     """TRIM, LTRIM and RTRIM with what they trim; the stock transform makes all of them TRIM(x)."""
     if isinstance(expression, exp.Trim) and not isinstance(expression.this, exp.Cast):
         expression.set("this", exp.cast(expression.this.copy(), "varchar"))
+    return expression
+
+
+def exact_sums(expression: exp.Expression) -> exp.Expression:
+    """A sum of integers is one; the stock transform adds up floats, lest a text be among them."""
     return expression
 
 

@@ -126,6 +126,14 @@ def test_an_array_of_variants_is_searched(account: SnowflakeWarehouse) -> None:
         assert one(account, f"array_contains(2::variant, as_array(parse_json('{text}')))") is found
 
 
+def test_a_sum_of_integers_is_exact(account: SnowflakeWarehouse) -> None:
+    rows = account.query(
+        "select sum(n), sum(n)::varchar from"
+        " (select 9007199254740993 as n union all select 9007199254740993 union all select 1)"
+    ).rows
+    assert rows == [(18014398509481987, "18014398509481987")]
+
+
 def test_trim_trims_what_it_is_told_and_where(account: SnowflakeWarehouse) -> None:
     """Stock: each of them is TRIM(x)."""
     assert one(account, "rtrim(' x' || chr(13), chr(13))") == " x"

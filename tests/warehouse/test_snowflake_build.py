@@ -2,7 +2,8 @@
 
 Both engines load the same landing files and build after each of two loads. Among the products are
 made-up histories with all that happens between nights, and the payloads nobody promised us not to
-get. What differs by design is left out: hashes of JSON texts, which Snowflake writes its own way.
+get. What differs by design is left out: hashes, of JSON texts that Snowflake writes its own way
+or by a function of the engine; they are compared with others of the same engine only.
 """
 
 import json

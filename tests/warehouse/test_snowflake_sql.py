@@ -34,7 +34,7 @@ FOREIGN = (
 
 # Every function that models and engine macros call on Snowflake. Before a name is added: it is in
 # Snowflake's reference of functions, and does the same as its namesake on DuckDB with null, with
-# ties and with text of any kind.
+# ties and with text of any kind (hash does not: digests never leave an engine).
 FUNCTIONS = frozenset(
     re.findall(
         r"\w+",
@@ -46,7 +46,9 @@ FUNCTIONS = frozenset(
 )
 # What also stands before a bracket.
 WORDS = frozenset(
-    re.findall(r"\w+", "and as decimal exists from group in not on or over then when where")
+    re.findall(
+        r"\w+", "and as decimal else exists from group in join not on or over then when where"
+    )
 )
 
 
