@@ -45,7 +45,8 @@ def record_runs(
         )
         if not records:
             return True
-        warehouse.transact(create_tables(STAGES))
+        if warehouse.makes_its_tables:
+            warehouse.transact(create_tables(STAGES))
         oldest = min(record.create_timestamp for record in records)
         since = (oldest - timedelta(days=1)).astimezone(UTC).replace(tzinfo=None)
         kept = dict(warehouse.query(STATUS_OF_RUNS, {"since": since}).rows)

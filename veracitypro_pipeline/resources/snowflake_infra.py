@@ -33,8 +33,9 @@ SHOWN: Final[Mapping[str, str]] = {
     "STAGE": "show stages in database {database}",
     "FILE FORMAT": "show file formats in database {database}",
     "TABLE": "show tables in database {database}",
+    "VIEW": "show views in database {database}",
 }
-_IN_SCHEMA: Final = frozenset({"STAGE", "FILE FORMAT", "TABLE"})
+_IN_SCHEMA: Final = frozenset({"STAGE", "FILE FORMAT", "TABLE", "VIEW"})
 
 _CREATE: Final = re.compile(
     rf"create (?P<kind>{'|'.join(SHOWN).lower()}) if not exists (?P<name>[\w.]+)\b", re.IGNORECASE

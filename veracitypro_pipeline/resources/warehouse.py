@@ -39,6 +39,11 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The engine behind it, for what only one engine can do."""
         return engine_of(self.settings.get())
 
+    @property
+    def makes_its_tables(self) -> bool:
+        """Whether the pipeline makes the tables it writes; on Snowflake `vp infra apply` has."""
+        return self.engine == "duckdb"
+
     def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
         """Rows of one read-only statement; see `Warehouse.query`."""
         with _explained():

@@ -9,6 +9,8 @@ import sqlglot
 
 from veracitypro_pipeline.cli.infra import FOLDER, parameters_of
 from veracitypro_pipeline.handover import LandedFile
+from veracitypro_pipeline.lineage import STAGES
+from veracitypro_pipeline.monitoring.tables import create_tables
 from veracitypro_pipeline.raw.duckdb import CREATE_TABLES
 from veracitypro_pipeline.raw.snowflake import STAGE, load_statements
 from veracitypro_pipeline.raw.tables import Load
@@ -87,7 +89,7 @@ def test_tables_have_the_columns_that_duckdb_gives_them() -> None:
         }
 
     of_duckdb: dict[str, list[tuple[str, bool]]] = {}
-    for statement in CREATE_TABLES:
+    for statement in (*CREATE_TABLES, *create_tables(STAGES)):
         if "create table" in statement.sql:
             # A primary key is not null.
             of_duckdb |= columns(statement.sql.replace("primary key", "not null"), "duckdb")
@@ -96,6 +98,12 @@ def test_tables_have_the_columns_that_duckdb_gives_them() -> None:
         if infra.sql.startswith("create table"):
             of_snowflake |= columns(infra.sql, "snowflake")
     assert of_snowflake == of_duckdb
+
+
+def test_the_view_of_stages_is_the_one_that_duckdb_gets() -> None:
+    (ours,) = [one.sql for one in create_tables(STAGES) if "create view" in one.sql]
+    (theirs,) = [one.sql for one in STATEMENTS if one.sql.startswith("create view")]
+    assert theirs.replace("VP_DWH.MONITORING", "MONITORING") == ours
 
 
 def test_the_file_format_for_people_is_that_of_the_load() -> None:
