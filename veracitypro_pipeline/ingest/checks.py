@@ -49,12 +49,13 @@ def sync_is_newest(
     Runbook: infra/runbooks/sync_is_newest.md
     """
     report = airbyte_product_raw
-    night_ends = end_of(report.as_of_date) + timedelta(days=1)
+    night = end_of(report.as_of_date)
     newest = max(
         (
             int(job["jobId"])
             for job in airbyte.client().newest_jobs()
-            if job.get("startTime") and datetime.fromisoformat(job["startTime"]) < night_ends
+            if job.get("startTime")
+            and night <= datetime.fromisoformat(job["startTime"]) < night + timedelta(days=1)
         ),
         default=report.job_id,
     )
