@@ -129,9 +129,9 @@ ANOTHER_PRODUCT = "insert into MART.DIM_PRODUCT values (3)"
 @pytest.mark.parametrize(
     ("sql", "mart"),
     [
-        (ANOTHER_PRODUCT, "DIM_PRODUCT"),
-        ("update MART.DIM_PRODUCT set asin = 7 where asin = 1", "DIM_PRODUCT"),
-        ("create table MART.FCT_RANK as select 1 as sales_rank", "FCT_RANK"),
+        (ANOTHER_PRODUCT, "dim_product"),
+        ("update MART.DIM_PRODUCT set asin = 7 where asin = 1", "dim_product"),
+        ("create table MART.FCT_RANK as select 1 as sales_rank", "fct_rank"),
     ],
 )
 def test_a_changed_mart_is_refreshed_and_named(night: Night, sql: str, mart: str) -> None:

@@ -7,7 +7,7 @@ import click
 
 from veracitypro_pipeline.cli.main import CannotDo, common_options
 from veracitypro_pipeline.monitoring.status import Status, read_status
-from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
+from veracitypro_pipeline.resources.warehouse_engine import open_warehouse
 from veracitypro_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ def status(as_json: bool) -> None:
     shows; the state of a run is in the exit code of `vp run`.
     """
     settings = Settings.load()
-    warehouse = _warehouse(settings)
+    # With the pipeline's role: those who read MART need not see MONITORING.
+    warehouse = open_warehouse(settings, {"app": "vp status"})
     found = read_status(lambda sql, values: warehouse.query(sql, values or None))
     if found is None:
         raise CannotDo("No run is recorded in MONITORING yet: `vp run` makes one.")
@@ -35,15 +36,6 @@ def status(as_json: bool) -> None:
         click.echo(found.model_dump_json(indent=1))
     else:
         _print(found)
-
-
-def _warehouse(settings: Settings) -> DuckDBWarehouse:
-    if settings.environment != "local":
-        raise CannotDo(
-            f"vp status reads the DuckDB warehouse, but VP_ENVIRONMENT is {settings.environment}:"
-            " query MONITORING.PIPELINE_RUN_MONITORING in a Snowflake worksheet there."
-        )
-    return DuckDBWarehouse(settings.warehouse_path)
 
 
 def _name_the_dead(found: Status, settings: Settings) -> None:
