@@ -65,10 +65,14 @@ class Home:
             return db.execute(sql).fetchall()
 
     def tables(self) -> dict[str, Any]:
-        """Rows and a hash of every table of data, by name; each run adds to the tables of runs."""
+        """Rows and a hash of every table of data, by name.
+
+        Each run adds to the tables of runs, and says anew what it found to do.
+        """
         names = self.query(
             "select table_schema || '.' || table_name from information_schema.tables"
-            " where table_name not like 'PIPELINE_RUN_%' order by 1"
+            " where table_name not like 'PIPELINE_RUN_%' and table_name not like 'CHANGES_OF_%'"
+            " order by 1"
         )
         return {
             name: self.query(f"select count(*), bit_xor(hash(x)) from {name} as x")[0]

@@ -76,6 +76,8 @@ def test_a_night_is_loaded_once_and_checked(snowflake: Site) -> None:
         "dagster/partition_row_count": 2,
         "files_loaded": 2,
         "files_already_loaded": 0,
+        "late_files": [],
+        "late_rows": 0,
         "load_id": "",
     }
     assert all(check.passed for check in first.get_asset_check_evaluations())
