@@ -59,8 +59,9 @@ def positional(statement: Statement) -> tuple[str, list[Any]]:
     >>> positional(Statement("select $x, $1 from t where a in ($f)", {"x": 1, "f": ["a", "b"]}))
     ('select ?, $1 from t where a in (?, ?)', [1, 'a', 'b'])
     """
+    # Without values a `$` is a letter, e.g. of a file's name.
+    if not statement.values:
+        return statement.sql, []
     spelled = named(statement)
-    if not spelled.values:
-        return spelled.sql, []
     places = _NAME.findall(spelled.sql)
     return _NAME.sub("?", spelled.sql), [spelled.values[name] for name in places]

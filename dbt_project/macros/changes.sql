@@ -5,8 +5,14 @@
    differs, and from where on, into MONITORING.CHANGES_OF_<model>. The model reads its input for these
    changes only; rows that they outdate (`meta.outdates`, conditions on `changes` and `outdated`) are
    deleted and the model's rows inserted. The post-hook then remembers the new state. It comes last, so a
-   build that died is made up for by the next one, and a state compared is one of content, so tables depend
-   on the set of fetches and equal a full refresh. #}
+   build that died is made up for by the next one, which finds the same changes and replaces what the dead one
+   wrote. A model whose memory is gone makes all of its rows anew. States compared are of content, so tables
+   depend on the set of fetches and equal a full refresh. #}
+
+{# True if this build goes on from an earlier one that is remembered. #}
+{% macro is_continued() -%}
+    {{ return(is_incremental() and load_relation(built_state()) is not none) }}
+{%- endmacro %}
 
 {% macro built_state() -%}
     {{ return(_beside('BUILT_')) }}
@@ -33,6 +39,7 @@
     {%- set columns = get_quoted_csv(arguments['dest_columns'] | map(attribute='name')) -%}
     {%- set statements -%}
     delete from {{ arguments['target_relation'] }} as outdated
+    {%- if is_continued() %}
     where exists (
         select 1
         from {{ changes() }} as changes
@@ -42,7 +49,8 @@
             {% for condition in config.get('meta')['outdates'] -%}
             and {{ condition }}
             {% endfor %}
-    );
+    )
+    {%- endif %};
     insert into {{ arguments['target_relation'] }} ({{ columns }})
     select {{ columns }}
     from {{ arguments['temp_relation'] }};
@@ -62,7 +70,7 @@ from {{ ref('stg_keepa_history') }}
 
 {# Pre-hook: products with another set of fetches than at the last build. #}
 {% macro find_changed_products() -%}
-{%- if is_incremental() -%}
+{%- if is_continued() -%}
 create or replace table {{ changes() }} as
 select
     coalesce(known.domain_id, built.domain_id) as domain_id,
@@ -79,7 +87,7 @@ where
 
 {# A relation (domain_id, asin): the products to read. #}
 {% macro changed_products() -%}
-{%- if is_incremental() -%} {{ changes() }} {%- else -%} {{ ref('stg_keepa_history') }} {%- endif -%}
+{%- if is_continued() -%} {{ changes() }} {%- else -%} {{ ref('stg_keepa_history') }} {%- endif -%}
 {%- endmacro %}
 
 {# --- Series whose slices changed ---------------------------------------------------------------- #}
@@ -98,7 +106,7 @@ from {{ ref('stg_keepa_slice') }}
 {# Pre-hook: series of which other fetches speak now, or other words, and from which minute on. A slice
    that only became shorter is as it was up to its new end. #}
 {% macro find_changed_slices() -%}
-{%- if is_incremental() -%}
+{%- if is_continued() -%}
 create or replace table {{ changes() }} as
 select
     domain_id,
@@ -134,7 +142,7 @@ group by domain_id, asin, series
 
 {# A relation (domain_id, asin, series, from_minute): the series to read, and from where on. #}
 {% macro changed_slices() -%}
-{%- if is_incremental() -%}
+{%- if is_continued() -%}
     {{ changes() }}
 {%- else -%}
     (
@@ -173,7 +181,7 @@ where
 {% macro find_changed_days() -%}
 {#- Outside of the condition, for dbt to see it when it parses. -#}
 {%- set points_in_force = ref('stg_keepa_point') -%}
-{%- if is_incremental() -%}
+{%- if is_continued() -%}
 {%- set row_keys = 'domain_id, asin' if config.get('meta')['rows_span_series'] else 'domain_id, asin, series' -%}
 {%- set same_series -%}
     points.domain_id = compared.domain_id
@@ -293,7 +301,7 @@ left join carried
         series.series,
         series.first_minute,
         series.horizon_minute,
-        {% if is_incremental() -%}
+        {% if is_continued() -%}
         changes.from_day,
         changes.carry_minute
         {%- else -%}
@@ -301,7 +309,7 @@ left join carried
         0 as carry_minute
         {%- endif %}
     from {{ ref('core_keepa_series') }} as series
-    {% if is_incremental() -%}
+    {% if is_continued() -%}
     inner join {{ changes() }} as changes
         on
             series.domain_id = changes.domain_id

@@ -17,6 +17,12 @@ case
 end
 {%- endmacro %}
 
+{# True if a text is an id as Keepa writes it: an integer without leading zeros, which would be two texts
+   of one number. #}
+{% macro is_id(text) -%}
+    coalesce(cast({{ text_as_integer(text) }} as varchar) = {{ text }}, false)
+{%- endmacro %}
+
 {# Every point of every series, with the columns that all series share.
 
    `series`: a relation (fetch_id, series, series_group, stride, series_json). Gives the first four,
@@ -139,7 +145,7 @@ select
         when histories.source_array = 'offers' then 'offer_id_missing_or_repeated'
         when
             histories.source_array in ('salesRanks', 'offerCSV', 'stockCSV')
-            and {{ text_as_integer('histories.slot') }} is null
+            and not {{ is_id('histories.slot') }}
             then
                 case
                     when histories.source_array = 'salesRanks' then 'category_id_not_an_integer'

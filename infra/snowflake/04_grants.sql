@@ -19,6 +19,7 @@ grant usage on schema ${database}.MART to role DAGSTER_ROLE;
 grant select, insert, delete on future tables in schema ${database}.RAW to role DAGSTER_ROLE;
 grant select, insert, delete on future tables in schema ${database}.MONITORING
     to role DAGSTER_ROLE;
+grant select on future views in schema ${database}.MONITORING to role DAGSTER_ROLE;
 grant select on future tables in schema ${database}.STG to role DAGSTER_ROLE;
 grant select on future views in schema ${database}.STG to role DAGSTER_ROLE;
 grant select on future tables in schema ${database}.CORE to role DAGSTER_ROLE;

@@ -19,6 +19,7 @@ from veracitypro_pipeline.local.airbyte_destination import Bucket, S3Destination
 from veracitypro_pipeline.local.airbyte_jobs import CANCELLED, FAILED, SUCCEEDED, JobStore
 from veracitypro_pipeline.local.airbyte_sync import Connection, Syncs
 from veracitypro_pipeline.local.credentials import Credentials
+from veracitypro_pipeline.local.playback import TRACKED_ALONE
 from veracitypro_pipeline.local.s3 import s3_client
 from veracitypro_pipeline.local.stack import StackState, play_day
 from veracitypro_pipeline.resources.airbyte_source import MANIFEST, SourceError, declared_schema
@@ -77,7 +78,7 @@ def _wait(client: Any, job_id: int) -> dict[str, Any]:
 def test_a_sync_brings_every_tracked_product_to_s3(
     local_stack: StackState, client: Any, s3: Any
 ) -> None:
-    play_day(local_stack, date(2025, 11, 20), products=None)
+    play_day(local_stack, date(2025, 11, 20), products=TRACKED_ALONE)
 
     job = client.sync_and_poll(local_stack.airbyte_connection_id).job_details
 
@@ -107,7 +108,7 @@ def test_a_sync_brings_every_tracked_product_to_s3(
 def test_a_running_sync_excludes_another_and_can_be_cancelled(
     local_stack: StackState, client: Any, s3: Any
 ) -> None:
-    play_day(local_stack, date(2025, 11, 22), products=None)
+    play_day(local_stack, date(2025, 11, 22), products=TRACKED_ALONE)
     job = client.start_sync_job(local_stack.airbyte_connection_id)
     second = httpx.post(
         f"{local_stack.airbyte_api_url}/jobs",

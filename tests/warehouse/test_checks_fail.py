@@ -60,6 +60,11 @@ DAMAGES = {
         "update CORE.core_keepa_reviews_daily set rating_close = 6",
         {"within_range_fct_review_history_daily_rating_close__5__0"},
     ),
+    "a fact without its product": (
+        "delete from MART.dim_product where asin = (select min(asin) from"
+        " CORE.core_keepa_price_daily)",
+        {"refers_to_fct_price_history_daily_domain_id__asin__ref_dim_product_"},
+    ),
     "a point without a value": (
         "update STG.stg_keepa_point set value = null",
         {"never_null_stg_keepa_point_value__slice_minute"},

@@ -201,10 +201,21 @@ CASES = (
     ),
     Case(
         "category ranks",
-        {"salesRanks": {"9007199254740993": [5, 1], "x": [5, 1], "7": None, "8": "no", "9": [5]}},
+        {
+            "salesRanks": {
+                "9007199254740993": [5, 1],
+                "x": [5, 1],
+                # Two texts of one number would be two series with one key.
+                "07": [5, 1],
+                "7": None,
+                "8": "no",
+                "9": [5],
+            }
+        },
         {"salesRanks:9007199254740993": [(5, 1, None)]},
         (
             ("salesRanks:x", None, "category_id_not_an_integer"),
+            ("salesRanks:07", None, "category_id_not_an_integer"),
             ("salesRanks:8", None, "series_not_an_array"),
             ("salesRanks:9", 0, "point_incomplete"),
         ),

@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 
+import duckdb
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -269,6 +271,39 @@ def answer_of(
     product = catalogue.product(1, asin, now)
     assert product is not None
     return ProductRequest.parse(parameters, now).select(product, now)
+
+
+@pytest.mark.parametrize("memory", ["of the night before", "gone"])
+def test_a_build_that_died_before_it_remembered_is_made_up_for(
+    warehouse: Warehouse, memory: str
+) -> None:
+    """On Snowflake the rows of a model are there before its post-hook has run."""
+    series = {"NEW": [START, 10], "RATING": [START, 45], "COUNT_REVIEWS": [START, 7]}
+    given_nights(warehouse, a_product(series=series), a_product(series=series))
+    remembered = [
+        name
+        for (name,) in warehouse.query(
+            "select table_name from information_schema.tables where table_name like 'BUILT_%'"
+        )
+    ]
+    assert len(remembered) > 10
+    with duckdb.connect(str(warehouse.path)) as connection:
+        for name in remembered:
+            connection.execute(f"create table kept_{name} as from MONITORING.{name}")
+    grown = {"NEW": [START, 10, START + 9, 11], "RATING": [START, 45], "COUNT_REVIEWS": [START, 8]}
+    line = line_of(fetch_at(a_product(series=grown), FIRST_NIGHT + 2 * NIGHT), "third.gz")
+    warehouse.load([replace(line, load_id="load-3")])
+    warehouse.run()
+    expected = tables(warehouse)
+    with duckdb.connect(str(warehouse.path)) as connection:
+        for name in remembered:
+            connection.execute(f"drop table MONITORING.{name}")
+            if memory != "gone":
+                connection.execute(f"create table MONITORING.{name} as from kept_{name}")
+
+    warehouse.run()
+
+    assert_same(tables(warehouse), expected)
 
 
 def minute_of(day: date) -> int:

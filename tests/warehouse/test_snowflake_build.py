@@ -170,7 +170,7 @@ def test_the_gate_behind_mart_counts_alike(built: tuple[Site, Site]) -> None:
     snowflake, duckdb = built
     counts = counted(snowflake, COUNTS_OF_DAY)
     assert counts == counted(duckdb, COUNTS_OF_DAY)
-    assert min(counts["raw_rows"], counts["points"], counts["mart_days"]) > 0
+    assert min(counts["raw_rows"], counts["points"], counts["days_due"]) > 0
     assert broken_equations(counts) == []
     assert counted(snowflake, REFUSALS_OF_DAY) == counted(duckdb, REFUSALS_OF_DAY)
 

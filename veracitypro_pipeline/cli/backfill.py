@@ -12,10 +12,16 @@ from veracitypro_pipeline.settings import Settings
 @click.command()
 @click.option("--from", "first", type=Day(), required=True, help="The first as-of day.")
 @click.option("--to", "last", type=Day(), required=True, help="The last as-of day, included.")
+@click.option(
+    "--full-refresh", is_flag=True, help="Make every table of STG and CORE anew from RAW."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @common_options
-def backfill(first: date, last: date, as_json: bool) -> None:
-    """Load days into RAW again and rebuild what follows, from what S3 holds of them.
+def backfill(first: date, last: date, full_refresh: bool, as_json: bool) -> None:
+    """Load days into RAW again from what S3 holds of them, and build what changes by that.
+
+    Tables keep what RAW says unchanged; if one of them is wrong itself, add --full-refresh, which
+    costs what the whole history does.
 
     Airbyte is not asked for a sync and no Keepa token is spent, so each day must have been synced
     once. The days are run in order, each through landing, raw, stg, core, mart and bi; the first
@@ -32,5 +38,5 @@ def backfill(first: date, last: date, as_json: bool) -> None:
             check_as_of_date(day, now)
     except ValueError as error:
         raise CannotDo(str(error)) from error
-    batch = Batch(days_between(first, last), is_from_s3=True)
+    batch = Batch(days_between(first, last), is_from_s3=True, is_full_refresh=full_refresh)
     run_batch(batch, settings, as_json=as_json, as_list=True)

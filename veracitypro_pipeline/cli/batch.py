@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 LOG_FILE: Final = "vp.log"
 _QUIET_CONSOLE: Final = {"console": {"config": {"log_level": "CRITICAL"}}}
 # RAW loads the day's files again, although its ledger knows them.
-_RELOAD: Final = {"ops": {"raw__keepa_raw": {"config": {"reload": True}}}}
+_RELOAD: Final = {"raw__keepa_raw": {"config": {"reload": True}}}
+_FULL_REFRESH: Final = {"dbt_models": {"config": {"full_refresh": True}}}
 
 
 class Day(click.ParamType[date]):
@@ -50,13 +51,20 @@ class Day(click.ParamType[date]):
 class Batch:
     """The days to run, oldest first.
 
-    `products` is a payload folder for the local Keepa in place of its catalogue. `is_from_s3`
-    leaves Airbyte out: what S3 holds of the days is loaded again.
+    `products` is a payload folder for the local Keepa in place of its catalogue, or how many
+    products that has (0: the tracked ones). `is_from_s3` leaves Airbyte out: what S3 holds of the
+    days is loaded again; `is_full_refresh` then makes every table anew, on the first day.
     """
 
     as_of_dates: Sequence[date]
-    products: Path | None = None
+    products: Path | int = 0
     is_from_s3: bool = False
+    is_full_refresh: bool = False
+
+    def from_s3(self, as_of_date: date) -> dict[str, Any]:
+        """The run configuration of a day that is loaded again."""
+        is_refreshed = self.is_full_refresh and as_of_date == self.as_of_dates[0]
+        return {"ops": {**_RELOAD, **(_FULL_REFRESH if is_refreshed else {})}}
 
 
 def days_between(first: date, last: date) -> list[date]:
@@ -116,7 +124,7 @@ def _turn(
 ) -> Iterator[dict[str, Any]]:
     """Have the local stack to ourselves with the day in play; gives the run's configuration."""
     if settings.environment != "local":
-        yield _RELOAD if batch.is_from_s3 else {}
+        yield batch.from_s3(as_of_date) if batch.is_from_s3 else {}
         return
     from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT
     from veracitypro_pipeline.local.run_settings import one_run_at_a_time, started_stack
@@ -128,7 +136,7 @@ def _turn(
         if batch.is_from_s3:
             play_day(stack, as_of_date)
             progress.say_day(f"{as_of_date}: what S3 holds")
-            yield _RELOAD
+            yield batch.from_s3(as_of_date)
             return
         played = play_day(stack, as_of_date, products=batch.products)
         progress.say_day(f"{as_of_date}: {played.tracked} products from {played.source}")

@@ -23,9 +23,17 @@ from veracitypro_pipeline.settings import Settings
     help="Folder of Keepa payload files (*.json) to use in place of the generated catalogue. Of a"
     " product with several fetches, each day gets the next.",
 )
+@click.option(
+    "--asins",
+    type=click.IntRange(min=1),
+    help="Let the generated catalogue have this many products: the tracked ones and invented"
+    " competitors.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @common_options
-def run(day: date | None, days: int | None, products: Path | None, as_json: bool) -> None:
+def run(
+    day: date | None, days: int | None, products: Path | None, asins: int | None, as_json: bool
+) -> None:
     """Run the daily batch through the whole graph: Airbyte, S3, RAW, dbt, Power BI.
 
     Without any account, on the local stack, which is started if need be. Running a day again
@@ -33,12 +41,16 @@ def run(day: date | None, days: int | None, products: Path | None, as_json: bool
     """
     settings = Settings.load()
     as_of_dates = _as_of_dates(day, days or 1)
-    if products is not None and settings.environment != "local":
+    if products is not None and asins is not None:
+        raise CannotDo("--asins sizes the generated catalogue, which --products replaces: use one.")
+    if (products is not None or asins is not None) and settings.environment != "local":
+        option = "--asins" if products is None else "--products"
         raise CannotDo(
-            f"--products feeds the local Keepa, but VP_ENVIRONMENT is {settings.environment}:"
+            f"{option} feeds the local Keepa, but VP_ENVIRONMENT is {settings.environment}:"
             " leave it out, or set VP_ENVIRONMENT=local."
         )
-    run_batch(Batch(as_of_dates, products), settings, as_json=as_json, as_list=days is not None)
+    batch = Batch(as_of_dates, products or asins or 0)
+    run_batch(batch, settings, as_json=as_json, as_list=days is not None)
 
 
 def _as_of_dates(last: date | None, count: int) -> list[date]:

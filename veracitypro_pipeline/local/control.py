@@ -18,7 +18,14 @@ from starlette.routing import Route
 
 from veracitypro_pipeline.local.airbyte_jobs import JobStore
 from veracitypro_pipeline.local.bearer import bearer_token, same_secret
-from veracitypro_pipeline.local.playback import KEEP, KeepSource, Playback, PlaybackError, PlayedDay
+from veracitypro_pipeline.local.playback import (
+    KEEP,
+    KeepSource,
+    Playback,
+    PlaybackError,
+    PlayedDay,
+    Products,
+)
 from veracitypro_pipeline.local.powerbi import OUTCOMES, Refreshes
 from veracitypro_pipeline.local.products import PayloadError
 from veracitypro_pipeline.local.slack import Inbox
@@ -77,20 +84,22 @@ def create_control_app(
     )
 
 
-def play_to_json(as_of_date: date, products: Path | KeepSource | None) -> dict[str, Any]:
-    """The body of POST /play."""
+def play_to_json(as_of_date: date, products: Products) -> dict[str, Any]:
+    """The body of POST /play: `folder`, or `asins`, or neither to keep what is in play."""
     asked: dict[str, Any] = {"as_of_date": as_of_date.isoformat()}
-    if not isinstance(products, KeepSource):
-        asked["products"] = None if products is None else str(products.resolve())
+    if isinstance(products, int):
+        asked["asins"] = products
+    elif not isinstance(products, KeepSource):
+        asked["folder"] = str(products.resolve())
     return asked
 
 
-def play_from_json(asked: dict[str, Any]) -> tuple[date, Path | KeepSource | None]:
-    """What `play_to_json` wrote; `products` absent keeps those in play."""
+def play_from_json(asked: dict[str, Any]) -> tuple[date, Products]:
+    """What `play_to_json` wrote."""
     as_of_date = date.fromisoformat(asked["as_of_date"])
-    if "products" not in asked:
-        return as_of_date, KEEP
-    return as_of_date, None if asked["products"] is None else Path(asked["products"])
+    if "folder" in asked:
+        return as_of_date, Path(asked["folder"])
+    return as_of_date, int(asked["asins"]) if "asins" in asked else KEEP
 
 
 def played_from_json(answer: dict[str, Any]) -> PlayedDay:

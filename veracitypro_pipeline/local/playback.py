@@ -38,6 +38,11 @@ class KeepSource(Enum):
 
 KEEP: Final = KeepSource.KEEP
 
+# A payload folder; or how many products the generated catalogue has in all: the tracked ones and
+# invented competitors, at least the tracked ones; or those in play.
+Products = Path | int | KeepSource
+TRACKED_ALONE: Final = 0
+
 
 @dataclass(frozen=True)
 class PlayedDay:
@@ -55,11 +60,13 @@ class PlayedDay:
 @dataclass
 class _State:
     """What outlives a restart. `folder` None is the generated catalogue; `played` has the turn of
-    each as-of day played, per folder: a day keeps the turn that it was first played with."""
+    each as-of day played, per folder: a day keeps the turn that it was first played with. `asins`
+    is the size of the generated catalogue."""
 
     offset_seconds: float = 0.0
     inputs: str = ""
     folder: str | None = None
+    asins: int = TRACKED_ALONE
     turn: int = 0
     played: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -93,9 +100,7 @@ class Playback:
         """The fingerprint, made when the day was played, of what a sync fetches; empty before."""
         return self._state.inputs
 
-    def play(
-        self, as_of_date: date, products: Path | KeepSource | None, jobs: JobStore
-    ) -> PlayedDay:
+    def play(self, as_of_date: date, products: Products, jobs: JobStore) -> PlayedDay:
         """Put the clock after the as-of day and its products into play.
 
         The clock is set to 00:10 UTC of the next day, or to just after the day's newest sync. It
@@ -103,7 +108,8 @@ class Playback:
 
         Raises:
             PayloadError: the payload folder cannot be used; all is as before.
-            PlaybackError: another sync is running, or tracked_products cannot be read.
+            PlaybackError: another sync is running, tracked_products cannot be read, or it has more
+                products than are asked for.
         """
         with self._lock:
             state = self._state_on(as_of_date, products)
@@ -131,14 +137,13 @@ class Playback:
                 changed=succeeded is not None and succeeded.inputs != state.inputs,
             )
 
-    def _state_on(self, as_of_date: date, products: Path | KeepSource | None) -> _State:
+    def _state_on(self, as_of_date: date, products: Products) -> _State:
         old = self._state
         if isinstance(products, KeepSource):
-            folder = old.folder
-        else:
-            folder = None if products is None else str(products.resolve())
-        if folder is None:
-            return _State(played=old.played)
+            products = old.asins if old.folder is None else Path(old.folder)
+        if isinstance(products, int):
+            return _State(asins=products, played=old.played)
+        folder = str(products.resolve())
         turns = old.played.get(folder, {})
         turn = turns.get(as_of_date.isoformat(), len(turns))
         turns = {**turns, as_of_date.isoformat(): turn}
@@ -147,7 +152,13 @@ class Playback:
     def _read_source(self, state: _State) -> ProductSource:
         if state.folder is not None:
             return DirectorySource(Path(state.folder), state.turn)
-        return CatalogueSource(_tracked_products(self._tracked_products))
+        tracked = _tracked_products(self._tracked_products)
+        if 0 < state.asins < len(tracked):
+            raise PlaybackError(
+                f"The catalogue is asked for {state.asins} products, but {len(tracked)} are tracked"
+                f" in {self._tracked_products}: ask for at least as many."
+            )
+        return CatalogueSource(tracked, extra_asins=max(0, state.asins - len(tracked)))
 
 
 def _tracked_products(path: Path) -> list[TrackedProduct]:

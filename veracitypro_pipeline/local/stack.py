@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from veracitypro_pipeline.local import processes
 from veracitypro_pipeline.local.control import play_to_json, played_from_json
 from veracitypro_pipeline.local.credentials import Credentials
-from veracitypro_pipeline.local.playback import KEEP, KeepSource, PlayedDay
+from veracitypro_pipeline.local.playback import KEEP, PlayedDay, Products
 from veracitypro_pipeline.local.private_files import make_private_folder, read_json
 from veracitypro_pipeline.resources.airbyte_source import MANIFEST
 from veracitypro_pipeline.settings import PACKAGE_DIR
@@ -175,13 +175,11 @@ def run_place(home: Path) -> FileLock:
     return FileLock(make_private_folder(home) / RUN_LOCK_FILE, is_singleton=True)
 
 
-def play_day(
-    state: StackState, as_of_date: date, *, products: Path | KeepSource | None = KEEP
-) -> PlayedDay:
+def play_day(state: StackState, as_of_date: date, *, products: Products = KEEP) -> PlayedDay:
     """Set the stack's clock to the night after the as-of day, and choose the products.
 
-    `products`: KEEP for those in play, None for the generated catalogue, or a payload folder. The
-    clock reads 00:10 UTC of the next day, or just after the newest sync of the as-of day.
+    `products` are those in play, a payload folder, or a number of generated ones. The clock reads
+    00:10 UTC of the next day, or just after the newest sync of the as-of day.
 
     Raises:
         StackError: the folder cannot be used, another day's sync runs, or there is no answer.

@@ -1,7 +1,8 @@
 """Brings Slack up to date with what Dagster's instance knows of recent runs.
 
 What was said of a run stands in the run's own tags. So it does not matter who calls this, when, or
-how often: nothing is said twice, and what Slack did not take is said by the next call.
+how often: what is tagged is not said again, and what Slack did not take is said by the next call.
+Only a process that dies between the two has one message said twice.
 """
 
 from collections.abc import Callable
@@ -100,10 +101,12 @@ class _Thread:
 
     def tell(self) -> None:
         """Raises SlackNotDelivered; what was said before that is remembered."""
+        # A webhook hears of the end only; the events of a run at work need not be read for it.
+        if not self._run.is_finished and not self._slack.has_threads:
+            return
         record = run_record(self._instance, self._run.run_id)
         if not self._run.is_finished:
-            if self._slack.has_threads:
-                self._begun(messages.headline(record, self._job))
+            self._begun(messages.headline(record, self._job))
             return
         recovered = self._recovered()
         headline = messages.headline(record, self._job, recovered=recovered)

@@ -1,4 +1,4 @@
-"""The RAW table as an asset: the manifest's files, and nothing else, in one transaction."""
+"""The RAW table as an asset: the manifest's files, and nothing else, a transaction per sync."""
 
 from datetime import UTC, datetime
 
@@ -50,7 +50,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
 
         Grain: one row per line of a landing file. Instants are UTC.
         Re-run: a file that was loaded before, in the same version, is left alone, unless `reload`
-        asks for it; a file whose etag has changed replaces the rows it brought. The load of a day
+        asks for it; a file whose etag has changed replaces the rows it brought. The load of a sync
         is one transaction.
         """
         manifest = landing_product_raw

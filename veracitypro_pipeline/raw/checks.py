@@ -27,8 +27,8 @@ def lines_loaded_or_quarantined(
 ) -> dg.AssetCheckResult:
     """Every line of every file of the day, and of late ones, is one row of RAW, and no more are.
 
-    If red: prices of some products would be missing or doubled. The file is named; delete its row
-    in MONITORING.LOAD_LEDGER and run the day again.
+    If red: prices of some products would be missing or doubled. The file is named; load its day
+    again with `vp backfill`.
 
     Runbook: infra/runbooks/lines_loaded_or_quarantined.md
     """
@@ -70,13 +70,15 @@ def lines_are_json(manifest: LandingManifest, warehouse: WarehouseResource) -> d
 
     Runbook: infra/runbooks/lines_are_json.md
     """
-    answer = warehouse.query(ROWS_OF_FILES, {"files": [file.key for file in manifest.files]})
+    files = manifest.loadable_files
+    lines = sum(file.lines for file in files)
+    answer = warehouse.query(ROWS_OF_FILES, {"files": [file.key for file in files]})
     refused = {row["source_file"]: row["refused"] for row in answer.dicts() if row["refused"]}
-    share = sum(refused.values()) / max(manifest.lines, 1)
+    share = sum(refused.values()) / max(lines, 1)
     return dg.AssetCheckResult(
         passed=not refused,
-        severity=refusal_severity(sum(refused.values()), manifest.lines),
-        description=f"{sum(refused.values())} of {manifest.lines} lines are refused: {refused}.",
+        severity=refusal_severity(sum(refused.values()), lines),
+        description=f"{sum(refused.values())} of {lines} lines are refused: {refused}.",
         metadata={"refused": sum(refused.values()), "share": share, "files": refused},
     )
 

@@ -21,7 +21,13 @@ SHOWN_CHARACTERS: Final = 1_000
 # How dagster-dbt introduces what dbt said (0.29.27).
 _ERRORS_FOLLOW: Final = "Errors parsed from dbt logs:"
 # DuckDB's and Snowflake's words for a file in use and a service that cannot be reached.
-PASSING: Final = ("Could not set lock on file", "250001", "Failed to connect", "timed out")
+PASSING: Final = (
+    "Could not set lock on file",
+    "250001",
+    "Failed to connect",
+    "timed out",
+    "reached its statement or warehouse timeout",
+)
 
 
 class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -29,8 +35,12 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     settings: dg.ResourceDependency[RunSettings]
 
-    def build(self, context: dg.AssetExecutionContext) -> Iterator[Any]:
+    def build(
+        self, context: dg.AssetExecutionContext, *, full_refresh: bool = False
+    ) -> Iterator[Any]:
         """`dbt build` of what the run selected; yields outputs and check results.
+
+        `full_refresh` makes incremental models anew from RAW.
 
         Raises:
             PermanentFailure: a model or a test failed; the message has dbt's own words.
@@ -56,7 +66,9 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             env["DBT_INDIRECT_SELECTION"] = parameters.indirect_selection
         settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         invocation = DbtCliInvocation.run(
-            args=dbt_command.arguments(*BUILD, *parameters.selection_args),
+            args=dbt_command.arguments(
+                *BUILD, *(["--full-refresh"] if full_refresh else []), *parameters.selection_args
+            ),
             env=env,
             manifest=parameters.manifest,
             dagster_dbt_translator=parameters.dagster_dbt_translator,

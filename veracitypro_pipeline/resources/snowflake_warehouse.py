@@ -69,11 +69,12 @@ where try_parse_json(query_tag):run_id::varchar = $run_id
 """
 
 # What a statement that reads begins with, after comments and brackets. Snowflake runs one statement
-# at a time, and none that begins like this writes.
+# at a time; of those that begin like this, only a `with` that holds a procedure can write.
 _READS: Final = re.compile(
     r"(?:\s|\(|--[^\n]*(?:\n|$)|/\*.*?\*/)*(?:select|with|show|describe|desc|explain|list|ls)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_HOLDS_PROCEDURE: Final = re.compile(r"\bas\s+procedure\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class SnowflakeWarehouse:
         Raises:
             WarehouseUnavailable, WarehouseRefusal: see `session`.
         """
-        if not _READS.match(sql):
+        if not _READS.match(sql) or _HOLDS_PROCEDURE.search(sql):
             raise WarehouseRefusal(
                 "Only a statement that reads is run here (select, with, show, describe, explain,"
                 f" list); this one begins with {sql.strip()[:40]!r}."

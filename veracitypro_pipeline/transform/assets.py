@@ -12,6 +12,12 @@ from veracitypro_pipeline.resources.dbt import DbtResource
 from veracitypro_pipeline.transform.translator import StageTranslator
 
 
+class BuildConfig(dg.Config):
+    """`full_refresh`: make every table anew, also what is kept from night to night."""
+
+    full_refresh: bool = False
+
+
 def build_assets(retries: dg.RetryPolicy, manifest: Path) -> list[dg.AssetsDefinition]:
     """The assets of this stage, as the dbt manifest declares them."""
 
@@ -22,7 +28,9 @@ def build_assets(retries: dg.RetryPolicy, manifest: Path) -> list[dg.AssetsDefin
         backfill_policy=ONE_DAY_A_RUN,
         retry_policy=retries,
     )
-    def dbt_models(context: dg.AssetExecutionContext, dbt: DbtResource) -> Iterator[Any]:
-        yield from dbt.build(context)
+    def dbt_models(
+        context: dg.AssetExecutionContext, config: BuildConfig, dbt: DbtResource
+    ) -> Iterator[Any]:
+        yield from dbt.build(context, full_refresh=config.full_refresh)
 
     return [dbt_models]

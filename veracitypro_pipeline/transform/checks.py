@@ -16,9 +16,11 @@ from veracitypro_pipeline.resources.warehouse import WarehouseResource
 
 DIM_PRODUCT: Final = model_key(MART, "dim_product")
 
-# The first equation is about the day's files. The others are about the products in them: their
-# points up to the end of their last as-of day are the changes that CORE counts (where a table
-# counts them), and each day of CORE is a day in MART.
+# The first equation is about the files of the day and late ones. The others are about the products
+# in them: their points up to the end of their last as-of day are the changes that CORE counts
+# (where a table counts them); and each series has a row for every day from its first point to its
+# horizon (where a row is of one series: a buy box has a row per seller and day, and rating and
+# review count share one).
 COUNTS_OF_DAY: Final = """
 with products as (
     select domain_id, asin, cast(last_as_of_date + interval '1 day' as timestamp) as horizon_at
@@ -36,7 +38,7 @@ points as (
     union all
     select domain_id, asin, changed_at from STG.STG_KEEPA_OFFER_COUNT
 ),
-core_days as (
+described as (
     select domain_id, asin, change_count from CORE.CORE_KEEPA_PRICE_DAILY
     union all
     select domain_id, asin, change_count from CORE.CORE_KEEPA_RANK_DAILY
@@ -45,31 +47,19 @@ core_days as (
     union all
     select domain_id, asin, change_count from CORE.CORE_KEEPA_OFFER_COUNT_DAILY
     union all
-    -- These do not count changes; their days are compared all the same.
-    select domain_id, asin, 0 as change_count from CORE.CORE_KEEPA_REVIEWS_DAILY
-    union all
-    select domain_id, asin, 0 as change_count from CORE.CORE_KEEPA_BUYBOX_DAILY
-    union all
+    -- These do not count changes, or not those of whole days alone.
     select domain_id, asin, 0 as change_count from CORE.CORE_KEEPA_MONTHLY_SOLD_DAILY
     union all
     select domain_id, asin, 0 as change_count from CORE.CORE_KEEPA_OFFER_PRICE_DAILY
 ),
-mart_days as (
-    select domain_id, asin from MART.FCT_PRICE_HISTORY_DAILY
-    union all
-    select domain_id, asin from MART.FCT_RANK_HISTORY_DAILY
-    union all
-    select domain_id, asin from MART.FCT_CATEGORY_RANK_HISTORY_DAILY
-    union all
-    select domain_id, asin from MART.FCT_OFFER_COUNT_HISTORY_DAILY
-    union all
-    select domain_id, asin from MART.FCT_REVIEW_HISTORY_DAILY
-    union all
-    select domain_id, asin from MART.FCT_BUYBOX_HISTORY_DAILY
-    union all
-    select domain_id, asin from MART.FCT_MONTHLY_SOLD
-    union all
-    select domain_id, asin from MART.FCT_OFFER_PRICE_DAILY
+due as (
+    select domain_id, asin, ceil(horizon_minute / 1440) - floor(first_minute / 1440) as days
+    from CORE.CORE_KEEPA_SERIES
+    where
+        first_minute < horizon_minute
+        and series_group in (
+            'price', 'rank', 'category_rank', 'offer_count', 'monthly_sold', 'offer_price'
+        )
 )
 select
     (
@@ -107,10 +97,13 @@ select
     ) as points,
     (
         select coalesce(sum(change_count), 0)
-        from core_days inner join products using (domain_id, asin)
+        from described inner join products using (domain_id, asin)
     ) as changes,
-    (select count(*) from core_days inner join products using (domain_id, asin)) as core_days,
-    (select count(*) from mart_days inner join products using (domain_id, asin)) as mart_days
+    (
+        select coalesce(sum(days), 0)
+        from due inner join products using (domain_id, asin)
+    ) as days_due,
+    (select count(*) from described inner join products using (domain_id, asin)) as days_described
 """
 
 
@@ -125,15 +118,15 @@ select
 def nothing_lost_between_raw_and_mart(
     manifest: LandingManifest, warehouse: WarehouseResource
 ) -> dg.AssetCheckResult:
-    """Every RAW row is accepted or refused, every point is in CORE, every day in MART.
+    """Every RAW row is accepted or refused, every point and every day is in CORE.
 
     If red: reports would miss prices or products; Power BI is not refreshed. The description
-    says which two numbers differ. Materialize the models from the first table named on again;
-    if that does not help, run dbt with --full-refresh.
+    says which two numbers differ. Make the tables anew by `vp backfill --full-refresh`
+    of the day.
 
     Runbook: infra/runbooks/nothing_lost_between_raw_and_mart.md
     """
-    of_day = {"files": [file.key for file in manifest.files]}
+    of_day = {"files": [file.key for file in manifest.loadable_files]}
     (row,) = warehouse.query(COUNTS_OF_DAY, of_day).dicts()
     counts = {name: int(count) for name, count in row.items()}
     core_rows, mart_rows = (sum(warehouse.row_counts(stage).values()) for stage in (CORE, MART))
@@ -144,8 +137,8 @@ def nothing_lost_between_raw_and_mart(
             "; ".join(broken)
             or f"{manifest.as_of_date}: RAW rows {counts['raw_rows']} = accepted"
             f" {counts['accepted']} + refused {counts['refused']}; {counts['points']} points are"
-            f" {counts['changes']} changes in CORE; {counts['core_days']} days of CORE are"
-            f" {counts['mart_days']} days of MART."
+            f" {counts['changes']} changes in CORE; {counts['days_due']} days due are"
+            f" {counts['days_described']} days in CORE."
         ),
         metadata={
             **counts,
@@ -208,7 +201,7 @@ def refusals_are_few(
 
     Runbook: infra/runbooks/refusals_are_few.md
     """
-    of_day = {"files": [file.key for file in manifest.files]}
+    of_day = {"files": [file.key for file in manifest.loadable_files]}
     (row,) = warehouse.query(REFUSALS_OF_DAY, of_day).dicts()
     counts = {name: int(count) for name, count in row.items()}
     shares = [
@@ -247,7 +240,7 @@ def broken_equations(counts: dict[str, int]) -> list[str]:
             counts["products_in_mart"],
         ),
         ("points in STG", counts["points"], "changes counted in CORE", counts["changes"]),
-        ("days in CORE", counts["core_days"], "days in MART", counts["mart_days"]),
+        ("days due", counts["days_due"], "days in CORE", counts["days_described"]),
     )
     return [
         f"{left} {left_count} are not {right} {right_count}"

@@ -7,7 +7,6 @@
         meta={
             'series_groups': ['buy_box'],
             'outdates': [
-                "changes.is_rewritten",
                 "outdated.date >= changes.from_date",
             ],
         },

@@ -7,7 +7,6 @@
         meta={
             'series_groups': ['category_rank'],
             'outdates': [
-                "changes.is_rewritten",
                 "outdated.date >= changes.from_date",
                 "'salesRanks:' || outdated.category_id = changes.series",
             ],

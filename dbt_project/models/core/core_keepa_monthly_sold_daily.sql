@@ -7,7 +7,6 @@
         meta={
             'series_groups': ['monthly_sold'],
             'outdates': [
-                "changes.is_rewritten",
                 "outdated.date >= changes.from_date",
             ],
         },

@@ -7,7 +7,6 @@
         meta={
             'series_groups': ['offer_count'],
             'outdates': [
-                "changes.is_rewritten",
                 "outdated.date >= changes.from_date",
                 "outdated.count_channel = changes.series",
             ],

@@ -7,7 +7,6 @@
         meta={
             'series_groups': ['offer_price'],
             'outdates': [
-                "changes.is_rewritten",
                 "outdated.date >= changes.from_date",
                 "'offerCSV:' || outdated.offer_id = changes.series",
             ],

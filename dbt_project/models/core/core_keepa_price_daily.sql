@@ -7,7 +7,6 @@
         meta={
             'series_groups': ['price'],
             'outdates': [
-                "changes.is_rewritten",
                 "outdated.date >= changes.from_date",
                 "outdated.price_channel = changes.series",
             ],

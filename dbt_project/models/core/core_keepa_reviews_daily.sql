@@ -8,7 +8,6 @@
             'series_groups': ['rating', 'review_count'],
             'rows_span_series': True,
             'outdates': [
-                "changes.is_rewritten",
                 "outdated.date >= changes.from_date",
             ],
         },

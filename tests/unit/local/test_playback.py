@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from veracitypro_pipeline.local.airbyte_jobs import FAILED, JobStore
-from veracitypro_pipeline.local.playback import Playback
+from veracitypro_pipeline.local.playback import KEEP, TRACKED_ALONE, Playback, PlaybackError
 
 FIRST, SECOND = date(2026, 1, 10), date(2026, 1, 11)
 
@@ -58,3 +58,19 @@ def test_a_sync_that_died_with_the_stack_ends_at_its_last_sign_of_life(
     (found,) = later.newest_first()
     assert found.status == FAILED
     assert found.updated_at == died.updated_at
+
+
+def test_the_catalogue_has_as_many_products_as_are_asked_for(
+    playback: Playback, tmp_path: Path
+) -> None:
+    (tmp_path / "tracked_products.csv").write_text(
+        "domain_id,asin,role,product_line\n1,B0PADDLE01,own,tour\n5,B0PADDLE01,own,tour\n"
+    )
+    jobs = JobStore(tmp_path / "jobs.json", playback.now)
+    assert playback.play(FIRST, TRACKED_ALONE, jobs).tracked == 2
+    assert playback.play(FIRST, 30, jobs).tracked == 30
+    # Also after a restart of the stack, for a run that names no number.
+    again = Playback(tmp_path / "playback.json", tmp_path / "tracked_products.csv")
+    assert again.play(SECOND, KEEP, jobs).tracked == 30
+    with pytest.raises(PlaybackError, match="asked for 1 products, but 2 are tracked"):
+        again.play(SECOND, 1, jobs)

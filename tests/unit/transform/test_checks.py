@@ -12,8 +12,8 @@ GOOD = {
     "products_in_mart": 8,
     "points": 100,
     "changes": 100,
-    "core_days": 50,
-    "mart_days": 50,
+    "days_due": 50,
+    "days_described": 50,
 }
 
 

@@ -48,7 +48,7 @@ offers as (
         offer as payload
     from ({{ offers_of_payloads('containers') }}) as all_offers
     -- Others stand in quarantine.
-    where {{ text_as_integer('slot') }} is not null
+    where {{ is_id('slot') }}
 
 ),
 
