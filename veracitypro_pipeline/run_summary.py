@@ -10,6 +10,17 @@ from pydantic import BaseModel
 
 SUCCESS: Final = "success"
 
+# What a stage's rows are, in and out, for a reader who meets the table for the first time.
+ROWS_ARE: Final = {
+    "ingest": "records Airbyte read",
+    "landing": "lines in S3",
+    "raw": "rows in RAW",
+    "stg": "records accepted",
+    "core": "points in, daily rows out",
+    "mart": "rows for reports",
+    "bi": "rows offered to Power BI",
+}
+
 
 class CheckCounts(BaseModel):
     """Checks by outcome; `failed` are red ones of severity ERROR, `warned` all other red ones."""

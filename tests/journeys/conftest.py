@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from veracitypro_pipeline.local.stack import stop_stack
 
 VP: Final = Path(sys.executable).parent / "vp"
 RUN_SECONDS: Final = 300.0
+FIRST, SECOND = date(2025, 11, 20), date(2025, 11, 21)
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,20 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     path = tmp_path_factory.mktemp("journey") / "home"
     yield Home(path)
     stop_stack(path)
+
+
+@pytest.fixture(scope="session")
+def nights_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """The home of `nights`, for the modules of the group of that name."""
+    path = tmp_path_factory.mktemp("nights") / "home"
+    yield Home(path)
+    stop_stack(path)
+
+
+@pytest.fixture(scope="session")
+def nights(nights_home: Home) -> dict[str, Any]:
+    """Two nights in order, as `vp run --days 2` prints them."""
+    return nights_home.run("--days", "2", "--date", str(SECOND))
 
 
 def counts(document: dict[str, Any]) -> dict[str, tuple[int, int, int]]:

@@ -30,17 +30,15 @@ from veracitypro_pipeline.local.stack import running_stack
 from veracitypro_pipeline.resources.airbyte_client import SyncClient
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
-from .conftest import Home, counts
+from .conftest import FIRST, SECOND, Home, counts
 
 pytestmark = pytest.mark.xdist_group("nights")
 
-FIRST, SECOND = date(2025, 11, 20), date(2025, 11, 21)
-
 
 @pytest.fixture(scope="module")
-def nights(home: Home) -> dict[str, Any]:
-    """Two nights in order, as `vp run --days 2` prints them."""
-    return home.run("--days", "2", "--date", str(SECOND))
+def home(nights_home: Home) -> Home:
+    """The home that the group shares."""
+    return nights_home
 
 
 @pytest.fixture

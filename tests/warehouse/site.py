@@ -70,10 +70,14 @@ class Site:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """The same, with landing files named as they are in every environment."""
+        return self.alike(self.query(sql))
+
+    def alike(self, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Rows with landing files named as they are in every environment."""
         prefix = self.settings.landing_prefix
         return [
             tuple(one.removeprefix(prefix) if isinstance(one, str) else one for one in row)
-            for row in self.query(sql)
+            for row in rows
         ]
 
     def forget(self) -> None:

@@ -16,8 +16,18 @@ from typing import Final
 
 import pytest
 
+from veracitypro_pipeline.dashboard import pipeline_queries, product_queries
+from veracitypro_pipeline.lineage import STAGES
+from veracitypro_pipeline.monitoring.tables import create_tables, record_statements
 from veracitypro_pipeline.resources import dbt_command
 from veracitypro_pipeline.resources.warehouse_engine import open_warehouse
+from veracitypro_pipeline.run_summary import (
+    CheckCounts,
+    CheckResult,
+    RunRecord,
+    RunSummary,
+    Stage,
+)
 from veracitypro_pipeline.transform.checks import (
     COUNTS_OF_DAY,
     REFUSALS_OF_DAY,
@@ -203,3 +213,77 @@ def test_the_cost_of_a_run_is_added_up_by_its_tag(built: tuple[Site, Site]) -> N
     assert 0 < usage["credits_compute"] < 1
     assert none["statements"] == none["bytes_scanned"] == none["credits_compute"] == 0
     assert not_metered == {}
+
+
+def test_the_dashboard_reads_the_same_from_both_engines(built: tuple[Site, Site]) -> None:
+    """Every question of its pages, about a run and about products with every kind of history."""
+    started_at = datetime(2026, 1, 15, 0, 10, tzinfo=UTC)
+    check = CheckResult(
+        asset="raw/keepa_raw",
+        stage="raw",
+        name="lines_are_json",
+        is_error=False,
+        passed=False,
+        rows_failing=3,
+        description="3 lines are refused.",
+    )
+    record = RunRecord(
+        summary=RunSummary(
+            run_id="run-of-the-dashboard",
+            as_of_date="2026-01-14",
+            status="success",
+            seconds=21.5,
+            stages=[
+                Stage(name=name, rows_in=3, rows_out=3, seconds=1.5, checks=CheckCounts())
+                for name in STAGES
+            ],
+            checks=CheckCounts(passed=70, warned=1),
+            red_checks=[],
+            failures=[],
+        ),
+        job="vp_daily_batch",
+        started_at=started_at,
+        ended_at=started_at,
+        tokens_spent=12,
+        check_results=[check],
+    )
+    _, duckdb = built
+    duckdb.warehouse.transact(create_tables(STAGES))
+    for site in built:
+        site.warehouse.transact(record_statements(record, started_at))
+    days = (date(2011, 1, 1), date(2026, 1, 31))
+    products = duckdb.warehouse.query(product_queries.PRODUCTS.sql).dicts()
+    (domain_id,) = {one["domain_id"] for one in products if one["asin"] == "B0ORDER000"}
+    asins = [one["asin"] for one in products if one["domain_id"] == domain_id]
+    (channels,) = zip(
+        *duckdb.query("select distinct price_channel from MART.FCT_PRICE_HISTORY_DAILY"),
+        strict=True,
+    )
+    reasons = duckdb.warehouse.query(pipeline_queries.REFUSALS_BY_REASON.sql).dicts()
+    questions = {
+        "runs": [pipeline_queries.RUNS],
+        "stages": [pipeline_queries.stages_of_runs(started_at)],
+        "red checks": [pipeline_queries.red_checks_of_run("run-of-the-dashboard")],
+        "evaluations": [pipeline_queries.evaluations_of_check(check.asset, check.name, started_at)],
+        "reasons": [pipeline_queries.REFUSALS_BY_REASON],
+        "refusals": [pipeline_queries.refusals(one["reason"], one["scope"]) for one in reasons],
+        "products": [product_queries.PRODUCTS],
+        "channels": [product_queries.channels(domain_id, asin) for asin in asins],
+        "prices": [product_queries.prices(domain_id, asins, channels, *days)],
+        "ranks": [product_queries.ranks(domain_id, asins, *days)],
+        "reviews": [product_queries.reviews(domain_id, asins, *days)],
+        "holders": [product_queries.holders(domain_id, asin, *days) for asin in asins],
+    }
+    for name, statements in questions.items():
+        ours, theirs = (
+            Counter(
+                row
+                for question in statements
+                for row in site.alike(
+                    site.warehouse.query(question.sql, dict(question.values) or None).rows
+                )
+            )
+            for site in built
+        )
+        assert ours, name
+        assert ours == theirs, name

@@ -24,6 +24,7 @@ _MODULES: Final = {
     "backfill": "veracitypro_pipeline.cli.backfill",
     "status": "veracitypro_pipeline.cli.status",
     "sql": "veracitypro_pipeline.cli.sql",
+    "dashboard": "veracitypro_pipeline.cli.dashboard",
     "dev": "veracitypro_pipeline.cli.dev",
     "infra": "veracitypro_pipeline.cli.infra",
     "doctor": "veracitypro_pipeline.cli.doctor",

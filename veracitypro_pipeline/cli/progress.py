@@ -15,21 +15,11 @@ from rich.text import Text
 
 from veracitypro_pipeline.lineage import STAGES, stage_of
 from veracitypro_pipeline.run_events import retry_reason
-from veracitypro_pipeline.run_summary import RunSummary
+from veracitypro_pipeline.run_summary import ROWS_ARE, RunSummary
 
 if TYPE_CHECKING:
     import dagster as dg
 
-# What a stage's rows are, in and out, for a reader who meets the table for the first time.
-ROWS_ARE: Final = {
-    "ingest": "records Airbyte read",
-    "landing": "lines in S3",
-    "raw": "rows in RAW",
-    "stg": "records accepted",
-    "core": "points in, daily rows out",
-    "mart": "rows for reports",
-    "bi": "rows offered to Power BI",
-}
 _NARROWEST: Final = 100
 
 

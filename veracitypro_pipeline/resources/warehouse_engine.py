@@ -76,20 +76,31 @@ def engine_of(settings: Settings) -> Engine:
 
 
 def open_warehouse(
-    settings: Settings, tag: Mapping[str, str | None] | None = None, *, is_reader: bool = False
+    settings: Settings,
+    tag: Mapping[str, str | None] | None = None,
+    *,
+    is_reader: bool = False,
+    patience_seconds: float | None = None,
 ) -> Warehouse:
     """The warehouse of the settings. Nothing is connected before it is asked something.
 
     `tag` says on whose behalf statements run, where the engine keeps that. A reader signs in with a
-    role that cannot write.
+    role that cannot write. `patience_seconds` is how long to wait where one process at a time can
+    use the warehouse; None is as long as a step may.
 
     Raises:
         SettingsError: a setting that the engine needs is missing.
     """
     if engine_of(settings) == "duckdb":
-        from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
+        from veracitypro_pipeline.resources.duckdb_warehouse import (
+            LOCK_WAIT_SECONDS,
+            DuckDBWarehouse,
+        )
 
-        return DuckDBWarehouse(settings.warehouse_path)
+        return DuckDBWarehouse(
+            settings.warehouse_path,
+            LOCK_WAIT_SECONDS if patience_seconds is None else patience_seconds,
+        )
     from veracitypro_pipeline.resources.snowflake_warehouse import SnowflakeWarehouse
 
     return SnowflakeWarehouse.of(settings, tag or {}, is_reader=is_reader)

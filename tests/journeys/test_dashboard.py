@@ -1,0 +1,222 @@
+"""`vp dashboard`, looked at in a browser: real nights, one of them with something red.
+
+Reads a copy of the warehouse that the journeys of nights have made, so that theirs stays free.
+"""
+
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from veracitypro_pipeline.lineage import STAGES
+
+from .conftest import Home
+
+pytestmark = pytest.mark.xdist_group("nights")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+START_SECONDS: Final = 60.0
+# What a reader waits for at most, the second time: then everything is imported.
+ANSWER_SECONDS: Final = 2.0
+# The generated catalogue gives it a history of every kind.
+OURS: Final = "B0VPCTRL14"
+# One check of the newest night turned red, and two records refused.
+RED = """
+update MONITORING.PIPELINE_RUN_CHECK
+set passed = false, severity = 'WARN', rows_failing = 2, description = '2 of 24 lines are refused.'
+where check_name = 'lines_are_json' and run_id = $run_id;
+update MONITORING.PIPELINE_RUN_MONITORING
+set tests_passed = tests_passed - 1, tests_warned = 1, rows_refused = 2
+where run_id = $run_id;
+insert into STG.STG_KEEPA_QUARANTINE
+    (source_file, file_row_number, as_of_date, reason, scope, raw_text)
+select 'night.jsonl.gz', line, date '2025-11-21', 'no JSON', 'record', '{broken'
+from (values (1), (2)) as lines (line);
+"""
+
+
+class Dashboard:
+    """The command in a home of its own, and what it has said."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        elsewhere = {"STREAMLIT_SERVER_ADDRESS": "0.0.0.0"}  # noqa: S104 - it must not count
+        self.process = home.start("dashboard", "--no-browser", **elsewhere)
+        assert self.process.stderr is not None
+        self.said = self.process.stderr.readline()
+        self.address = next((word for word in self.said.split() if word.startswith("http")), "")
+        deadline = time.monotonic() + START_SECONDS
+        while self.process.poll() is None and time.monotonic() < deadline:
+            try:
+                httpx.get(f"{self.address}/_stcore/health", timeout=1).raise_for_status()
+            except httpx.HTTPError:
+                time.sleep(0.2)
+            else:
+                return
+        pytest.fail(f"The dashboard did not come up: {self.said}")
+
+    def interrupt(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        self.process.communicate(timeout=30)
+        return self.process.returncode
+
+
+@pytest.fixture(scope="module")
+def dashboard(
+    nights_home: Home, nights: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Dashboard]:
+    home = Home(tmp_path_factory.mktemp("dashboard") / "home")
+    file = home.path / "warehouse" / "vp_dwh.duckdb"
+    file.parent.mkdir(parents=True)
+    shutil.copyfile(nights_home.path / "warehouse" / file.name, file)
+    with duckdb.connect(str(file)) as warehouse:
+        for statement in RED.split(";")[:-1]:
+            values = {"run_id": nights["runs"][-1]["run_id"]}
+            warehouse.execute(statement, values if "$run_id" in statement else None)
+    running = Dashboard(home)
+    yield running
+    running.interrupt()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("There is no Chromium on the PATH to look at the pages with.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(dashboard: Dashboard, browser: Browser) -> Iterator[Page]:
+    """The first page, in a browser far from UTC.
+
+    At the end nothing outside of the machine was asked, and nothing complained about.
+    """
+    page = browser.new_page(
+        viewport={"width": 1400, "height": 1000}, timezone_id="America/Los_Angeles"
+    )
+    page.set_default_timeout(30_000)
+    complaints: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(dashboard.address, wait_until="domcontentloaded")
+    yield page
+    page.close()
+    assert complaints == []
+    assert asked
+    foreign = [url for url in asked if not url.startswith((dashboard.address, "data:", "blob:"))]
+    assert foreign == []
+
+
+def whole(page: Page, picture: Path) -> None:
+    """A picture of all that a reader can scroll to."""
+    page.wait_for_load_state("networkidle")
+    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": 1400, "height": height})
+    page.screenshot(path=picture)
+
+
+def drawn(page: Page, count: int) -> None:
+    """So many charts, each with its marks."""
+    charts = page.get_by_test_id("stVegaLiteChart").locator("canvas, svg")
+    expect(charts).to_have_count(count)
+
+
+def test_the_page_of_the_pipeline_tells_of_both_nights(page: Page, tmp_path: Path) -> None:
+    expect(page.get_by_role("heading", name="Pipeline", exact=True)).to_be_visible()
+    expect(page.get_by_text("1 check amber: see below.")).to_be_visible()
+    expect(page.get_by_text("nothing is lost on the way")).to_be_visible()
+    expect(page.get_by_text("2 of 24 lines are refused.", exact=True)).to_be_visible()
+    expect(page.get_by_text("2 refused in all, by reason.")).to_be_visible()
+    expect(page.get_by_text("Every mart goes up to 2025-11-21")).to_be_visible()
+    # Seconds, red checks, tokens.
+    drawn(page, 3)
+    # A grid is drawn; beside the picture stands a table for those who hear it.
+    hops = page.get_by_test_id("stDataFrame").first.locator("table")
+    for stage in STAGES:
+        expect(hops.locator("td").get_by_text(stage, exact=True).first).to_be_attached()
+    whole(page, tmp_path / "pipeline.png")
+
+
+def test_the_page_of_a_product_draws_it_among_its_rivals(page: Page, tmp_path: Path) -> None:
+    page.get_by_role("link", name="Product").click()
+    expect(page.get_by_role("heading", name="Product", exact=True)).to_be_visible()
+    choice = page.get_by_role("combobox", name="Product: title, ASIN, marketplace")
+    choice.fill(OURS)
+    page.get_by_role("option", name=f"{OURS} · amazon.com ·").click()
+    expect(page).to_have_url(f"{page.url.partition('?')[0]}?domain_id=1&asin={OURS}")
+    expect(page.get_by_text("The line is control_14, on amazon.com.")).to_be_visible()
+    expect(page.get_by_text("Landed price, Buy box shipping (USD)")).to_be_visible()
+    # Ninety days, the newest of them the last night's.
+    since = page.get_by_text("since 2025-08-24").or_(page.get_by_text("as on 2025-08-24"))
+    expect(since.first).to_be_visible()
+    # Channels, landed price, rank, rating, number of ratings, buy box.
+    drawn(page, 6)
+    whole(page, tmp_path / "product.png")
+
+
+def test_a_page_answers_within_two_seconds(page: Page) -> None:
+    for name, last_words in (
+        ("Product", "Who held the buy box"),
+        ("Pipeline", "What was refused, and why"),
+    ):
+        page.get_by_role("button", name="Read again").wait_for()
+        begun = time.monotonic()
+        page.get_by_role("link", name=name).click()
+        page.get_by_role("heading", name=last_words).wait_for()
+        page.get_by_role("button", name="Read again").wait_for()
+        assert time.monotonic() - begun < ANSWER_SECONDS, name
+
+
+def test_a_product_of_another_address_is_said_to_be_unknown(
+    dashboard: Dashboard, browser: Browser
+) -> None:
+    page = browser.new_page()
+    page.goto(f"{dashboard.address}/product?domain_id=1&asin=B000000000")
+    expect(
+        page.get_by_text("There is no product B000000000 on marketplace 1 in MART.DIM_PRODUCT")
+    ).to_be_visible(timeout=30_000)
+    page.close()
+
+
+def test_it_listens_on_loopback_only_whatever_the_environment_says(dashboard: Dashboard) -> None:
+    host, port = dashboard.address.removeprefix("http://").split(":")
+    assert host == "127.0.0.1"
+    with socket.socket() as other:
+        # On Linux all of 127.0.0.0/8 is this machine; a server on every address answers here, too.
+        assert other.connect_ex(("127.0.0.2", int(port))) != 0
+
+
+def test_a_run_can_write_while_the_pages_are_open(dashboard: Dashboard, page: Page) -> None:
+    expect(page.get_by_role("button", name="Read again")).to_be_visible()
+    with duckdb.connect(str(dashboard.home.path / "warehouse" / "vp_dwh.duckdb")) as writer:
+        writer.execute("create schema if not exists ML")
+
+
+def test_a_port_in_use_is_refused_in_a_sentence(dashboard: Dashboard) -> None:
+    port = dashboard.address.rpartition(":")[2]
+    sentence = dashboard.home.refusal("dashboard", "--no-browser", "--port", port)
+    assert f"The port {port} cannot be had" in sentence
+
+
+def test_ctrl_c_ends_it(tmp_path: Path) -> None:
+    running = Dashboard(Home(tmp_path / "home"))
+    assert "Ctrl+C ends it" in running.said
+    assert running.interrupt() in (0, -signal.SIGINT)
+    with pytest.raises(httpx.HTTPError):
+        httpx.get(running.address, timeout=1)

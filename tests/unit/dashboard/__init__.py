@@ -1,0 +1,1 @@
+"""The pages of `vp dashboard`, and what they ask."""

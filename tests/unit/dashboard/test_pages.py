@@ -1,0 +1,234 @@
+"""The pages as Streamlit makes them, without a browser: nights that left little, or something red.
+
+The warehouse holds what such runs record; that pages draw what real nights leave is for the
+journeys.
+"""
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from subprocess import PIPE, Popen
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from veracitypro_pipeline.cli.dashboard import SCRIPT
+from veracitypro_pipeline.dashboard import reading
+from veracitypro_pipeline.lineage import STAGES
+from veracitypro_pipeline.monitoring.tables import create_tables, record_statements
+from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
+from veracitypro_pipeline.run_summary import (
+    CheckCounts,
+    CheckResult,
+    RunRecord,
+    RunSummary,
+    Stage,
+    StepFailure,
+)
+from veracitypro_pipeline.statement import Statement
+
+FIRST = date(2026, 1, 31)
+HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); input()"
+
+
+class Site:
+    """A home whose warehouse has what its nights recorded, and the pages on it."""
+
+    def __init__(self, home: Path) -> None:
+        self.file = home / "warehouse" / "vp_dwh.duckdb"
+        self.warehouse = DuckDBWarehouse(self.file)
+
+    def run(self, *statements: Statement) -> None:
+        with self.warehouse.transaction() as transaction:
+            for statement in statements:
+                transaction.run(statement)
+
+    def night(
+        self,
+        number: int = 0,
+        status: str = "success",
+        stages: list[Stage] | None = None,
+        failures: list[StepFailure] | None = None,
+        red: list[CheckResult] | None = None,
+    ) -> None:
+        started_at = datetime(2026, 2, 1, 0, 10, tzinfo=UTC) + timedelta(days=number)
+        record = RunRecord(
+            summary=RunSummary(
+                run_id=f"run-{number}",
+                as_of_date=str(FIRST + timedelta(days=number)),
+                status=status,
+                seconds=60,
+                stages=stages or [a_stage(name) for name in STAGES],
+                checks=CheckCounts(passed=70, failed=len(red or [])),
+                red_checks=[],
+                failures=failures or [],
+            ),
+            job="vp_daily_batch",
+            started_at=started_at,
+            ended_at=started_at + timedelta(minutes=1),
+            tokens_spent=96,
+            check_results=red or [],
+        )
+        self.run(*create_tables(STAGES), *record_statements(record, datetime.now(UTC)))
+
+    def page(self, name: str = "") -> AppTest:
+        reading.forget()
+        page = AppTest.from_file(str(SCRIPT), default_timeout=30).run()
+        if name:
+            page = page.switch_page(name).run()
+        assert not page.exception
+        return page
+
+
+def a_stage(name: str, rows_in: int = 3, seconds: float = 2.0) -> Stage:
+    return Stage(
+        name=name, rows_in=rows_in, rows_out=rows_in, seconds=seconds, checks=CheckCounts()
+    )
+
+
+def a_red_check(description: str) -> CheckResult:
+    return CheckResult(
+        asset="raw/keepa_raw",
+        stage="raw",
+        name="lines_are_json",
+        is_error=True,
+        passed=False,
+        rows_failing=12,
+        description=description,
+    )
+
+
+def said(page: AppTest) -> str:
+    """All that the page says in words."""
+    kinds = (page.title, page.subheader, page.caption, page.text, page.markdown)
+    boxes = (page.info, page.success, page.warning, page.error)
+    return "\n".join(str(element.value) for found in (*kinds, *boxes) for element in found)
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    monkeypatch.setenv("VP_HOME", str(tmp_path))
+    return Site(tmp_path)
+
+
+@pytest.fixture
+def held(site: Site) -> Iterator[Site]:
+    """While another process, as a run does, has the file open to write it."""
+    site.night()
+    with Popen([sys.executable, "-c", HOLD, str(site.file)], stdin=PIPE, stdout=PIPE) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"held\n"
+        yield site
+        writer.communicate(b"\n")
+
+
+def test_before_the_first_run_the_page_says_what_to_do(site: Site) -> None:
+    assert "There is no warehouse yet: `vp run` makes one" in said(site.page())
+
+
+def test_a_warehouse_without_a_run_says_so(site: Site) -> None:
+    site.run(*create_tables(STAGES))
+    assert "No run is recorded yet: `vp run` makes one" in said(site.page())
+
+
+def test_a_night_that_went_well_is_told_in_figures(site: Site) -> None:
+    site.night()
+    page = site.page()
+    words = said(page)
+    assert "All is well: 2026-01-31 is built and checked." in words
+    assert "nothing is lost on the way" in words
+    assert {metric.label: metric.value for metric in page.metric} == {
+        "Seconds": "60.0",
+        "Records from Keepa": "none",
+        "Refused": "0",
+        "Checks passed": "70 of 70",
+        "Keepa tokens": "96",
+    }
+    # Nothing but its own tables is there yet.
+    assert "No mart has been built yet." in words
+    assert "The quarantine is not built yet" in words
+
+
+def test_the_newest_run_is_chosen_and_an_older_one_can_be(site: Site) -> None:
+    site.night(0, stages=[a_stage(name, rows_in=7) for name in STAGES])
+    site.night(1)
+    page = site.page()
+    chosen = page.selectbox[0]
+    assert chosen.options == [
+        "2026-02-01, started 2026-02-02 00:10: success",
+        "2026-01-31, started 2026-02-01 00:10: success",
+    ]
+    assert list(page.dataframe[0].value["Rows in"]) == [3] * 7
+    chosen.select_index(1).run()
+    assert list(page.dataframe[0].value["Rows in"]) == [7] * 7
+
+
+def test_lost_rows_are_named_with_the_hop_that_lost_them(site: Site) -> None:
+    site.night(stages=[a_stage(name, 3 if name in ("ingest", "landing") else 2) for name in STAGES])
+    assert "Rows that nobody accounts for: +1 between landing and raw." in said(site.page())
+
+
+def test_a_failed_run_says_where_and_why_and_how_far_it_came(site: Site) -> None:
+    site.night(
+        status="failure",
+        stages=[a_stage("ingest"), *(a_stage(name, 0, 0.0) for name in STAGES[1:])],
+        failures=[StepFailure(step="landing", reason="S3 is *away* in $us-east-2$.")],
+    )
+    page = site.page()
+    (error,) = page.error
+    # Escaped: Markdown would make it bold, and a formula.
+    assert error.value == (r"The newest run ended at landing: S3 is \*away\* in \$us\-east\-2\$\.")
+    assert "The run did not come to landing, raw, stg, core, mart, bi." in said(page)
+
+
+def test_a_red_check_is_shown_with_its_description_and_its_past(site: Site) -> None:
+    site.night(0)
+    site.night(1, red=[a_red_check("12 of 24 lines are no JSON.")])
+    site.night(2, red=[a_red_check("13 of 24 lines are no JSON.")])
+    page = site.page()
+    assert "1 check red: see below." in said(page)
+    assert "13 of 24 lines are no JSON." in [text.value for text in page.text]
+    (checks,) = [table.value for table in page.dataframe if "Red since" in table.value]
+    assert list(checks["Check"]) == ["lines_are_json"]
+    assert [str(day)[:10] for day in checks["Red since"]] == ["2026-02-01"]
+    (past,) = [table.value for table in page.dataframe if "What it said" in table.value]
+    assert list(past["What it said"]) == [
+        "13 of 24 lines are no JSON.",
+        "12 of 24 lines are no JSON.",
+    ]
+
+
+def test_what_was_refused_is_shown_by_reason(site: Site) -> None:
+    site.night()
+    site.run(
+        Statement("create schema STG"),
+        Statement(
+            "create table STG.STG_KEEPA_QUARANTINE as select 'a.gz' as source_file,"
+            " line as file_row_number, date '2026-01-31' as as_of_date,"
+            " if(line = 3, 'odd length', 'no JSON') as reason, 'record' as scope,"
+            " null::varchar as series, null::bigint as position, '{broken' as raw_text"
+            " from (values (1), (2), (3)) as lines (line)"
+        ),
+    )
+    page = site.page()
+    (reasons,) = [table.value for table in page.dataframe if "Reason" in table.value]
+    assert dict(zip(reasons["Reason"], reasons["Refused"], strict=True)) == {
+        "no JSON": 2,
+        "odd length": 1,
+    }
+    (refused,) = [table.value for table in page.dataframe if "What stood there" in table.value]
+    assert list(refused["What stood there"]) == ["{broken"] * 2
+    assert list(refused["Line"]) == [1, 2]
+
+
+def test_a_run_that_holds_the_warehouse_is_told_in_a_sentence(held: Site) -> None:
+    page = held.page()
+    assert "has been in use by another process for" in said(page)
+    assert [button.label for button in page.button] == ["Try again"]
+
+
+def test_a_wrong_setting_is_told_in_a_sentence(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VP_HOMME", "x")
+    (error,) = site.page().error
+    assert r"VP\_HOMME" in error.value

@@ -1,0 +1,74 @@
+"""`vp dashboard`: the pages about the pipeline and its products, in the browser."""
+
+import importlib.util
+import os
+import socket
+import sys
+from typing import Final
+
+import click
+
+from veracitypro_pipeline.cli.main import CannotDo, common_options
+from veracitypro_pipeline.settings import PACKAGE_DIR, Settings
+
+HOST: Final = "127.0.0.1"
+SCRIPT: Final = PACKAGE_DIR / "dashboard" / "app.py"
+# Streamlit's options; its own configuration files and variables do not change these.
+OPTIONS: Final = {
+    "server.address": HOST,
+    "server.enableXsrfProtection": "true",
+    "server.fileWatcherType": "none",
+    # Otherwise its first start on a machine asks for an e-mail address.
+    "server.showEmailPrompt": "false",
+    "browser.gatherUsageStats": "false",
+    # A fault that the page does not explain itself is in this terminal, not in the browser.
+    "client.showErrorDetails": "none",
+    "client.toolbarMode": "minimal",
+    "logger.hideWelcomeMessage": "true",
+    "theme.base": "light",
+    "theme.primaryColor": "#0f766e",
+    "theme.font": "sans-serif",
+}
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="[default: a free one]")
+@click.option("--no-browser", is_flag=True, help="Only say the address.")
+@common_options
+def dashboard(port: int, no_browser: bool) -> None:
+    """Show how the pipeline is and how each product stands, as pages in the browser.
+
+    Reads MONITORING, STG and MART of the environment's warehouse, which a run may write meanwhile.
+    The pages are served on loopback only, and nothing leaves this machine. Ctrl+C ends it.
+    """
+    if importlib.util.find_spec("streamlit") is None:
+        raise CannotDo("The pages need Streamlit: pip install 'veracitypro-pipeline[dashboard]'.")
+    Settings.load()
+    port = _port_at_hand(port)
+    click.echo(f"The dashboard is at http://{HOST}:{port} (Ctrl+C ends it).", err=True)
+    options = {
+        **OPTIONS,
+        "server.port": str(port),
+        "server.headless": str(no_browser).lower(),
+    }
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    # In place of this process, so that Ctrl+C reaches Streamlit.
+    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(SCRIPT), *flags])  # noqa: S606
+
+
+def _port_at_hand(port: int) -> int:
+    """The port itself, or a free one for 0.
+
+    Raises:
+        CannotDo: another program uses it.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise CannotDo(
+                f"The port {port} cannot be had ({error}): another program uses it, perhaps"
+                " another `vp dashboard`; end that, or leave --port out to get a free one."
+            ) from error
+        return int(probe.getsockname()[1])

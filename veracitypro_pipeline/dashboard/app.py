@@ -1,0 +1,49 @@
+"""The Streamlit script of `vp dashboard`: two pages, and each fault in a sentence on the page."""
+
+import streamlit as st
+
+from veracitypro_pipeline.dashboard import pipeline_page, product_page, reading
+from veracitypro_pipeline.dashboard.wording import plain
+from veracitypro_pipeline.resources.warehouse_engine import (
+    WarehouseMissing,
+    WarehouseRefusal,
+    WarehouseUnavailable,
+)
+from veracitypro_pipeline.settings import SettingsError
+
+
+def main() -> None:
+    st.set_page_config(page_title="VeracityPro", layout="wide")
+    page = st.navigation(
+        [
+            st.Page(pipeline_page.show, title="Pipeline", url_path="pipeline", default=True),
+            st.Page(product_page.show, title="Product", url_path="product"),
+        ],
+        position="top",
+    )
+    try:
+        page.run()
+    except WarehouseMissing:
+        st.info("There is no warehouse yet: `vp run` makes one, and then this page tells of it.")
+    except WarehouseUnavailable as unavailable:
+        st.warning(f"{plain(str(unavailable))} Nothing is wrong with the page.")
+        if st.button("Try again"):
+            st.rerun()
+    except (WarehouseRefusal, SettingsError) as refusal:
+        st.error(plain(str(refusal)))
+    else:
+        _offer_fresh_answers()
+
+
+def _offer_fresh_answers() -> None:
+    left, right = st.columns([5, 1], vertical_alignment="center")
+    left.caption(
+        f"Read from the warehouse; answers are kept for {reading.KEPT_SECONDS:.0f} s. Instants and"
+        " days are UTC."
+    )
+    if right.button("Read again", width="stretch"):
+        reading.forget()
+        st.rerun()
+
+
+main()

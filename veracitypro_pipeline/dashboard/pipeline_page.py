@@ -1,0 +1,347 @@
+"""The page "Pipeline": how the runs went, what is red, what was refused, how fresh MART is."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import streamlit as st
+
+from veracitypro_pipeline.dashboard import charts, pipeline_queries
+from veracitypro_pipeline.dashboard.reading import rows, status
+from veracitypro_pipeline.dashboard.wording import plain
+from veracitypro_pipeline.monitoring.status import Run, Status
+from veracitypro_pipeline.run_summary import ROWS_ARE
+
+STARTED: Final = "started"
+
+
+def show() -> None:
+    st.title("Pipeline")
+    found = status()
+    if found is None:
+        st.info("No run is recorded yet: `vp run` makes one, and then this page tells of it.")
+        return
+    runs = [Run(**row) for row in rows(pipeline_queries.RUNS)]
+    _say_how_things_stand(runs[0], found)
+    chosen = st.selectbox(
+        "Run",
+        runs,
+        index=next((place for place, run in enumerate(runs) if run.ended_at), 0),
+        format_func=pipeline_queries.name_of_run,
+    )
+    stages = rows(pipeline_queries.stages_of_runs(runs[-1].started_at))
+    _show_figures(chosen)
+    _show_hops(chosen, [stage for stage in stages if stage["run_id"] == chosen.run_id])
+    _show_history(runs, stages)
+    _show_checks(runs, chosen, found)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _show_freshness(found)
+    with right:
+        _show_tokens(runs)
+    _show_quarantine()
+
+
+def _say_how_things_stand(last: Run, found: Status) -> None:
+    if last.status == STARTED:
+        st.info("The newest run has begun and is not over.")
+    elif last.failure:
+        at = f" at {last.failed_step}" if last.failed_step else ""
+        st.error(f"The newest run ended{at}: {plain(last.failure)}")
+    elif found.red_checks:
+        worst = "red" if any(red.severity == "ERROR" for red in found.red_checks) else "amber"
+        st.warning(f"{_counted(len(found.red_checks), 'check')} {worst}: see below.")
+    elif last.is_good:
+        st.success(f"All is well: {last.as_of_date or 'the newest run'} is built and checked.")
+
+
+def _show_figures(run: Run) -> None:
+    red = run.tests_warned + run.tests_failed
+    figures = {
+        "Seconds": "not over" if run.seconds is None else f"{run.seconds:,.1f}",
+        "Records from Keepa": _number(run.records),
+        "Refused": _number(run.rows_refused),
+        "Checks passed": f"{run.tests_passed:,} of {run.tests_passed + red:,}",
+        "Keepa tokens": _number(run.tokens_spent),
+    }
+    for column, (label, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
+        column.metric(label, value)
+
+
+def _show_hops(run: Run, hops: list[dict[str, Any]]) -> None:
+    st.subheader("Conservation, hop by hop")
+    differences = pipeline_queries.unexplained(hops)
+    lost = [
+        f"{difference:+,} between {hops[place - 1]['stage']} and {hops[place]['stage']}"
+        for place, difference in enumerate(differences)
+        if difference
+    ]
+    unreached = [hop["stage"] for hop in hops if not hop["seconds"]]
+    if lost:
+        st.error(f"Rows that nobody accounts for: {', '.join(lost)}.")
+    elif unreached:
+        st.caption(f"The run did not come to {', '.join(unreached)}.")
+    else:
+        st.caption("What each stage put out, the next took in: nothing is lost on the way.")
+    st.dataframe(
+        [
+            {
+                "Stage": hop["stage"],
+                "Rows are": ROWS_ARE.get(hop["stage"], ""),
+                "Rows in": hop["rows_in"],
+                "Rows out": hop["rows_out"],
+                "Refused": hop["rows_refused"],
+                "Unexplained": difference,
+                "Seconds": hop["seconds"],
+            }
+            for hop, difference in zip(hops, differences, strict=True)
+        ],
+        hide_index=True,
+        placeholder="",
+        column_config={
+            **_columns("%,d", "Rows in", "Rows out", "Refused"),
+            "Unexplained": st.column_config.NumberColumn(
+                format="%,d",
+                help="Rows out of the stage before, less rows in. CORE takes points, not records.",
+            ),
+            "Seconds": st.column_config.NumberColumn(format="%.1f"),
+        },
+        key=f"hops of {run.run_id}",
+    )
+
+
+def _show_history(runs: list[Run], stages: list[dict[str, Any]]) -> None:
+    st.subheader("How long each run took, by stage")
+    labels = _labels(runs)
+    bars = [{"run": labels[row["run_id"]], **row} for row in stages if row["seconds"]]
+    if bars:
+        order = {row["stage"]: row["stage_number"] for row in stages}
+        st.altair_chart(charts.seconds_by_stage(bars, sorted(order, key=lambda name: order[name])))
+    else:
+        st.info("No run has come to the end of a stage yet.")
+    with st.expander(f"The last {_counted(len(runs), 'run')} as a table"):
+        st.dataframe(
+            [
+                {
+                    "As-of day": run.as_of_date,
+                    "Started (UTC)": run.started_at,
+                    "Status": run.status,
+                    "Seconds": run.seconds,
+                    "Records": run.records,
+                    "Refused": run.rows_refused,
+                    "Tokens": run.tokens_spent,
+                    "Passed": run.tests_passed,
+                    "Warned": run.tests_warned,
+                    "Failed": run.tests_failed,
+                    "Failed at": run.failed_step,
+                    "Failure": run.failure,
+                }
+                for run in runs
+            ],
+            hide_index=True,
+            placeholder="",
+            column_config={
+                **_columns("%,d", "Records", "Refused", "Tokens", "Passed", "Warned", "Failed"),
+                "Seconds": st.column_config.NumberColumn(format="%.1f"),
+                "Started (UTC)": st.column_config.DatetimeColumn(
+                    format="YYYY-MM-DD HH:mm", timezone="UTC"
+                ),
+            },
+        )
+
+
+def _show_checks(runs: list[Run], chosen: Run, found: Status) -> None:
+    st.subheader("What was red, run by run")
+    labels = _labels(runs)
+    if any(run.tests_warned or run.tests_failed for run in runs):
+        st.altair_chart(
+            charts.red_by_run(
+                [
+                    {"run": labels[run.run_id], "outcome": outcome, "checks": checks}
+                    for run in reversed(runs)
+                    for outcome, checks in (
+                        ("warned", run.tests_warned),
+                        ("failed", run.tests_failed),
+                    )
+                ]
+            )
+        )
+    else:
+        st.caption(f"No check has been red in the last {_counted(len(runs), 'run')}.")
+    red = rows(pipeline_queries.red_checks_of_run(chosen.run_id))
+    if not red:
+        st.caption(
+            f"Of the chosen run, {_counted(chosen.tests_passed, 'check')} passed, none is red."
+        )
+        return
+    since = {check.check: check.red_since for check in found.red_checks}
+    st.caption(f"{_counted(len(red), 'check')} of the chosen run did not pass. Choose a row.")
+    picked = st.dataframe(
+        [
+            {
+                "Check": row["check_name"],
+                "Asset": row["asset"],
+                "Severity": row["severity"],
+                "Rows failing": row["rows_failing"],
+                "Red since": since.get(f"{row['asset']}: {row['check_name']}"),
+                "What it says": row["description"],
+            }
+            for row in red
+        ],
+        hide_index=True,
+        placeholder="",
+        column_config=_columns("%,d", "Rows failing"),
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"red checks of {chosen.run_id}",
+    )
+    place = _picked(picked.selection.rows)
+    _show_check(red[place], runs)
+
+
+def _show_check(check: dict[str, Any], runs: list[Run]) -> None:
+    history = rows(
+        pipeline_queries.evaluations_of_check(
+            check["asset"], check["check_name"], runs[-1].started_at
+        )
+    )
+    with st.container(border=True):
+        st.markdown(f"**{plain(check['check_name'])}** of {plain(check['asset'])}")
+        st.text(check["description"] or "The check gives no description.")
+        st.dataframe(
+            [
+                {
+                    "As-of day": row["as_of_date"],
+                    "Started (UTC)": row["started_at"],
+                    "Outcome": "passed" if row["passed"] else row["severity"].lower(),
+                    "Rows failing": row["rows_failing"],
+                    "What it said": row["description"],
+                }
+                for row in history
+            ],
+            hide_index=True,
+            placeholder="",
+            column_config={
+                **_columns("%,d", "Rows failing"),
+                "Started (UTC)": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+            },
+        )
+
+
+def _show_freshness(found: Status) -> None:
+    st.subheader("How fresh each mart is")
+    if not found.marts:
+        st.info("No mart has been built yet.")
+        return
+    late = [mart.mart for mart in found.marts if mart.days_behind]
+    empty = [mart.mart for mart in found.marts if mart.newest_date is None]
+    st.caption(
+        f"Behind {found.as_of_date}: {', '.join(late)}."
+        if late
+        else f"Every mart goes up to {found.as_of_date}, the newest day run"
+        + (f"; without rows: {', '.join(empty)}." if empty else ".")
+    )
+    st.dataframe(
+        [
+            {
+                "Mart": mart.mart,
+                "Newest day": mart.newest_date,
+                "Days behind": mart.days_behind,
+            }
+            for mart in found.marts
+        ],
+        hide_index=True,
+        placeholder="",
+        column_config=_columns("%,d", "Days behind"),
+    )
+
+
+def _show_tokens(runs: list[Run]) -> None:
+    st.subheader("Keepa tokens spent by each run")
+    labels = _labels(runs)
+    spent = [
+        {"run": labels[run.run_id], "tokens": run.tokens_spent}
+        for run in reversed(runs)
+        if run.tokens_spent is not None
+    ]
+    if not spent:
+        st.info("No run has read from Keepa yet.")
+        return
+    total = sum(run.tokens_spent or 0 for run in runs)
+    st.caption(f"{total:,} in {_counted(len(spent), 'run')}.")
+    st.altair_chart(charts.tokens_by_run(spent))
+
+
+def _show_quarantine() -> None:
+    st.subheader("What was refused, and why")
+    tables = {(row["table_schema"], row["table_name"]) for row in rows(pipeline_queries.TABLES)}
+    if ("STG", "STG_KEEPA_QUARANTINE") not in tables:
+        st.info("The quarantine is not built yet: the first run that comes to STG makes it.")
+        return
+    reasons = rows(pipeline_queries.REFUSALS_BY_REASON)
+    if not reasons:
+        st.caption("The quarantine is empty: every line, point and attribute could be read.")
+        return
+    total = sum(row["refusals"] for row in reasons)
+    st.caption(f"{total:,} refused in all, by reason. Choose a row to see what stood there.")
+    picked = st.dataframe(
+        [
+            {
+                "Reason": row["reason"],
+                "What": row["scope"],
+                "Refused": row["refusals"],
+                "Files": row["files"],
+                "First day": row["first_day"],
+                "Last day": row["last_day"],
+            }
+            for row in reasons
+        ],
+        hide_index=True,
+        placeholder="",
+        column_config=_columns("%,d", "Refused", "Files"),
+        on_select="rerun",
+        selection_mode="single-row",
+        key="reasons",
+    )
+    reason = reasons[_picked(picked.selection.rows)]
+    newest = rows(pipeline_queries.refusals(reason["reason"], reason["scope"]))
+    with st.container(border=True):
+        st.markdown(f"**{plain(reason['reason'])}** ({reason['scope']})")
+        if reason["refusals"] > len(newest):
+            st.caption(f"The newest {len(newest):,} of {reason['refusals']:,}.")
+        st.dataframe(
+            [
+                {
+                    "As-of day": row["as_of_date"],
+                    "Series": row["series"],
+                    "Point": row["position"],
+                    "What stood there": row["refused_text"],
+                    "File": row["source_file"],
+                    "Line": row["file_row_number"],
+                }
+                for row in newest
+            ],
+            hide_index=True,
+            placeholder="",
+        )
+
+
+def _labels(runs: list[Run]) -> dict[str, str]:
+    """Each run by id as an axis names it, `25 Nov 00:39:11`."""
+    return {run.run_id: f"{run.started_at:%d %b %H:%M:%S}" for run in runs}
+
+
+def _picked(places: Sequence[int]) -> int:
+    """The chosen row of a table; the first until somebody chooses."""
+    return places[0] if places else 0
+
+
+def _columns(form: str, *names: str) -> dict[str, Any]:
+    return {name: st.column_config.NumberColumn(format=form) for name in names}
+
+
+def _number(value: int | None) -> str:
+    return "none" if value is None else f"{value:,}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,149 @@
+"""What the page about the pipeline asks, as SQL that both engines speak. Pure.
+
+Instants are UTC, seconds wall time. Rows of stages are counted as `run_summary.ROWS_ARE` says.
+"""
+
+from datetime import datetime
+from typing import Any, Final
+
+from veracitypro_pipeline.monitoring.status import Run
+from veracitypro_pipeline.statement import Statement
+
+SHOWN_REFUSALS: Final = 200
+# Of a refused text, which may be a whole line.
+SHOWN_CHARACTERS: Final = 300
+
+# The relations that a page reads and that a run may not have made yet.
+TABLES: Final = Statement("""
+select upper(table_schema) as table_schema, upper(table_name) as table_name
+from information_schema.tables
+where upper(table_schema) in ('STG', 'MART', 'MONITORING')
+""")
+
+# Two months of nights: a chart that still fits a screen.
+RUNS: Final = Statement("""
+select
+    run_id,
+    as_of_date,
+    status,
+    started_at,
+    ended_at,
+    seconds,
+    records,
+    rows_refused,
+    tokens_spent,
+    tests_passed,
+    tests_warned,
+    tests_failed,
+    failed_step,
+    failure
+from MONITORING.PIPELINE_RUN_MONITORING
+order by started_at desc
+limit 60
+""")
+
+REFUSALS_BY_REASON: Final = Statement("""
+select
+    reason,
+    scope,
+    count(*) as refusals,
+    count(distinct source_file) as files,
+    min(as_of_date) as first_day,
+    max(as_of_date) as last_day
+from STG.STG_KEEPA_QUARANTINE
+group by reason, scope
+order by refusals desc, reason, scope
+""")
+
+_STAGES_OF_RUNS: Final = """
+select
+    run_id,
+    stage_number,
+    stage,
+    rows_in,
+    rows_out,
+    rows_refused,
+    seconds
+from MONITORING.PIPELINE_RUN_STAGE
+where started_at >= $since
+order by started_at, run_id, stage_number
+"""
+_RED_CHECKS_OF_RUN: Final = """
+select asset, check_name, severity, rows_failing, description
+from MONITORING.PIPELINE_RUN_CHECK
+where run_id = $run_id and not passed
+order by severity, asset, check_name
+"""
+_EVALUATIONS: Final = """
+select
+    runs.run_id,
+    runs.as_of_date,
+    runs.started_at,
+    checks.severity,
+    checks.passed,
+    checks.rows_failing,
+    checks.description
+from MONITORING.PIPELINE_RUN_CHECK as checks
+inner join MONITORING.PIPELINE_RUN_MONITORING as runs on checks.run_id = runs.run_id
+where checks.asset = $asset and checks.check_name = $check_name and runs.started_at >= $since
+order by runs.started_at desc
+"""
+_REFUSALS: Final = f"""
+select
+    as_of_date,
+    series,
+    position,
+    substr(raw_text, 1, {SHOWN_CHARACTERS}) as refused_text,
+    source_file,
+    file_row_number
+from STG.STG_KEEPA_QUARANTINE
+where reason = $reason and scope = $scope
+order by as_of_date desc, source_file, file_row_number, series, position
+limit {SHOWN_REFUSALS}
+"""  # noqa: S608 - constants of this module
+
+
+def stages_of_runs(since: datetime) -> Statement:
+    """Each stage of the runs that began at `since` or later, oldest run first."""
+    return Statement(_STAGES_OF_RUNS, {"since": _naive(since)})
+
+
+def red_checks_of_run(run_id: str) -> Statement:
+    """Checks that did not pass in a run; errors before warnings."""
+    return Statement(_RED_CHECKS_OF_RUN, {"run_id": run_id})
+
+
+def evaluations_of_check(asset: str, check_name: str, since: datetime) -> Statement:
+    """How a check went in each run from `since` on, newest first."""
+    return Statement(
+        _EVALUATIONS, {"asset": asset, "check_name": check_name, "since": _naive(since)}
+    )
+
+
+def refusals(reason: str, scope: str) -> Statement:
+    """The newest rows of quarantine with a reason, with the beginning of what was refused."""
+    return Statement(_REFUSALS, {"reason": reason, "scope": scope})
+
+
+def unexplained(hops: list[dict[str, Any]]) -> list[int | None]:
+    """Rows between the stage before and each stage that nobody accounts for, signed.
+
+    Zero is right. None where there is nothing to compare: the first stage, CORE (which counts
+    points and not records), and a stage that the run did not come to.
+    """
+    differences: list[int | None] = []
+    for number, hop in enumerate(hops):
+        comparable = number > 0 and hop["stage"] != "core" and hop["seconds"]
+        differences.append(hops[number - 1]["rows_out"] - hop["rows_in"] if comparable else None)
+    return differences
+
+
+def name_of_run(run: Run) -> str:
+    """How people tell a run from others: its day, its start, how it ended."""
+    day = run.as_of_date or "no partition"
+    return f"{day}, started {run.started_at:%Y-%m-%d %H:%M}: {run.status}"
+
+
+def _naive(instant: datetime) -> datetime:
+    """UTC without a zone, as the tables' instants are."""
+    return instant.replace(tzinfo=None)
