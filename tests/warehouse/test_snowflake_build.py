@@ -272,7 +272,9 @@ def test_the_dashboard_reads_the_same_from_both_engines(built: tuple[Site, Site]
         "prices": [product_queries.prices(domain_id, asins, channels, *days)],
         "ranks": [product_queries.ranks(domain_id, asins, *days)],
         "reviews": [product_queries.reviews(domain_id, asins, *days)],
-        "holders": [product_queries.holders(domain_id, asin, *days) for asin in asins],
+        "holders": [
+            product_queries.holders(one["domain_id"], one["asin"], *days) for one in products
+        ],
     }
     for name, statements in questions.items():
         ours, theirs = (
@@ -285,5 +287,5 @@ def test_the_dashboard_reads_the_same_from_both_engines(built: tuple[Site, Site]
             )
             for site in built
         )
-        assert ours, name
         assert ours == theirs, name
+        assert ours, name
