@@ -6,7 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 import pytest
@@ -26,6 +26,7 @@ from veracitypro_pipeline.notify import runbooks
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
 SNAPSHOT = Path(__file__).parent / "graph.json"
+ENVIRONMENTS: Final = ("local", "dev", "prod")
 DUMMY_ACCOUNTS = {
     "AIRBYTE_WORKSPACE_ID": "workspace",
     "AIRBYTE_CONNECTION_ID": "connection",
@@ -56,8 +57,21 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def defs(settings: Settings) -> dg.Definitions:
-    return build_definitions(settings)
+def built(settings: Settings) -> dict[str, dg.Definitions]:
+    """The definitions of each environment."""
+    return built_for(settings)
+
+
+def built_for(settings: Settings) -> dict[str, dg.Definitions]:
+    return {
+        environment: build_definitions(settings.model_copy(update={"environment": environment}))
+        for environment in ENVIRONMENTS
+    }
+
+
+@pytest.fixture(scope="module")
+def defs(built: dict[str, dg.Definitions]) -> dg.Definitions:
+    return built["local"]
 
 
 @pytest.fixture(scope="module")
@@ -93,16 +107,44 @@ def test_the_definitions_load_without_any_network(
     assert "Warning" not in outcome.stderr
 
 
-def test_the_graph_is_the_one_that_was_reviewed(graph: Any) -> None:
+def test_the_graph_is_the_one_that_was_reviewed(built: dict[str, dg.Definitions]) -> None:
     """After a wanted change: `python tests/definitions/test_graph.py > graph.json` beside it."""
-    assert described(graph) == json.loads(SNAPSHOT.read_text())
+    assert described(built) == json.loads(SNAPSHOT.read_text())
 
 
-def described(graph: Any) -> dict[str, Any]:
-    """Group, parents and checks of every asset."""
+def described(built: dict[str, dg.Definitions]) -> dict[str, Any]:
+    """The assets, which are the same everywhere, and what runs by itself in each environment."""
+    assets = [assets_of(defs.resolve_asset_graph()) for defs in built.values()]
+    assert all(of_one == assets[0] for of_one in assets)
+    return {
+        "assets": assets[0],
+        "environments": {
+            environment: {
+                "jobs": {
+                    JOB_NAME: len(
+                        list(defs.resolve_job_def(JOB_NAME).asset_layer.executable_asset_keys)
+                    )
+                },
+                "schedules": {
+                    schedule.name: [str(schedule.cron_schedule), schedule.default_status.value]
+                    for schedule in defs.get_repository_def().schedule_defs
+                },
+                "sensors": {
+                    sensor.name: sensor.default_status.value
+                    for sensor in defs.get_repository_def().sensor_defs
+                },
+            }
+            for environment, defs in built.items()
+        },
+    }
+
+
+def assets_of(graph: Any) -> dict[str, Any]:
+    """Group, first day of the partitions, parents and checks of every asset."""
     return {
         key.to_user_string(): {
             "group": graph.get(key).group_name,
+            "daily_from": graph.get(key).partitions_def.start.date().isoformat(),
             "reads": sorted(parent.to_user_string() for parent in graph.get(key).parent_keys),
             "checks": sorted(check.name for check in graph.get(key).check_keys),
         }
@@ -162,10 +204,10 @@ def test_every_stage_is_guarded_and_each_check_says_what_to_do(
     }
 
 
-def test_steps_are_tried_again_twice_after_five_minutes(settings: Settings) -> None:
-    in_production = settings.model_copy(update={"environment": "prod"})
-    assert in_production.retry_delay == 300
-    for definition in build_definitions(in_production).assets or []:
+def test_steps_are_tried_again_twice_after_five_minutes(
+    settings: Settings, built: dict[str, dg.Definitions]
+) -> None:
+    for definition in built["prod"].assets or []:
         assert isinstance(definition, dg.AssetsDefinition)
         policy = definition.op.retry_policy
         assert policy is not None
@@ -189,15 +231,12 @@ def test_the_job_is_the_whole_graph_and_the_schedule_is_nightly(
     assert request.partition_key == "2026-02-28"
 
 
-@pytest.mark.parametrize(
-    ("environment", "status"),
-    [("local", "STOPPED"), ("dev", "STOPPED"), ("prod", "RUNNING")],
-)
-def test_only_production_runs_by_itself_from_the_start(
-    settings: Settings, environment: str, status: str
-) -> None:
-    built = build_definitions(settings.model_copy(update={"environment": environment}))
-    assert built.resolve_schedule_def(SCHEDULE_NAME).default_status.value == status
+def test_only_production_runs_by_itself_from_the_start(built: dict[str, dg.Definitions]) -> None:
+    statuses = {
+        environment: defs.resolve_schedule_def(SCHEDULE_NAME).default_status.value
+        for environment, defs in built.items()
+    }
+    assert statuses == {"local": "STOPPED", "dev": "STOPPED", "prod": "RUNNING"}
 
 
 def test_every_run_is_recorded_and_told_from_the_start(defs: dg.Definitions) -> None:
@@ -207,15 +246,11 @@ def test_every_run_is_recorded_and_told_from_the_start(defs: dg.Definitions) -> 
     )
 
 
-def test_steps_share_a_process_on_a_laptop_only(settings: Settings) -> None:
-    on = {
-        environment: build_definitions(settings.model_copy(update={"environment": environment}))
-        for environment in ("local", "prod")
-    }
-    assert on["local"].executor is dg.in_process_executor
-    assert on["prod"].executor is dg.multiprocess_executor
+def test_steps_share_a_process_on_a_laptop_only(built: dict[str, dg.Definitions]) -> None:
+    assert built["local"].executor is dg.in_process_executor
+    assert built["prod"].executor is dg.multiprocess_executor
 
 
 if __name__ == "__main__":
-    now = described(build_definitions(Settings.load()).resolve_asset_graph())
+    now = described(built_for(Settings.load()))
     print(json.dumps(now, indent=1))  # noqa: T201 - made to be redirected into the snapshot

@@ -72,11 +72,12 @@ def assert_same(actual: dict[str, list[Any]], expected: dict[str, list[Any]]) ->
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(random=st.randoms(use_true_random=True), loads=st.integers(2, 5), in_order=st.booleans())
+@given(seed=st.integers(0, 2**32 - 1), loads=st.integers(2, 5), in_order=st.booleans())
 def test_any_order_and_number_of_loads_gives_the_same_tables(
-    random: Random, loads: int, in_order: bool, new_warehouse: NewWarehouse
+    seed: int, loads: int, in_order: bool, new_warehouse: NewWarehouse
 ) -> None:
     """Also equal to a full refresh, and to what plain Python makes of the fetches."""
+    random = Random(seed)  # noqa: S311 - a story to tell, no secret
     fetches = [
         fetch for number in range(8) for fetch in fetches_of(random, f"B0ORDER{number:03d}", 1)
     ]

@@ -70,7 +70,7 @@ def lines_are_json(manifest: LandingManifest, warehouse: WarehouseResource) -> d
 
     Runbook: infra/runbooks/lines_are_json.md
     """
-    files = manifest.loadable_files
+    files = manifest.files
     lines = sum(file.lines for file in files)
     answer = warehouse.query(ROWS_OF_FILES, {"files": [file.key for file in files]})
     refused = {row["source_file"]: row["refused"] for row in answer.dicts() if row["refused"]}

@@ -16,7 +16,7 @@ from veracitypro_pipeline.resources.warehouse import WarehouseResource
 
 DIM_PRODUCT: Final = model_key(MART, "dim_product")
 
-# The first equation is about the files of the day and late ones. The others are about the products
+# The first equation is about the files of the day. The others are about the products
 # in them: their points up to the end of their last as-of day are the changes that CORE counts
 # (where a table counts them); and each series has a row for every day from its first point to its
 # horizon (where a row is of one series: a buy box has a row per seller and day, and rating and
@@ -126,7 +126,7 @@ def nothing_lost_between_raw_and_mart(
 
     Runbook: infra/runbooks/nothing_lost_between_raw_and_mart.md
     """
-    of_day = {"files": [file.key for file in manifest.loadable_files]}
+    of_day = {"files": [file.key for file in manifest.files]}
     (row,) = warehouse.query(COUNTS_OF_DAY, of_day).dicts()
     counts = {name: int(count) for name, count in row.items()}
     core_rows, mart_rows = (sum(warehouse.row_counts(stage).values()) for stage in (CORE, MART))
@@ -201,7 +201,7 @@ def refusals_are_few(
 
     Runbook: infra/runbooks/refusals_are_few.md
     """
-    of_day = {"files": [file.key for file in manifest.loadable_files]}
+    of_day = {"files": [file.key for file in manifest.files]}
     (row,) = warehouse.query(REFUSALS_OF_DAY, of_day).dicts()
     counts = {name: int(count) for name, count in row.items()}
     shares = [
