@@ -141,7 +141,7 @@ def test_the_page_of_the_pipeline_tells_of_both_nights(page: Page, tmp_path: Pat
     expect(page.get_by_role("heading", name="Pipeline", exact=True)).to_be_visible()
     expect(page.get_by_text("1 check amber: see below.")).to_be_visible()
     expect(page.get_by_text("nothing is lost on the way")).to_be_visible()
-    expect(page.get_by_text("2 of 24 lines are refused.", exact=True)).to_be_visible()
+    expect(page.get_by_test_id("stText").get_by_text("2 of 24 lines are refused.")).to_be_visible()
     expect(page.get_by_text("2 refused in all, by reason.")).to_be_visible()
     expect(page.get_by_text("Every mart goes up to 2025-11-21")).to_be_visible()
     # Seconds, red checks, tokens.
