@@ -235,6 +235,7 @@ def flatten(expression: exp.Expression) -> exp.Expression:
     }
     unknown = set(arguments) - {"INPUT", "MODE"}
     if unknown:
+        # No model uses path, outer or recursive; none must be ignored without a word.
         raise NotImplementedError(f"FLATTEN with {', '.join(sorted(unknown))}")
     value = arguments.get("INPUT", expression.this.this)
     mode = arguments.get("MODE", exp.Literal.string("BOTH"))

@@ -6,7 +6,7 @@ Instants are UTC, seconds wall time. Rows of stages are counted as `run_summary.
 from datetime import datetime
 from typing import Any, Final
 
-from veracitypro_pipeline.monitoring.status import Run
+from veracitypro_pipeline.monitoring.status import RUNS_SHOWN, Run
 from veracitypro_pipeline.statement import Statement
 
 SHOWN_REFUSALS: Final = 200
@@ -20,27 +20,8 @@ from information_schema.tables
 where upper(table_schema) in ('STG', 'MART', 'MONITORING')
 """)
 
-# Two months of nights: a chart that still fits a screen.
-RUNS: Final = Statement("""
-select
-    run_id,
-    as_of_date,
-    status,
-    started_at,
-    ended_at,
-    seconds,
-    records,
-    rows_refused,
-    tokens_spent,
-    tests_passed,
-    tests_warned,
-    tests_failed,
-    failed_step,
-    failure
-from MONITORING.PIPELINE_RUN_MONITORING
-order by started_at desc
-limit 60
-""")
+# Those that `vp status` looks at: two months of nights, a chart that still fits a screen.
+RUNS: Final = Statement(RUNS_SHOWN)
 
 REFUSALS_BY_REASON: Final = Statement("""
 select

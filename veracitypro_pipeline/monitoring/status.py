@@ -20,7 +20,7 @@ where upper(table_schema) = 'MONITORING'
     and upper(table_name) in ('PIPELINE_RUN_MONITORING', 'PIPELINE_RUN_CHECK')
 """
 # The limit bounds how far back "red since" looks: two months of nights.
-_RUNS: Final = """
+RUNS_SHOWN: Final = """
 select
     run_id,
     as_of_date,
@@ -176,7 +176,7 @@ def read_status(ask: Ask) -> Status | None:
         return [dict(zip(names, row, strict=True)) for row in found]
 
     (tables,) = rows(_TABLES_ARE_THERE)
-    runs = [Run(**row) for row in rows(_RUNS)] if tables["tables"] == 2 else []
+    runs = [Run(**row) for row in rows(RUNS_SHOWN)] if tables["tables"] == 2 else []
     if not runs:
         return None
     as_of_date = max((run.as_of_date for run in runs if run.as_of_date), default=None)
