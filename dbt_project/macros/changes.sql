@@ -108,6 +108,11 @@ from {{ ref('stg_keepa_slice') }}
 {% macro find_changed_slices() -%}
 {%- if is_continued() -%}
 create or replace table {{ changes() }} as
+{{ differing_slices() }}
+{%- endif -%}
+{%- endmacro %}
+
+{% macro differing_slices() -%}
 select
     domain_id,
     asin,
@@ -137,12 +142,14 @@ from (
         or known.until_minute <> built.until_minute
 ) as compared
 group by domain_id, asin, series
-{%- endif -%}
 {%- endmacro %}
 
-{# A relation (domain_id, asin, series, from_minute): the series to read, and from where on. #}
-{% macro changed_slices() -%}
-{%- if is_continued() -%}
+{# A relation (domain_id, asin, series, from_minute): the series to read, and from where on. Before the
+   pre-hook has found them, only a comparison `by_query` tells. #}
+{% macro changed_slices(by_query=false) -%}
+{%- if is_continued() and by_query -%}
+    ({{ differing_slices() }})
+{%- elif is_continued() -%}
     {{ changes() }}
 {%- else -%}
     (
@@ -155,6 +162,27 @@ group by domain_id, asin, series
     )
 {%- endif -%}
 {%- endmacro %}
+
+{# The slices to read for `changed`, a relation as `changed_slices` gives, and from which minute on. #}
+{% macro slices_to_read(changed) %}
+select
+    slices.domain_id,
+    slices.asin,
+    slices.series,
+    slices.series_group,
+    slices.slot,
+    slices.fetch_id,
+    slices.first_minute,
+    slices.until_minute,
+    greatest(slices.first_minute, changed.from_minute) as from_minute
+from {{ ref('stg_keepa_slice') }} as slices
+inner join {{ changed }} as changed
+    on
+        slices.domain_id = changed.domain_id
+        and slices.asin = changed.asin
+        and slices.series = changed.series
+where slices.until_minute > changed.from_minute
+{% endmacro %}
 
 {# --- Series whose days changed ------------------------------------------------------------------ #}
 

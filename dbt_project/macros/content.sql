@@ -4,31 +4,9 @@
 {# CTEs that end in `elements` (domain_id, asin, history_version, fetched_at, position, element): the
    elements of the array `field` in the newest usable fetch of each product that has it (`flag`). #}
 {% macro content_elements(flag, field) %}
-products as (
-
-    select *
-    from {{ ref('stg_keepa_history') }} as history
-    where {{ not_yet_built('history') }}
-
-),
-
 newest as (
 
-    select
-        snapshots.fetch_id,
-        snapshots.domain_id,
-        snapshots.asin,
-        snapshots.fetched_at,
-        products.history_version
-    from {{ ref('stg_keepa_product') }} as snapshots
-    inner join products
-        on snapshots.domain_id = products.domain_id and snapshots.asin = products.asin
-    where snapshots.is_usable and snapshots.{{ flag }}
-    qualify
-        row_number() over (
-            partition by snapshots.domain_id, snapshots.asin
-            order by snapshots.fetched_at desc, snapshots.content_hash desc
-        ) = 1
+    {{ newest_fetches_with(flag) }}
 
 ),
 
@@ -42,12 +20,9 @@ fetches as (
 
 ),
 
--- Only of the files concerned, so that the payloads of all others stay unread.
-raw_rows as (
+read as (
 
-    select *
-    from {{ source('keepa', 'keepa_raw') }}
-    where source_file in (select fetches.source_file from fetches)
+    {{ payloads_of('fetches', 'attributes', payloads_are_held(newest_fetches_with(flag))) }}
 
 ),
 
@@ -58,13 +33,9 @@ payloads as (
         newest.asin,
         newest.history_version,
         newest.fetched_at,
-        raw_rows.payload
+        read.payload
     from newest
-    inner join fetches on newest.fetch_id = fetches.fetch_id
-    inner join raw_rows
-        on
-            fetches.source_file = raw_rows.source_file
-            and fetches.file_row_number = raw_rows.file_row_number
+    inner join read on newest.fetch_id = read.fetch_id
 
 ),
 
@@ -73,4 +44,26 @@ elements as (
     {{ elements_of('payloads', ['domain_id', 'asin', 'history_version', 'fetched_at'], field) }}
 
 )
+{% endmacro %}
+
+{# The newest usable fetch with this content, of each product that this model has other fetches of. #}
+{% macro newest_fetches_with(flag) %}
+select
+    snapshots.fetch_id,
+    snapshots.domain_id,
+    snapshots.asin,
+    snapshots.fetched_at,
+    history.history_version
+from {{ ref('stg_keepa_product') }} as snapshots
+inner join {{ ref('stg_keepa_history') }} as history
+    on snapshots.domain_id = history.domain_id and snapshots.asin = history.asin
+where
+    snapshots.is_usable
+    and snapshots.{{ flag }}
+    and {{ not_yet_built('history') }}
+qualify
+    row_number() over (
+        partition by snapshots.domain_id, snapshots.asin
+        order by snapshots.fetched_at desc, snapshots.content_hash desc
+    ) = 1
 {% endmacro %}

@@ -19,9 +19,40 @@
             {{ "and " if not loop.first }}built.{{ column }} = {{ candidate }}.{{ column }}
             {% endfor %}
     )
+    {%- if load_relation(keys_without_rows()) is not none %}
+    and not exists (
+        select 1
+        from {{ keys_without_rows() }} as without_rows
+        where
+            {% for column in key -%}
+            {{ "and " if not loop.first }}without_rows.{{ column }} = {{ candidate }}.{{ column }}
+            {% endfor %}
+    )
+    {%- endif %}
     {%- else -%}
     true
     {%- endif -%}
+{%- endmacro %}
+
+{% macro keys_without_rows() -%}
+    {{ return(_beside('KEYS_WITHOUT_ROWS_OF_')) }}
+{%- endmacro %}
+
+{# Post-hook: the keys in force of which this model has no rows. `current` is the relation of `meta.current`,
+   named once more for dbt to see it when it parses. #}
+{% macro remember_keys_without_rows(current) -%}
+    {%- set key = config.get('meta')['built_from'] -%}
+    create or replace table {{ keys_without_rows() }} as
+    select distinct {% for column in key %}in_force.{{ column }}{{ ", " if not loop.last }}{% endfor %}
+    from {{ current }} as in_force
+    where not exists (
+        select 1
+        from {{ this }} as built
+        where
+            {% for column in key -%}
+            {{ "and " if not loop.first }}built.{{ column }} = in_force.{{ column }}
+            {% endfor %}
+    )
 {%- endmacro %}
 
 {# dbt's hook for `incremental_strategy='replace_outdated'`. #}

@@ -106,6 +106,7 @@ class Warehouse:
     project: Project
     folder: Path
     path: Path = field(init=False)
+    loads: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True)
@@ -116,6 +117,8 @@ class Warehouse:
 
     def load(self, lines: Iterable[Line]) -> None:
         """Append lines, as a load that brings these files for the first time."""
+        loaded_at = LOADED_AT + timedelta(minutes=self.loads)
+        self.loads += 1
         rows = [
             (
                 line.payload,
@@ -126,7 +129,7 @@ class Warehouse:
                 line.source_file,
                 line.file_row_number,
                 line.load_id,
-                LOADED_AT,
+                loaded_at,
             )
             for line in lines
         ]
@@ -157,6 +160,11 @@ class Warehouse:
     def red_checks(self, names: Iterable[str]) -> set[str]:
         """Which of these data tests fail on the tables as they are."""
         return set(self.project.dbt(self.path, "test", "--select", *names))
+
+    def readers_of_raw(self) -> set[str]:
+        """The models that went to RAW in the last build."""
+        folder = self.project.target / "compiled" / "veracitypro" / "models"
+        return {file.stem for file in folder.rglob("*.sql") if "keepa_raw" in file.read_text()}
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.path), read_only=True) as connection:

@@ -391,3 +391,32 @@ def test_a_build_without_anything_new_writes_nothing(warehouse: Warehouse) -> No
     after = warehouse.query("select rowid, * from CORE.core_keepa_price_daily order by rowid")
     assert after[: len(before)] == before
     assert len(after) > len(before)
+
+
+def test_a_night_opens_its_payloads_once(warehouse: Warehouse) -> None:
+    """Neither other models nor products without offers or histories make RAW be read again."""
+    silent = a_product("B0SILENT01")
+    answers = [a_product(series={"NEW": [START, 5]}), silent]
+    for number in range(3):
+        night = FIRST_NIGHT + timedelta(days=number)
+        warehouse.load(
+            [
+                line_of(fetch_at(product, night), f"{number}.gz", row)
+                for row, product in enumerate(answers, start=1)
+            ]
+        )
+        warehouse.run()
+        assert warehouse.readers_of_raw() == {"stg_keepa_record", "stg_keepa_payload"}
+
+
+def test_a_payload_of_an_earlier_load_is_read_from_raw(warehouse: Warehouse) -> None:
+    """A first build of two nights: of a series that the newer lacks, the older one speaks."""
+    first = a_product(series={"NEW": [START, 5], "AMAZON": [START, 6]})
+    second = a_product(series={"NEW": [START, 7]})
+    for number, product in enumerate((first, second)):
+        fetch = fetch_at(product, FIRST_NIGHT + timedelta(days=number))
+        warehouse.load([line_of(fetch, f"{number}.gz")])
+    warehouse.build()
+    assert warehouse.readers_of_raw() > {"stg_keepa_record", "stg_keepa_payload"}
+    assert points(warehouse, "AMAZON") == {START: 6}
+    assert points(warehouse, "NEW") == {START: 7}

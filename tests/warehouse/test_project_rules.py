@@ -13,6 +13,8 @@ from veracitypro_pipeline.settings import REPOSITORY_DIR
 from .building import Project, Warehouse
 
 SEEDS = REPOSITORY_DIR / "dbt_project" / "seeds"
+# What a build keeps for itself depends on the order of loads; STG must not.
+NOTES = {"stg_keepa_payload"}
 # Which layers the models of a layer may read.
 MAY_READ = {
     "stg": {"source", "seed", "stg"},
@@ -44,7 +46,7 @@ def test_every_model_lies_in_a_layer_and_carries_its_name(project: Project) -> N
     for model in models.values():
         layer = layer_of(model)
         assert layer in DBT_STAGES
-        assert model.schema == layer.upper()
+        assert model.schema == ("MONITORING" if model.name in NOTES else layer.upper())
         starts = ("dim_", "fct_") if layer == "mart" else (f"{layer}_keepa_",)
         assert model.name.startswith(starts), model.name
 

@@ -18,32 +18,46 @@
 
 {% macro snowflake__json_value(json, path) -%} {{ json }}:{{ path }} {%- endmacro %}
 
-{# The payload cut down to these top-level fields, to read many of them: DuckDB's functions parse the
-   whole text once per call, and hold what they parsed for a whole batch of rows. #}
-{% macro json_fields(relation, columns, fields) -%}
-    {{ return(adapter.dispatch('json_fields')(relation, columns, fields)) }}
+{# Payloads cut into parts, each a JSON object of these top-level fields (`parts`: name to fields), to read
+   many of them: DuckDB's functions parse the whole text once per call, and hold what they parsed for a
+   whole batch of rows.
+
+   `relation`: one with `columns` and payload. Gives `columns` and the parts. #}
+{% macro json_parts(relation, columns, parts) -%}
+    {{ return(adapter.dispatch('json_parts')(relation, columns, parts)) }}
 {%- endmacro %}
 
-{% macro duckdb__json_fields(relation, columns, fields) %}
+{% macro duckdb__json_parts(relation, columns, parts) %}
+{%- set fields = parts.values() | sum(start=[]) %}
 select
-    {{ columns | join(',\n    ') }},
+    {{ columns | join(',\n    ') }}
+    {%- set read = [] %}
+    {%- for name, own_fields in parts.items() %},
     json_object(
-        {% for field in fields -%}
-        '{{ field }}', parts[{{ loop.index }}]{{ "," if not loop.last }}
+        {% for field in own_fields -%}
+        '{{ field }}', fields[{{ read | length + loop.index }}]{{ "," if not loop.last }}
         {% endfor %}
-    ) as payload
+    ) as {{ name }}
+    {%- do read.extend(own_fields) %}
+    {%- endfor %}
 from (
     select
         {{ columns | join(',\n        ') }},
-        payload -> [{% for field in fields %}'$.{{ field }}'{{ ", " if not loop.last }}{% endfor %}] as parts
+        payload -> [{% for field in fields %}'$.{{ field }}'{{ ", " if not loop.last }}{% endfor %}] as fields
     from {{ relation }}
 ) as parsed
 {% endmacro %}
 
-{% macro snowflake__json_fields(relation, columns, fields) %}
+{% macro snowflake__json_parts(relation, columns, parts) %}
 select
-    {{ columns | join(',\n    ') }},
-    payload
+    {{ columns | join(',\n    ') }}
+    {%- for name, own_fields in parts.items() %},
+    object_construct(
+        {% for field in own_fields -%}
+        '{{ field }}', payload:{{ field }}{{ "," if not loop.last }}
+        {% endfor %}
+    )::variant as {{ name }}
+    {%- endfor %}
 from {{ relation }}
 {% endmacro %}
 

@@ -26,7 +26,7 @@
 {%- set fields = ['csv', 'salesRanks', 'offers'] + plain_histories() %}
 -- Each JSON function parses a payload anew and keeps what it parsed for a whole batch of rows: one call
 -- for all collections, and all else on its results.
-with containers as (
+with containers as materialized (
     select
         fetch_id,
         parts[1] as csv,

@@ -15,25 +15,12 @@ fetches as (
 
 ),
 
--- Only of the files concerned, so that the payloads of all others stay unread.
-raw_rows as (
-
-    select *
-    from {{ source('keepa', 'keepa_raw') }}
-    where source_file in (select fetches.source_file from fetches)
-
-),
-
 payloads as (
 
     select
-        fetches.fetch_id,
-        raw_rows.payload
-    from fetches
-    inner join raw_rows
-        on
-            fetches.source_file = raw_rows.source_file
-            and fetches.file_row_number = raw_rows.file_row_number
+        fetch_id,
+        histories as payload
+    from {{ ref('stg_keepa_payload') }}
 
 ),
 

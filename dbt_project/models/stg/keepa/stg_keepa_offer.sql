@@ -2,6 +2,7 @@
     config(
         materialized='incremental',
         incremental_strategy='replace_outdated',
+        post_hook="{{ remember_keys_without_rows(ref('stg_keepa_fetch')) }}",
         meta={'built_from': ['fetch_id'], 'current': 'stg_keepa_fetch'},
     )
 }}
@@ -10,32 +11,23 @@ with
 
 fetches as (
 
-    select fetched.*
-    from {{ ref('stg_keepa_fetch') }} as fetched
-    where not fetched.is_repeat and {{ not_yet_built('fetched') }}
+    {{ fetches_not_yet_built() }}
 
 ),
 
--- Only of the files concerned, so that the payloads of all others stay unread.
-raw_rows as (
+payloads as (
 
-    select *
-    from {{ source('keepa', 'keepa_raw') }}
-    where source_file in (select fetches.source_file from fetches)
+    {{ payloads_of('fetches', 'histories', payloads_are_held(fetches_not_yet_built())) }}
 
 ),
 
 containers as (
 
     select
-        fetches.fetch_id,
-        {{ json_value('raw_rows.payload', 'offers') }} as offers,
-        {{ json_value('raw_rows.payload', 'liveOffersOrder') }} as live
-    from fetches
-    inner join raw_rows
-        on
-            fetches.source_file = raw_rows.source_file
-            and fetches.file_row_number = raw_rows.file_row_number
+        fetch_id,
+        {{ json_value('payload', 'offers') }} as offers,
+        {{ json_value('payload', 'liveOffersOrder') }} as live
+    from payloads
 
 ),
 
@@ -54,10 +46,10 @@ offers as (
 
 attributes as (
 
-    {{ json_fields(
+    {{ json_parts(
         'offers',
         ['fetch_id', 'slot', 'is_live'],
-        [
+        {'payload': [
             'sellerId',
             'condition',
             'lastSeen',
@@ -71,7 +63,7 @@ attributes as (
             'shipsFromChina',
             'isAmazon',
             'isWarehouseDeal',
-        ],
+        ]},
     ) }}
 
 ),

@@ -17,23 +17,7 @@ with
 
 slices as (
 
-    select
-        slices.domain_id,
-        slices.asin,
-        slices.series,
-        slices.series_group,
-        slices.slot,
-        slices.fetch_id,
-        slices.first_minute,
-        slices.until_minute,
-        greatest(slices.first_minute, changed.from_minute) as from_minute
-    from {{ ref('stg_keepa_slice') }} as slices
-    inner join {{ changed_slices() }} as changed
-        on
-            slices.domain_id = changed.domain_id
-            and slices.asin = changed.asin
-            and slices.series = changed.series
-    where slices.until_minute > changed.from_minute
+    {{ slices_to_read(changed_slices()) }}
 
 ),
 
@@ -47,25 +31,13 @@ fetches as (
 
 ),
 
--- Only of the files concerned, so that the payloads of all others stay unread.
-raw_rows as (
-
-    select *
-    from {{ source('keepa', 'keepa_raw') }}
-    where source_file in (select fetches.source_file from fetches)
-
-),
-
 payloads as (
 
-    select
-        fetches.fetch_id,
-        raw_rows.payload
-    from fetches
-    inner join raw_rows
-        on
-            fetches.source_file = raw_rows.source_file
-            and fetches.file_row_number = raw_rows.file_row_number
+    {{ payloads_of(
+        'fetches',
+        'histories',
+        payloads_are_held(slices_to_read(changed_slices(by_query=true))),
+    ) }}
 
 ),
 

@@ -10,55 +10,19 @@ with
 
 fetches as (
 
-    select fetched.*
-    from {{ ref('stg_keepa_fetch') }} as fetched
-    where not fetched.is_repeat and {{ not_yet_built('fetched') }}
-
-),
-
--- Only of the files concerned, so that the payloads of all others stay unread.
-raw_rows as (
-
-    select *
-    from {{ source('keepa', 'keepa_raw') }}
-    where source_file in (select fetches.source_file from fetches)
+    {{ fetches_not_yet_built() }}
 
 ),
 
 payloads as (
 
-    select
-        fetches.fetch_id,
-        fetches.domain_id,
-        fetches.asin,
-        fetches.content_hash,
-        fetches.product_type,
-        fetches.is_usable,
-        fetches.fetched_at,
-        raw_rows.payload
-    from fetches
-    inner join raw_rows
-        on
-            fetches.source_file = raw_rows.source_file
-            and fetches.file_row_number = raw_rows.file_row_number
+    {{ payloads_of('fetches', 'attributes', payloads_are_held(fetches_not_yet_built())) }}
 
 ),
 
 attributes as (
 
-    {{ json_fields(
-        'payloads',
-        [
-            'fetch_id',
-            'domain_id',
-            'asin',
-            'content_hash',
-            'product_type',
-            'is_usable',
-            'fetched_at',
-        ],
-        attribute_fields(),
-    ) }}
+    {{ json_parts('payloads', ['fetch_id'], {'payload': attribute_fields()}) }}
 
 ),
 
@@ -66,12 +30,6 @@ parsed as (
 
     select
         fetch_id,
-        domain_id,
-        asin,
-        content_hash,
-        product_type,
-        is_usable,
-        fetched_at,
         {{ text_or_none('payload', 'title') }} as title,
         {{ text_or_none('payload', 'brand') }} as brand,
         {{ text_or_none('payload', 'manufacturer') }} as manufacturer,
@@ -101,43 +59,44 @@ final as (
 
     select
         -- ids
-        fetch_id,
-        domain_id,
-        asin,
-        content_hash,
-        parent_asin,
-        root_category_id,
+        fetches.fetch_id,
+        fetches.domain_id,
+        fetches.asin,
+        fetches.content_hash,
+        parsed.parent_asin,
+        parsed.root_category_id,
 
         -- attributes
-        product_type,
-        title,
-        brand,
-        manufacturer,
-        model,
-        part_number,
-        color,
-        size,
-        binding,
-        product_group,
-        root_category_name,
-        availability_amazon,
+        fetches.product_type,
+        parsed.title,
+        parsed.brand,
+        parsed.manufacturer,
+        parsed.model,
+        parsed.part_number,
+        parsed.color,
+        parsed.size,
+        parsed.binding,
+        parsed.product_group,
+        parsed.root_category_name,
+        parsed.availability_amazon,
 
         -- numerics
-        cast(refused_attribute_count as integer) as refused_attribute_count,
+        cast(parsed.refused_attribute_count as integer) as refused_attribute_count,
 
         -- booleans
-        is_usable,
-        has_category_tree,
-        has_variations,
-        has_videos,
-        has_aplus,
+        fetches.is_usable,
+        parsed.has_category_tree,
+        parsed.has_variations,
+        parsed.has_videos,
+        parsed.has_aplus,
 
         -- timestamps
-        {{ instant_or_none('tracking_since_minute') }} as tracking_since_at,
-        {{ instant_or_none('listed_since_minute') }} as listed_since_at,
-        {{ instant_or_none('last_update_minute') }} as last_update_at,
-        fetched_at
+        {{ instant_or_none('parsed.tracking_since_minute') }} as tracking_since_at,
+        {{ instant_or_none('parsed.listed_since_minute') }} as listed_since_at,
+        {{ instant_or_none('parsed.last_update_minute') }} as last_update_at,
+        fetches.fetched_at
     from parsed
+    inner join fetches on parsed.fetch_id = fetches.fetch_id
 
 )
 

@@ -1,3 +1,13 @@
+{% set refusing %}
+        select fetch_id
+        from {{ ref('stg_keepa_series') }}
+        where refused_count > 0 or refusal_reason is not null
+        union all
+        select fetch_id
+        from {{ ref('stg_keepa_product') }}
+        where refused_attribute_count > 0
+    {% endset %}
+
 with
 
 records as (
@@ -14,74 +24,38 @@ series_with_refusals as (
 
 ),
 
-products_with_refusals as (
-
-    select * from {{ ref('stg_keepa_product') }}
-    where refused_attribute_count > 0
-
-),
-
 fetches as (
 
     select *
     from {{ ref('stg_keepa_fetch') }}
-    where
-        not is_repeat
-        and (
-            fetch_id in (select series_with_refusals.fetch_id from series_with_refusals)
-            or fetch_id in (select products_with_refusals.fetch_id from products_with_refusals)
-        )
-
-),
-
-files as (
-
-    select source_file
-    from records
-    union all
-    select source_file
-    from fetches
-
-),
-
--- Only of the files concerned, so that the payloads of all others stay unread.
-raw_rows as (
-
-    select *
-    from {{ source('keepa', 'keepa_raw') }}
-    where source_file in (select files.source_file from files)
+    where not is_repeat and fetch_id in ({{ refusing }})
 
 ),
 
 refused_records as (
 
     select
-        records.source_file,
-        records.file_row_number,
-        records.as_of_date,
-        records.refusal_reason as reason,
+        source_file,
+        file_row_number,
+        as_of_date,
+        refusal_reason as reason,
         'record' as scope,
         cast(null as varchar) as series,
         cast(null as bigint) as position,
-        coalesce(raw_rows.raw_line, {{ json_as_text('raw_rows.payload') }}) as raw_text
+        refused_text as raw_text
     from records
-    inner join raw_rows
-        on
-            records.source_file = raw_rows.source_file
-            and records.file_row_number = raw_rows.file_row_number
 
 ),
 
 payloads as (
 
-    select
-        fetches.fetch_id,
-        raw_rows.payload
-    from fetches
-    inner join raw_rows
-        on
-            fetches.source_file = raw_rows.source_file
-            and fetches.file_row_number = raw_rows.file_row_number
+    {{ payloads_of('fetches', 'histories', payloads_are_held(refusing)) }}
+
+),
+
+attributes as (
+
+    {{ payloads_of('fetches', 'attributes', payloads_are_held(refusing)) }}
 
 ),
 
@@ -150,7 +124,7 @@ refused_points as (
 
 refused_attributes as (
 
-    {{ refused_attributes('payloads') }}
+    {{ refused_attributes('attributes') }}
 
 ),
 

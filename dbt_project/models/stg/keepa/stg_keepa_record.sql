@@ -43,6 +43,7 @@ lines as (
         _airbyte_extracted_at,
         {{ json_is('payload', 'object') }} as is_object,
         md5({{ json_as_text('payload') }}) as content_hash,
+        coalesce(raw_line, {{ json_as_text('payload') }}) as text,
         payload
     from source
 
@@ -50,7 +51,7 @@ lines as (
 
 keys as (
 
-    {{ json_fields(
+    {{ json_parts(
         'lines',
         [
             'source_file',
@@ -62,8 +63,9 @@ keys as (
             '_airbyte_extracted_at',
             'is_object',
             'content_hash',
+            'text',
         ],
-        ['domainId', 'asin', 'productType'],
+        {'payload': ['domainId', 'asin', 'productType']},
     ) }}
 
 ),
@@ -79,6 +81,7 @@ parsed as (
         _airbyte_raw_id,
         is_object,
         content_hash,
+        text,
         {{ json_is('payload', 'string', 'asin') }} as is_asin_text,
         {{ json_text('payload', 'asin') }} as asin,
         {{ json_text('payload', 'domainId') }} as domain_id_text,
@@ -132,6 +135,7 @@ final as (
         -- attributes
         product_type,
         refusal_reason,
+        case when refusal_reason is not null then text end as refused_text,
 
         -- timestamps
         fetched_at,

@@ -2,6 +2,7 @@
     config(
         materialized='incremental',
         incremental_strategy='replace_outdated',
+        post_hook="{{ remember_keys_without_rows(ref('stg_keepa_fetch')) }}",
         meta={'built_from': ['fetch_id'], 'current': 'stg_keepa_fetch'},
     )
 }}
@@ -10,31 +11,13 @@ with
 
 fetches as (
 
-    select fetched.*
-    from {{ ref('stg_keepa_fetch') }} as fetched
-    where not fetched.is_repeat and {{ not_yet_built('fetched') }}
-
-),
-
--- Only of the files concerned, so that the payloads of all others stay unread.
-raw_rows as (
-
-    select *
-    from {{ source('keepa', 'keepa_raw') }}
-    where source_file in (select fetches.source_file from fetches)
+    {{ fetches_not_yet_built() }}
 
 ),
 
 payloads as (
 
-    select
-        fetches.fetch_id,
-        raw_rows.payload
-    from fetches
-    inner join raw_rows
-        on
-            fetches.source_file = raw_rows.source_file
-            and fetches.file_row_number = raw_rows.file_row_number
+    {{ payloads_of('fetches', 'histories', payloads_are_held(fetches_not_yet_built())) }}
 
 ),
 

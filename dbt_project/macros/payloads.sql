@@ -1,0 +1,59 @@
+{# Payloads. RAW has them all; stg_keepa_payload has those of the newest load once more, cut to what models
+   read. Reading RAW costs what is stored beside the rows asked for (DuckDB unpacks 2,048 payloads
+   together, ten nights of 200 products, for one model as for the next), so models read the cut and go
+   to RAW only for what it lacks: after a build that died, or when a file that counted is gone. #}
+
+{# The parts of a payload, and the top-level fields in each. #}
+{% macro payload_parts() -%}
+    {{ return({
+        'attributes': attribute_fields(),
+        'histories': ['csv', 'salesRanks', 'offers', 'liveOffersOrder'] + plain_histories(),
+    }) }}
+{%- endmacro %}
+
+{# A relation (fetch_id, payload): this part of the payloads of `fetches`, a relation (fetch_id,
+   source_file, file_row_number). `are_held` says whether stg_keepa_payload has all of them; from RAW
+   comes the whole payload. #}
+{% macro payloads_of(fetches, part, are_held) %}
+select
+    held.fetch_id,
+    held.{{ part }} as payload
+from {{ ref('stg_keepa_payload') }} as held
+where held.fetch_id in (select wanted.fetch_id from {{ fetches }} as wanted)
+{%- if not are_held %}
+union all
+select
+    wanted.fetch_id,
+    raw_rows.payload
+from {{ fetches }} as wanted
+inner join {{ source('keepa', 'keepa_raw') }} as raw_rows
+    on
+        wanted.source_file = raw_rows.source_file
+        and wanted.file_row_number = raw_rows.file_row_number
+where
+    wanted.fetch_id not in (select held.fetch_id from {{ ref('stg_keepa_payload') }} as held)
+    -- For the payloads of all other files to stay unread.
+    and raw_rows.source_file in (select wanted.source_file from {{ fetches }} as wanted)
+{%- endif %}
+{% endmacro %}
+
+{# Whether stg_keepa_payload has the payloads of `fetches`, a query (fetch_id). Asked while the model is
+   compiled: a query that might read RAW does. #}
+{% macro payloads_are_held(fetches) -%}
+    {%- if not execute or load_relation(ref('stg_keepa_payload')) is none -%} {{ return(false) }} {%- endif -%}
+    {%- set missing -%}
+    select wanted.fetch_id
+    from ({{ fetches }}) as wanted
+    left join {{ ref('stg_keepa_payload') }} as held on wanted.fetch_id = held.fetch_id
+    where held.fetch_id is null
+    limit 1
+    {%- endset -%}
+    {{ return(run_query(missing) | length == 0) }}
+{%- endmacro %}
+
+{# The fetches that this model, built from fetch_id, has no rows of. #}
+{% macro fetches_not_yet_built() -%}
+select fetched.*
+from {{ ref('stg_keepa_fetch') }} as fetched
+where not fetched.is_repeat and {{ not_yet_built('fetched') }}
+{%- endmacro %}

@@ -1,0 +1,45 @@
+-- What it holds depends on which load came last. STG depends on the set of loads alone, so this is
+-- kept with the other notes of a build.
+{{ config(schema='MONITORING') }}
+
+with
+
+fetches as (
+
+    select *
+    from {{ ref('stg_keepa_fetch') }}
+    where
+        not is_repeat
+        and loaded_at = (select max(newest.loaded_at) from {{ ref('stg_keepa_fetch') }} as newest)
+
+),
+
+-- Only of the files concerned, so that the payloads of all others stay unread.
+raw_rows as (
+
+    select *
+    from {{ source('keepa', 'keepa_raw') }}
+    where source_file in (select fetches.source_file from fetches)
+
+),
+
+payloads as (
+
+    select
+        fetches.fetch_id,
+        raw_rows.payload
+    from fetches
+    inner join raw_rows
+        on
+            fetches.source_file = raw_rows.source_file
+            and fetches.file_row_number = raw_rows.file_row_number
+
+),
+
+final as (
+
+    {{ json_parts('payloads', ['fetch_id'], payload_parts()) }}
+
+)
+
+select * from final
