@@ -286,11 +286,14 @@ def test_who_interrupts_a_run_stops_it_and_its_sync(home: Home, nights: dict[str
     assert [job["status"] for job in home.state("airbyte.json")[jobs:]] == ["cancelled"]
 
 
-def test_a_late_day_is_counted_like_any_other(home: Home, nights: dict[str, Any]) -> None:
+def test_a_late_day_is_counted_like_any_other(
+    home: Home, nights: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A day before the first: its fetches are older than those that are there."""
     late = home.run("--date", str(FIRST - timedelta(days=1)))
 
     assert counts(late)["stg"] == (tracked_count(), tracked_count(), 0)
+    monkeypatch.setenv("DAGSTER_HOME", str(home.path / "dagster"))
     with dg.DagsterInstance.from_config(str(home.path / "dagster"), "vp_run.yaml") as instance:
         evaluations = [
             entry.asset_check_evaluation

@@ -10,10 +10,19 @@ from veracitypro_pipeline.settings import Settings
 if TYPE_CHECKING:
     import dagster as dg
 
-# The Dagster instance of a home, as `vp dev` uses it.
-_DAGSTER_YAML: Final = """\
+_COMMON_YAML: Final = """\
 telemetry:
   enabled: false
+event_log_storage:
+  module: veracitypro_pipeline.cli.event_storage
+  class: OpenSqliteEventLogStorage
+  config:
+    base_dir:
+      env: DAGSTER_HOME
+"""
+# The Dagster instance of a home, as `vp dev` uses it.
+_DAGSTER_YAML: Final = f"""\
+{_COMMON_YAML}\
 concurrency:
   runs:
     # The local stack has one clock and the warehouse one writer.
@@ -21,9 +30,8 @@ concurrency:
 """
 # The same instance, as `vp run` uses it: each captured step would start two processes, while the
 # output of a run goes into vp.log here.
-_VP_RUN_YAML: Final = """\
-telemetry:
-  enabled: false
+_VP_RUN_YAML: Final = f"""\
+{_COMMON_YAML}\
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager

@@ -1,0 +1,80 @@
+"""The events of a home: written faster than by Dagster's own storage, into the same files."""
+
+import threading
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from veracitypro_pipeline.cli.instance import prepare_dagster_home
+from veracitypro_pipeline.settings import Settings
+
+OPEN_FILES = Path("/proc/self/fd")
+
+
+@dg.multi_asset(
+    specs=[dg.AssetSpec("priced")], check_specs=[dg.AssetCheckSpec("is_complete", asset="priced")]
+)
+def priced() -> object:
+    yield dg.MaterializeResult("priced")
+    yield dg.AssetCheckResult(passed=True, check_name="is_complete", asset_key="priced")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DAGSTER_HOME", "")  # What `prepare_dagster_home` sets is taken back.
+    return prepare_dagster_home(Settings.load(home=tmp_path))
+
+
+def run(instance: dg.DagsterInstance) -> str:
+    return dg.materialize([priced], instance=instance).run_id
+
+
+def kinds(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    return [str(entry.dagster_event_type) for entry in instance.all_logs(run_id)]
+
+
+def test_dagsters_own_storage_and_ours_take_turns_and_read_each_other(folder: Path) -> None:
+    with (
+        dg.DagsterInstance.from_config(str(folder), "vp_run.yaml") as ours,
+        dg.DagsterInstance.local_temp(str(folder)) as dagsters,
+    ):
+        runs = [run(ours), run(dagsters), run(ours)]
+        for run_id in runs:
+            assert kinds(ours, run_id) == kinds(dagsters, run_id)
+            assert "DagsterEventType.RUN_SUCCESS" in kinds(ours, run_id)
+        # The tables over all runs, too.
+        for instance in (ours, dagsters):
+            newest = instance.get_latest_materialization_event(dg.AssetKey("priced"))
+            assert newest is not None
+            assert newest.run_id == runs[-1]
+
+
+def test_who_watches_a_run_sees_its_events_while_it_is_at_work(folder: Path) -> None:
+    """The page of a run in the UI is a watcher with Dagster's means, in another process."""
+    seen = threading.Event()
+    with (
+        dg.DagsterInstance.from_config(str(folder), "vp_run.yaml") as ours,
+        dg.DagsterInstance.local_temp(str(folder)) as page,
+    ):
+        run_id = run(ours)
+        page.watch_event_logs(run_id, None, lambda _entry, _cursor: seen.set())
+        ours.report_engine_event("at work", ours.get_run_by_id(run_id))
+        assert seen.wait(timeout=20)
+
+
+@pytest.mark.skipif(not OPEN_FILES.exists(), reason="This system has no list of open files.")
+def test_who_goes_through_many_runs_keeps_few_of_them_open(folder: Path) -> None:
+    with dg.DagsterInstance.from_config(str(folder), "vp_run.yaml") as instance:
+        for run_id in [run(instance) for _ in range(5)]:
+            assert kinds(instance, run_id)
+        opened = {Path(link).name for link in _open_files(folder)}
+    assert "index.db" in opened
+    assert len({name for name in opened if name.endswith(".db")}) <= 4
+    assert not _open_files(folder)
+
+
+def _open_files(folder: Path) -> list[str]:
+    links = (link.resolve() for link in OPEN_FILES.iterdir())
+    runs = folder / "history" / "runs"
+    return [str(link) for link in links if link.is_relative_to(runs)]
