@@ -18,18 +18,22 @@ import click
 FAILED: Final = 1
 REFUSED: Final = 2
 
-# Command -> its module. Loaded on demand: `vp sql` must not wait for Dagster's import.
-_MODULES: Final = {
-    "run": "veracitypro_pipeline.cli.run",
-    "backfill": "veracitypro_pipeline.cli.backfill",
-    "status": "veracitypro_pipeline.cli.status",
-    "sql": "veracitypro_pipeline.cli.sql",
-    "dashboard": "veracitypro_pipeline.cli.dashboard",
-    "dev": "veracitypro_pipeline.cli.dev",
-    "infra": "veracitypro_pipeline.cli.infra",
-    "doctor": "veracitypro_pipeline.cli.doctor",
-    "down": "veracitypro_pipeline.cli.home",
-    "reset": "veracitypro_pipeline.cli.home",
+# Command -> its module and what it does, in a line. Modules are loaded on demand: `vp --help` must
+# not wait for all of them, nor `vp sql` for Dagster.
+_COMMANDS: Final = {
+    "run": ("veracitypro_pipeline.cli.run", "Run a daily batch through the whole graph."),
+    "backfill": (
+        "veracitypro_pipeline.cli.backfill",
+        "Load days again from what S3 holds of them.",
+    ),
+    "status": ("veracitypro_pipeline.cli.status", "The last runs, what is red, how fresh MART is."),
+    "sql": ("veracitypro_pipeline.cli.sql", "Ask the warehouse one read-only question."),
+    "dashboard": ("veracitypro_pipeline.cli.dashboard", "The pipeline and its products as pages."),
+    "dev": ("veracitypro_pipeline.cli.dev", "Start the local stack and the Dagster UI."),
+    "infra": ("veracitypro_pipeline.cli.infra", "Compare Snowflake with infra/snowflake; make it."),
+    "doctor": ("veracitypro_pipeline.cli.doctor", "Look at every setting and every service."),
+    "down": ("veracitypro_pipeline.cli.home", "Stop the local stack; what it kept stays."),
+    "reset": ("veracitypro_pipeline.cli.home", "Delete all local state, after asking."),
 }
 
 
@@ -46,13 +50,18 @@ class _Commands(click.Group):
     """Commands in the order of a day's use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(_MODULES)
+        return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _MODULES:
+        if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(_MODULES[cmd_name]), cmd_name)
+        module, _ = _COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), cmd_name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

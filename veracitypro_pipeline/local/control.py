@@ -4,8 +4,6 @@ Every request needs the control token. Errors are `{"error": sentence}` with HTT
 """
 
 from collections.abc import Callable
-from datetime import date
-from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -18,14 +16,8 @@ from starlette.routing import Route
 
 from veracitypro_pipeline.local.airbyte_jobs import JobStore
 from veracitypro_pipeline.local.bearer import bearer_token, same_secret
-from veracitypro_pipeline.local.playback import (
-    KEEP,
-    KeepSource,
-    Playback,
-    PlaybackError,
-    PlayedDay,
-    Products,
-)
+from veracitypro_pipeline.local.playback import Playback, PlaybackError
+from veracitypro_pipeline.local.played_day import play_from_json
 from veracitypro_pipeline.local.powerbi import OUTCOMES, Refreshes
 from veracitypro_pipeline.local.products import PayloadError
 from veracitypro_pipeline.local.slack import Inbox
@@ -82,25 +74,3 @@ def create_control_app(
         ],
         middleware=[Middleware(BaseHTTPMiddleware, dispatch=sign_in)],
     )
-
-
-def play_to_json(as_of_date: date, products: Products) -> dict[str, Any]:
-    """The body of POST /play: `folder`, or `asins`, or neither to keep what is in play."""
-    asked: dict[str, Any] = {"as_of_date": as_of_date.isoformat()}
-    if isinstance(products, int):
-        asked["asins"] = products
-    elif not isinstance(products, KeepSource):
-        asked["folder"] = str(products.resolve())
-    return asked
-
-
-def play_from_json(asked: dict[str, Any]) -> tuple[date, Products]:
-    """What `play_to_json` wrote."""
-    as_of_date = date.fromisoformat(asked["as_of_date"])
-    if "folder" in asked:
-        return as_of_date, Path(asked["folder"])
-    return as_of_date, int(asked["asins"]) if "asins" in asked else KEEP
-
-
-def played_from_json(answer: dict[str, Any]) -> PlayedDay:
-    return PlayedDay(**answer)

@@ -9,13 +9,18 @@ import json
 import threading
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from enum import Enum
 from pathlib import Path
 from typing import Final
 
 from veracitypro_pipeline.local.airbyte_jobs import SUCCEEDED, JobStore
 from veracitypro_pipeline.local.catalogue import CatalogueSource, TrackedProduct
 from veracitypro_pipeline.local.clock import StackClock
+from veracitypro_pipeline.local.played_day import (
+    TRACKED_ALONE,
+    KeepSource,
+    PlayedDay,
+    Products,
+)
 from veracitypro_pipeline.local.private_files import read_json, write_json
 from veracitypro_pipeline.local.products import DirectorySource, ProductSource
 
@@ -28,33 +33,6 @@ GENERATED: Final = "generated catalogue"
 
 class PlaybackError(RuntimeError):
     """A day cannot be played. The message is one sentence with the next step."""
-
-
-class KeepSource(Enum):
-    """Stands for the products that are in play already."""
-
-    KEEP = "keep"
-
-
-KEEP: Final = KeepSource.KEEP
-
-# A payload folder; or how many products the generated catalogue has in all: the tracked ones and
-# invented competitors, at least the tracked ones; or those in play.
-Products = Path | int | KeepSource
-TRACKED_ALONE: Final = 0
-
-
-@dataclass(frozen=True)
-class PlayedDay:
-    """The day that is in play: how many products are tracked and where they come from.
-
-    `changed`: a sync of this as-of day succeeded earlier, but the newest was made from other
-    inputs than those now in play, so that the day must be synced again.
-    """
-
-    tracked: int
-    source: str
-    changed: bool
 
 
 @dataclass

@@ -16,13 +16,17 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final, Self
 
-import requests
 from filelock import FileLock, Timeout
 
 from veracitypro_pipeline.local import processes
-from veracitypro_pipeline.local.control import play_to_json, played_from_json
 from veracitypro_pipeline.local.credentials import Credentials
-from veracitypro_pipeline.local.playback import KEEP, PlayedDay, Products
+from veracitypro_pipeline.local.played_day import (
+    KEEP,
+    PlayedDay,
+    Products,
+    play_to_json,
+    played_from_json,
+)
 from veracitypro_pipeline.local.private_files import make_private_folder, read_json
 from veracitypro_pipeline.resources.airbyte_source import MANIFEST
 from veracitypro_pipeline.settings import PACKAGE_DIR
@@ -191,6 +195,8 @@ def play_day(state: StackState, as_of_date: date, *, products: Products = KEEP) 
 def _control(
     state: StackState, method: str, path: str, timeout: float, **options: Any
 ) -> dict[str, Any]:
+    import requests  # Takes a while, and most commands never ask.
+
     with requests.Session() as session:
         session.trust_env = False  # A proxy of the user has no business on loopback.
         try:

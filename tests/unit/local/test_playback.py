@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from veracitypro_pipeline.local.airbyte_jobs import FAILED, JobStore
-from veracitypro_pipeline.local.playback import KEEP, TRACKED_ALONE, Playback, PlaybackError
+from veracitypro_pipeline.local.playback import Playback, PlaybackError
+from veracitypro_pipeline.local.played_day import KEEP, TRACKED_ALONE
 
 FIRST, SECOND = date(2026, 1, 10), date(2026, 1, 11)
 

@@ -1,0 +1,33 @@
+"""The `vp` command itself."""
+
+import subprocess
+import sys
+
+import click
+
+from veracitypro_pipeline.cli.main import vp
+
+# What takes a third of a second or more to import.
+HEAVY = ("dagster", "duckdb", "pydantic", "requests", "snowflake.connector")
+
+
+def test_every_command_of_the_list_is_there() -> None:
+    context = click.Context(vp)
+    for name in vp.list_commands(context):
+        command = vp.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+        assert command.help
+
+
+def test_help_loads_nothing_that_takes_time() -> None:
+    program = f"""
+import sys
+from veracitypro_pipeline.cli.main import vp
+vp(["--help"], standalone_mode=False)
+loaded = [name for name in {HEAVY} if name in sys.modules]
+sys.exit(f"loaded: {{loaded}}" if loaded else 0)
+"""
+    outcome = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert outcome.returncode == 0, outcome.stderr
+    assert "sql" in outcome.stdout
