@@ -1,19 +1,23 @@
 """dbt as a Dagster resource: one `dbt build`, its events streamed as they happen.
 
-dagster-dbt starts the process, reads its log and makes the events. Its `DbtCliResource` is left
-out: each call of it starts a second process for `dbt --version`, which costs a third of a small
-build, and its manifest parsing belongs to `resources/dbt_command.py`.
+dagster-dbt reads the log of the process and makes the events. Its `DbtCliResource` is left out:
+each call of it starts a second process for `dbt --version`, which costs a third of a small build,
+and its manifest parsing belongs to `resources/dbt_command.py`.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any, Final
 
 import dagster as dg
+from pydantic import PrivateAttr
 
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure, interrupts_are_final
 from veracitypro_pipeline.resources import dbt_command
+from veracitypro_pipeline.resources.dbt_process import DbtProcess
 from veracitypro_pipeline.resources.run_settings import RunSettings
+from veracitypro_pipeline.run_events import PARTITION_TAG
 
 # Unit tests judge the SQL, not the night's data: they run where the SQL changes.
 BUILD: Final = ("build", "--exclude-resource-type", "unit_test")
@@ -34,6 +38,19 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The dbt project on the environment's target."""
 
     settings: dg.ResourceDependency[RunSettings]
+    _waiting: DbtProcess | None = PrivateAttr(default=None)
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["DbtResource"]:
+        """Make dbt ready while the stages before it are at work."""
+        partition = context.run.tags.get(PARTITION_TAG) if context.run else None
+        if context.run is not None and partition is not None:
+            self._waiting = self._start(context.run.run_id, partition)
+        try:
+            yield self
+        finally:
+            if self._waiting is not None:
+                self._waiting.end()
 
     def build(
         self, context: dg.AssetExecutionContext, *, full_refresh: bool = False
@@ -57,26 +74,22 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         parameters = get_updated_cli_invocation_params_for_context(
             context, manifest={}, dagster_dbt_translator=DagsterDbtTranslator()
         )
-        target_path = dbt_command.build_folder(settings)
-        env = dbt_command.environment(settings, target_path)
-        # dbt keeps variables of this name in its artifacts, and query tags are made of them.
-        env["DBT_ENV_CUSTOM_ENV_RUN_ID"] = context.run_id
-        env["DBT_ENV_CUSTOM_ENV_PARTITION"] = context.partition_key
+        arguments = [*BUILD, *parameters.selection_args]
+        if full_refresh:
+            arguments.append("--full-refresh")
         if parameters.indirect_selection:
-            env["DBT_INDIRECT_SELECTION"] = parameters.indirect_selection
-        settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        invocation = DbtCliInvocation.run(
-            args=dbt_command.arguments(
-                *BUILD, *(["--full-refresh"] if full_refresh else []), *parameters.selection_args
-            ),
-            env=env,
+            arguments += ["--indirect-selection", parameters.indirect_selection]
+        # The one that waits serves once; a further try starts another.
+        dbt = self._waiting or self._start(context.run_id, context.partition_key)
+        self._waiting = None
+        invocation = DbtCliInvocation(
+            process=dbt.run(arguments),
             manifest=parameters.manifest,
             dagster_dbt_translator=parameters.dagster_dbt_translator,
             project_dir=settings.dbt_project_dir,
-            target_path=target_path,
+            target_path=dbt_command.build_folder(settings),
             raise_on_error=True,
             context=context,
-            adapter=None,
             cli_version=Version(version("dbt-core")),
         )
         try:
@@ -84,6 +97,19 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 yield from invocation.stream()
         except DagsterDbtCliRuntimeError as error:
             raise _failure(str(error)) from error
+
+    def _start(self, run_id: str, partition: str) -> DbtProcess:
+        settings = self.settings.get()
+        settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return DbtProcess(
+            {
+                **dbt_command.environment(settings, dbt_command.build_folder(settings)),
+                # dbt keeps variables of this name in its artifacts; query tags are made of them.
+                "DBT_ENV_CUSTOM_ENV_RUN_ID": run_id,
+                "DBT_ENV_CUSTOM_ENV_PARTITION": partition,
+            },
+            settings.dbt_project_dir,
+        )
 
 
 def _failure(said: str) -> dg.Failure:

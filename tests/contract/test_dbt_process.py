@@ -1,0 +1,212 @@
+"""dbt as the transform stage runs it: followed while it works, stopped with its run, and nothing is
+recorded that it has not done. With a project of two models in place of ours."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import dagster as dg
+import pytest
+
+from veracitypro_pipeline.resources import dbt as dbt_resource
+from veracitypro_pipeline.resources.dbt import DbtResource
+from veracitypro_pipeline.resources.dbt_command import MANIFEST, build_folder, manifest_path
+from veracitypro_pipeline.resources.dbt_process import DbtProcess
+from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
+from veracitypro_pipeline.transform.assets import build_assets
+
+from .fixed_settings import fixed
+
+DAY: Final = "2026-01-01"
+PROJECT: Final = "name: small\nprofile: veracitypro\n"
+FIRST: Final = "select 1 as n"
+# Says by a file that it is at work, and waits for another one.
+SECOND: Final = """
+import os
+import time
+from pathlib import Path
+
+def model(dbt, session):
+    dbt.ref("first")
+    folder = Path(os.environ["VP_WAREHOUSE_PATH"]).parent
+    (folder / "at_work").write_text(str(os.getpid()))
+    while not (folder / "go").exists():
+        time.sleep(0.02)
+    return session.sql("select 2 as n")
+"""
+FIRST_YML: Final = "models: [{name: first, columns: [{name: n, data_tests: [unique]}]}]"
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose manifest is made."""
+    folder = tmp_path_factory.mktemp("small")
+    models = folder / "project" / "models" / "stg"
+    models.mkdir(parents=True)
+    for name in ("macros", "seeds", "tests"):
+        (folder / "project" / name).mkdir()
+    (folder / "project" / "dbt_project.yml").write_text(PROJECT)
+    shutil.copy(REPOSITORY_DIR / "dbt_project" / "profiles.yml", folder / "project")
+    (models / "first.sql").write_text(FIRST)
+    (models / "first.yml").write_text(FIRST_YML)
+    (models / "second.py").write_text(SECOND)
+    manifest_path(settings_of(folder))
+    return folder
+
+
+def settings_of(folder: Path) -> Settings:
+    return Settings.load(home=folder / "home", dbt_project_dir=folder / "project")
+
+
+@pytest.fixture
+def folder(parsed: Path, tmp_path: Path) -> Path:
+    """One of its own for each test, because some break it."""
+    return Path(shutil.copytree(parsed, tmp_path / "small"))
+
+
+class Night:
+    """One run of the models in this process, and what it recorded, as it came."""
+
+    def __init__(self, folder: Path, on_event: Callable[[str], None] = lambda _name: None) -> None:
+        settings = settings_of(folder)
+        self.recorded: list[str] = []
+        with dg.DagsterInstance.ephemeral() as instance:
+            run_id = "11111111-1111-1111-1111-111111111111"
+
+            def keep(entry: dg.EventLogEntry) -> None:
+                if (name := _name(entry)) is not None:
+                    self.recorded.append(name)
+                    on_event(name)
+
+            instance.add_event_listener(run_id, keep)
+            result = (
+                dg.Definitions(
+                    build_assets(dg.RetryPolicy(max_retries=0), settings.dbt_target_dir / MANIFEST),
+                    resources={"dbt": DbtResource(settings=fixed(settings))},
+                    jobs=[dg.define_asset_job("night")],
+                    executor=dg.in_process_executor,
+                )
+                .resolve_job_def("night")
+                .execute_in_process(
+                    run_id=run_id, instance=instance, partition_key=DAY, raise_on_error=False
+                )
+            )
+        self.success = result.success
+        self.failures = [
+            str(event.step_failure_data.user_failure_data.description)
+            for event in result.get_step_failure_events()
+            if event.step_failure_data.user_failure_data
+        ]
+
+
+def _name(entry: dg.EventLogEntry) -> str | None:
+    """The asset or the check of a record."""
+    event = entry.dagster_event
+    if event is None:
+        return None
+    if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
+        return str(event.step_materialization_data.materialization.asset_key.path[-1])
+    if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        return event.asset_check_evaluation_data.check_name
+    return None
+
+
+def test_a_model_is_recorded_while_the_next_one_is_at_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second model waits until it is heard of the first and of its test. The process in which
+    this happens is the one that was made ready when the run began."""
+    started = []
+
+    def start(*arguments: Any) -> DbtProcess:
+        started.append(DbtProcess(*arguments))
+        return started[-1]
+
+    monkeypatch.setattr(dbt_resource, "DbtProcess", start)
+    seen: set[str] = set()
+
+    def let_it_go_on(name: str) -> None:
+        seen.add(name)
+        if {"first", "unique_first_n"} <= seen:
+            (settings_of(folder).warehouse_path.parent / "go").touch()
+
+    night = Night(folder, let_it_go_on)
+    assert night.success
+    assert sorted(night.recorded) == ["first", "second", "unique_first_n"]
+    assert len(started) == 1
+
+
+def test_a_dbt_that_dies_at_its_start_records_nothing(folder: Path) -> None:
+    """Although the folder of the build holds the good results of an earlier night."""
+    results = build_folder(settings_of(folder)) / "run_results.json"
+    results.write_text('{"results": [{"unique_id": "model.small.first", "status": "success"}]}')
+    (folder / "project" / "profiles.yml").write_text("veracitypro: {target: nowhere, outputs: {}}")
+    night = Night(folder)
+    assert not night.success
+    assert night.recorded == []
+    assert "does not have a target" in night.failures[0]
+
+
+@pytest.fixture
+def run_at_work(folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """A run in a process of its own, in the middle of the second model; and the id of its dbt."""
+    at_work = settings_of(folder).warehouse_path.parent / "at_work"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "contract.test_dbt_process", str(folder)],
+        cwd=REPOSITORY_DIR / "tests",
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY_DIR / "tests")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _wait_until(lambda: at_work.exists() and bool(at_work.read_text()))
+    dbt = int(at_work.read_text())
+    yield process, dbt
+    process.kill()
+    process.wait()
+    if _is_alive(dbt):
+        os.kill(dbt, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_dbt_ends_with_its_run(
+    run_at_work: tuple["subprocess.Popen[bytes]", int], how: signal.Signals
+) -> None:
+    """Whether somebody stops the run or the system kills it: a dbt that goes on alone would hold
+    the warehouse, and write into it beside the next run."""
+    process, dbt = run_at_work
+    process.send_signal(how)
+    process.wait(timeout=60)
+    assert process.returncode in (1, -how)
+    _wait_until(lambda: not _is_alive(dbt))
+
+
+def test_a_dbt_that_is_not_needed_is_ended(tmp_path: Path) -> None:
+    """The stages before it failed; it has not even read the project."""
+    dbt = DbtProcess(os.environ, tmp_path)
+    dbt.end()
+    assert dbt._process.returncode == -signal.SIGKILL
+
+
+def _wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(not Night(Path(sys.argv[1])).success)
