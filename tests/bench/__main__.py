@@ -6,13 +6,37 @@ from typing import Final
 
 import click
 
-from . import nights
+from . import explode, nights, orchestration, starting, statements, tokens
 from .harness import Benchmark, machine, show, write
 
 FULL: Final = "full"
 TINY: Final = "tiny"
 # Each benchmark in the size whose figures the README gives, and in one that proves that it runs.
 BENCHMARKS: Final[dict[str, dict[str, Callable[[], Benchmark]]]] = {
+    "orchestration": {
+        FULL: lambda: orchestration.orchestration(repetitions=3),
+        TINY: lambda: orchestration.orchestration(repetitions=1),
+    },
+    "load": {
+        FULL: lambda: starting.load(repetitions=5),
+        TINY: lambda: starting.load(1, libraries=("dagster",)),
+    },
+    "startup": {
+        FULL: lambda: starting.startup(repetitions=7, with_run=True),
+        TINY: lambda: starting.startup(repetitions=1, with_run=False),
+    },
+    "explode": {
+        FULL: lambda: explode.explode(products=500, repetitions=3),
+        TINY: lambda: explode.explode(products=1, repetitions=1),
+    },
+    "statements": {
+        FULL: lambda: statements.statements(products=5),
+        TINY: lambda: statements.statements(products=1),
+    },
+    "tokens": {
+        FULL: lambda: tokens.tokens(products=250),
+        TINY: lambda: tokens.tokens(products=3),
+    },
     "days": {
         FULL: lambda: nights.days(products=200, nights=30),
         TINY: lambda: nights.days(products=1, nights=2),

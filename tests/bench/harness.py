@@ -23,10 +23,13 @@ _TABLE_WIDTH: Final = 132
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one run: seconds on the clock, seconds of processors (children included), MiB at most."""
+    """Of one run: seconds on the clock, seconds of processors (children included), MiB at most.
+
+    Nought is what was not measured.
+    """
 
     seconds: float
-    cpu_seconds: float
+    cpu_seconds: float = 0.0
     peak_mib: float = 0.0
 
 
@@ -157,8 +160,8 @@ def show(benchmark: Benchmark) -> None:
             variant.name,
             f"{variant.seconds:.2f}",
             f"{benchmark.ratio(variant):.2f}",
-            f"{variant.cpu_seconds:.2f}",
-            f"{benchmark.cpu_ratio(variant):.2f}",
+            f"{variant.cpu_seconds:.2f}" if variant.cpu_seconds else "",
+            f"{benchmark.cpu_ratio(variant):.2f}" if variant.cpu_seconds else "",
             f"{variant.peak_mib:.0f}" if variant.peak_mib else "",
             *(_shown(variant.facts.get(name, "")) for name in facts),
         )

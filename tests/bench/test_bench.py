@@ -22,3 +22,22 @@ def test_a_benchmark_leaves_a_table_a_document_and_a_picture(tmp_path: Path) -> 
     assert nights["cpu_seconds"] > 0
     assert nights["points"] > 100
     assert "<svg" in (tmp_path / "days.svg").read_text()
+
+
+def test_starting_exploding_and_tokens_can_be_measured(tmp_path: Path) -> None:
+    """Not here: `orchestration` and `statements`, which play whole nights of minutes."""
+    names = ["startup", "explode", "tokens"]
+    outcome = CliRunner().invoke(bench, [*names, "--size", "tiny", "--out", str(tmp_path)])
+    assert outcome.exit_code == 0, outcome.output
+    document = json.loads((tmp_path / "bench.json").read_text())
+    variants = {
+        benchmark["name"]: {one["name"]: one for one in benchmark["variants"]}
+        for benchmark in document["benchmarks"]
+    }
+    assert list(variants["startup"]) == ["python", "vp --help", "vp sql"]
+    # Both read the same points, so that their seconds can be compared.
+    assert {one["points"] for one in variants["explode"].values()} == {6612}
+    # Three products: 1 token each, with the buy box 2 more, with ratings 1 more; in one request.
+    assert variants["tokens"]["histories alone"]["tokens"] == 3
+    assert variants["tokens"]["as configured"]["tokens"] == 12
+    assert variants["tokens"]["as configured"]["requests"] == 1

@@ -1,0 +1,125 @@
+"""What Dagster, checks and the other stages add to dbt: whole nights against a plain `dbt build`.
+
+All on one catalogue and one night: a home that has the night before is put back for each of them,
+so that every variant has the same to do.
+"""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Final
+
+from veracitypro_pipeline.lineage import DBT_STAGES
+from veracitypro_pipeline.local.stack import stop_stack
+from veracitypro_pipeline.resources import dbt_command
+from veracitypro_pipeline.settings import Settings
+
+from .harness import Benchmark, Cost, cost_of_process
+from .starting import VP
+
+NIGHT: Final = date(2026, 1, 31)
+PLAIN: Final = "dbt build"
+# dbt as somebody has it who installs it: text on the terminal, its whole log in a file.
+_AS_INSTALLED: Final = ("DBT_LOG_FORMAT", "DBT_LOG_LEVEL_FILE")
+# The stages before dbt, without dbt.
+_TO_RAW: Final = """
+import sys
+from veracitypro_pipeline import definitions
+from veracitypro_pipeline.cli.instance import dagster_instance
+from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, JOB_NAME, LANDING_PRODUCT, RAW_KEEPA
+from veracitypro_pipeline.settings import Settings
+
+with dagster_instance(Settings.load()) as instance:
+    definitions.defs.resolve_job_def(JOB_NAME).execute_in_process(
+        instance=instance,
+        partition_key=sys.argv[1],
+        asset_selection=[AIRBYTE_PRODUCT, LANDING_PRODUCT, RAW_KEEPA],
+    )
+"""
+
+
+def orchestration(repetitions: int) -> Benchmark:
+    """Processors' seconds are those of the command and of what it starts, dbt among them; the local
+    stand-ins are services, and not counted."""
+    result = Benchmark(
+        "orchestration", "what does a whole night cost, beside dbt alone?", baseline=PLAIN
+    )
+    with tempfile.TemporaryDirectory(prefix="vp-bench-") as name:
+        folder = Path(name)
+        home, before, landed = folder / "home", folder / "before", folder / "landed"
+        _vp(home, "run", "--date", str(NIGHT - timedelta(days=1)))
+        stop_stack(home)
+        shutil.copytree(home, before)
+        _python(home, _TO_RAW, str(NIGHT))
+        stop_stack(home)
+        shutil.copytree(home, landed)
+        for _ in range(repetitions):
+            for variant, arguments in (
+                (PLAIN, ("build", "--exclude-resource-type", "unit_test")),
+                ("dbt build without tests", ("run",)),
+                ("dbt parse", ("parse",)),
+            ):
+                with _as_it_was(home, landed):
+                    result.variant(variant).costs.append(_plain_dbt(home, *arguments))
+            with _as_it_was(home, before):
+                _add_night(result, home)
+    return result
+
+
+def _add_night(result: Benchmark, home: Path) -> None:
+    """`vp run`: the whole command; the run in it; and of the run, dbt with its checks."""
+    output = home.parent / "night.json"
+    cost = _vp(home, "run", "--json", "--date", str(NIGHT), into=str(output))
+    summary = json.loads(output.read_text(encoding="utf-8"))
+    stages = {stage["name"]: float(stage["seconds"]) for stage in summary["stages"]}
+    dbt = sum(stages[stage] for stage in DBT_STAGES)
+    result.variant("vp run, dbt and its checks").costs.append(Cost(dbt))
+    whole = result.variant("vp run, all stages", checks=summary["checks"]["passed"])
+    whole.costs.append(Cost(summary["seconds"]))
+    others = {name: seconds for name, seconds in stages.items() if name not in DBT_STAGES}
+    for name, seconds in others.items():
+        result.variant(f"vp run, {name}").costs.append(Cost(seconds))
+    between = summary["seconds"] - sum(stages.values())
+    result.variant("vp run, between steps").costs.append(Cost(between))
+    start = cost.seconds - summary["seconds"]
+    result.variant("vp run, before and after").costs.append(Cost(start))
+    result.variant("vp run, the command").costs.append(cost)
+
+
+@contextmanager
+def _as_it_was(home: Path, kept: Path) -> Iterator[None]:
+    """In the same place: dbt reads all of its project again if the warehouse's path differs."""
+    shutil.rmtree(home)
+    shutil.copytree(kept, home)
+    try:
+        yield
+    finally:
+        stop_stack(home)
+
+
+def _plain_dbt(home: Path, *arguments: str) -> Cost:
+    settings = Settings.load(home=home)
+    environment = dbt_command.environment(settings, dbt_command.build_folder(settings))
+    for name in _AS_INSTALLED:
+        del environment[name]
+    return cost_of_process(dbt_command.arguments(*arguments), environment, settings.dbt_project_dir)
+
+
+def _vp(home: Path, *arguments: str, into: str | None = None) -> Cost:
+    """The command, with its output in a file."""
+    command = [VP, *arguments, "--home", str(home)]
+    if into is None:
+        return cost_of_process(command)
+    return cost_of_process(["sh", "-c", 'out=$1; shift; exec "$@" > "$out"', "sh", into, *command])
+
+
+def _python(home: Path, program: str, *arguments: str) -> None:
+    cost_of_process(
+        [sys.executable, "-c", program, *arguments], {**os.environ, "VP_HOME": str(home)}
+    )
