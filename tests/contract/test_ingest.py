@@ -125,6 +125,20 @@ def test_a_running_sync_of_this_night_is_waited_for() -> None:
     assert night.sync().job_id == 1
 
 
+def test_a_sync_whose_run_was_killed_before_it_could_claim_it_is_used() -> None:
+    """Neither paid nor loaded twice; that of another night, or a failed one, is no help."""
+    syncs = [
+        a_job(1, "succeeded", BEFORE),
+        a_job(2, "succeeded", AFTER),
+        a_job(3, "failed", AFTER),
+        a_job(4, "succeeded", "2026-02-02T00:10:00Z"),
+    ]
+    assert Night(Airbyte(*syncs)).sync().job_id == 2
+    assert Night(Airbyte(*syncs)).sync(resync=True).job_id == 5
+    syncs[1]["status"] = "cancelled"
+    assert Night(Airbyte(*syncs)).sync().job_id == 5
+
+
 @pytest.mark.parametrize("end", ["succeeded", "failed", TransientFailure("It failed.")])
 def test_a_sync_that_began_too_early_is_waited_for_and_then_ours_comes(end: Any) -> None:
     """It cannot have seen the end of the day."""

@@ -4,6 +4,8 @@ Both engines load the same landing files and build after each of two loads. Amon
 made-up histories with all that happens between nights, and the payloads nobody promised us not to
 get. What differs by design is left out: hashes, of JSON texts that Snowflake writes its own way
 or by a function of the engine; they are compared with others of the same engine only.
+
+Snowflake's second build is killed at some points first, as nothing of its tables may tell.
 """
 
 import json
@@ -12,9 +14,11 @@ from collections import Counter, defaultdict
 from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
+from signal import SIGKILL
 from typing import Final
 
 import pytest
+from killing import dbt_statement
 
 from veracitypro_pipeline.dashboard import pipeline_queries, product_queries
 from veracitypro_pipeline.lineage import STAGES
@@ -48,6 +52,12 @@ FIRST_DAY: Final = date(2011, 1, 3)
 FIRST_NIGHT: Final = datetime(2011, 1, 4, 0, 10)
 HASHES: Final = ("fetch_id", "content_hash", "text_hash", "history_version", "points_digest")
 RUNS: Final = ("run-1", "run-2")
+KILLED: Final = (
+    dbt_statement("inside the transaction of a model", "after", "insert into .*stg_keepa_series"),
+    dbt_statement(
+        "a model is written, what it was made of is not kept", "before", "BUILT_STG_KEEPA_POINT"
+    ),
+)
 
 
 def line_of(fetch: Fetch) -> bytes:
@@ -92,7 +102,12 @@ def built(
                 site.load([site.land(f"{day}.jsonl.gz", lines)], f"load-{day}", day)
         # Tests judge the end result.
         untested = () if run_id == RUNS[-1] else ("--exclude-resource-type", "test")
-        build_on_snowflake(snowflake, home, run_id, *untested)
+        for point in KILLED if run_id == RUNS[-1] else ():
+            environment = point.environment(home)
+            outcome = build_on_snowflake(snowflake, home, "killed", **environment)
+            assert outcome.returncode == -SIGKILL, point.what
+        outcome = build_on_snowflake(snowflake, home, run_id, *untested)
+        assert outcome.returncode == 0, outcome.stdout[-8_000:] + outcome.stderr[-2_000:]
         failures = project.dbt(
             duckdb_site.settings.warehouse_path,
             *("build", "--exclude-resource-type", "unit_test", "test"),
@@ -101,11 +116,13 @@ def built(
     return snowflake, duckdb_site
 
 
-def build_on_snowflake(site: Site, home: Path, run_id: str, *selection: str) -> None:
+def build_on_snowflake(
+    site: Site, home: Path, run_id: str, *selection: str, **environment: str
+) -> "subprocess.CompletedProcess[str]":
     """As the transform stage does, in a process of its own."""
     settings = site.settings.model_copy(update={"home": home})
     target = dbt_command.build_folder(settings)
-    outcome = subprocess.run(
+    return subprocess.run(
         dbt_command.arguments(
             *("--no-use-colors", "build", "--exclude-resource-type", "unit_test"), *selection
         ),
@@ -114,13 +131,13 @@ def build_on_snowflake(site: Site, home: Path, run_id: str, *selection: str) -> 
             "DBT_LOG_FORMAT": "text",
             "DBT_ENV_CUSTOM_ENV_RUN_ID": run_id,
             "DBT_ENV_CUSTOM_ENV_PARTITION": "2026-01-14",
+            **environment,
         },
         cwd=settings.dbt_project_dir,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert outcome.returncode == 0, outcome.stdout[-8_000:] + outcome.stderr[-2_000:]
 
 
 def tables_of(site: Site, schema: str) -> dict[str, list[str]]:

@@ -53,8 +53,8 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         """The nightly Airbyte sync of Keepa's product data into S3.
 
         Grain: one sync per as-of day, which reads every tracked product once.
-        Re-run: a day whose sync has succeeded or is under way uses that sync and spends no tokens;
-        `resync: true` asks for a new one.
+        Re-run: a day whose sync has succeeded or is under way uses that sync and spends no tokens,
+        also one that a killed run or a person has started; `resync: true` asks for a new one.
         """
         as_of_date = context.partition_time_window.start.date()
         claim_name = f"{'/'.join(AIRBYTE_PRODUCT.path)}/claims/{as_of_date}"
@@ -68,7 +68,9 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         started_here = False
         night = end_of(as_of_date)
         if job is None or job["status"] not in _USABLE or not _is_of_night(job, night):
-            job, started_here = _start_or_attach(client, night, context.log.info)
+            job = None if config.resync else _unclaimed_sync(client.newest_jobs(), night)
+            if job is None:
+                job, started_here = _start_or_attach(client, night, context.log.info)
         job_id = int(job["jobId"])
         try:
             handover.write(
@@ -106,6 +108,19 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         )
 
     return [airbyte_product_raw]
+
+
+def _unclaimed_sync(jobs: Iterable["Job"], night: datetime) -> "Job | None":
+    """The newest sync of the night that ended well, e.g. after the run that started it was killed
+    before it could claim it."""
+    of_night = [
+        job
+        for job in jobs
+        if job.get("status") == "succeeded"
+        and job.get("startTime")
+        and night <= datetime.fromisoformat(str(job["startTime"])) < night + timedelta(days=1)
+    ]
+    return max(of_night, key=lambda job: int(job["jobId"]), default=None)
 
 
 def _start_or_attach(

@@ -1,0 +1,137 @@
+"""A night that is killed again and again: its tables are those of a night that was left alone.
+
+Each run dies at another point, as by `kill -9`, and the next one goes on from what it left. At the
+end the warehouse is put back as it was before, the day is run once undisturbed on what Airbyte had
+brought, and every table is compared.
+"""
+
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from signal import SIGINT, SIGKILL
+from typing import Any, Final
+
+import pytest
+from killing import Point, dbt_statement
+
+from .conftest import SECOND, Home
+
+pytestmark = pytest.mark.xdist_group("nights")
+
+DAY: Final = SECOND + timedelta(days=9)
+# What says when and by whom rows were loaded, not what is in them.
+ABOUT_THE_LOAD: Final = "lambda c: lower(c) not in ('load_id', 'loaded_at')"
+
+
+OF_THE_RUN: Final = (
+    Point(
+        "the sync is started and not claimed",
+        "veracitypro_pipeline.resources.handover_store:HandoverStore.write",
+        "before",
+        "product_raw/claims",
+    ),
+    Point(
+        "the files are read and there is no manifest",
+        "veracitypro_pipeline.resources.handover_store:HandoverStore.write",
+        "after",
+        "landing/keepa/product_raw/index",
+    ),
+    Point(
+        "rows are in RAW and not committed",
+        "veracitypro_pipeline.resources.duckdb_warehouse:DuckDBTransaction.run",
+        "after",
+        "insert into RAW.KEEPA_RAW",
+    ),
+    Point(
+        "rows are committed and nobody knows",
+        "veracitypro_pipeline.raw.engines:DuckDBEngine.load",
+        "after",
+    ),
+)
+OF_DBT: Final = dbt_statement(
+    "a model is written and what it was made of is not kept",
+    "before",
+    "create or replace table .*BUILT_CORE_KEEPA_PRICE_DAILY",
+)
+BEFORE_ITS_ROW: Final = Point(
+    "all is built and the run has no row in MONITORING",
+    "veracitypro_pipeline.cli.batch:_Reporter.report_end",
+    "before",
+)
+
+
+@pytest.fixture(scope="module")
+def home(nights_home: Home, nights: dict[str, Any]) -> Home:
+    """The home that the group shares."""
+    return nights_home
+
+
+@pytest.fixture
+def before(home: Home) -> Iterator[Path]:
+    """A copy of the warehouse file."""
+    file = home.path / "warehouse" / "vp_dwh.duckdb"
+    copy = file.with_suffix(".before")
+    shutil.copyfile(file, copy)
+    yield copy
+    copy.unlink(missing_ok=True)
+
+
+def contents(home: Home) -> dict[str, Any]:
+    """Rows and a hash of every table that a run makes of its data."""
+    names = home.query(
+        "select table_schema || '.' || table_name from information_schema.tables"
+        " where table_schema in ('RAW', 'STG', 'CORE', 'MART') or table_name = 'LOAD_LEDGER'"
+        " or table_name like 'BUILT_%' order by 1"
+    )
+    return {
+        name: home.query(
+            f"select count(*), sum(hash(row)) from"
+            f" (select columns({ABOUT_THE_LOAD}) from {name}) as row"
+        )[0]
+        for (name,) in names
+    }
+
+
+def test_a_night_that_is_killed_at_every_point_has_the_tables_of_a_calm_one(
+    home: Home, before: Path, tmp_path: Path
+) -> None:
+    jobs = len(home.state("airbyte.json"))
+    of_day = ("--date", str(DAY))
+    for point in OF_THE_RUN:
+        outcome = home.vp("run", *of_day, **point.environment(tmp_path))
+        assert outcome.returncode == -SIGKILL, point.what
+
+    # The run dies first, and dbt, its child, some models later.
+    process = home.start("run", *of_day, **OF_DBT.environment(tmp_path))
+    assert process.stderr is not None
+    next(line for line in process.stderr if "stg: " in line)
+    process.kill()
+    process.communicate()
+
+    # Somebody else wants the home meanwhile, and somebody looks.
+    process = home.start("run", *of_day, **BEFORE_ITS_ROW.environment(tmp_path))
+    assert process.stderr is not None
+    next(line for line in process.stderr if "products from" in line)
+    beside = home.start("backfill", "--from", str(DAY), "--to", str(DAY))
+    assert beside.stderr is not None
+    next(line for line in beside.stderr if "Another run is at work" in line)
+    beside.send_signal(SIGINT)
+    read = home.vp("sql", "select count(*) as n from RAW.KEEPA_RAW", "--format", "csv")
+    assert read.returncode == 0, read.stderr
+    _, said = beside.communicate()
+    assert said == "vp: interrupted.\n"
+    process.communicate()
+    assert process.returncode == -SIGKILL
+    assert OF_DBT.marker(tmp_path).exists()
+
+    killed = contents(home)
+    assert [job["status"] for job in home.state("airbyte.json")[jobs:]] == ["succeeded"]
+    before.replace(home.path / "warehouse" / "vp_dwh.duckdb")
+    home.run(*of_day)
+
+    assert killed == contents(home)
+    assert home.query(
+        "select status, count(*) from MONITORING.PIPELINE_RUN_MONITORING"
+        f" where as_of_date = '{DAY}' group by all order by 1"
+    ) == [("failure", len(OF_THE_RUN) + 1), ("success", 2)]

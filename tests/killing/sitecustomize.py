@@ -1,0 +1,72 @@
+"""Kills a process in the middle of its work, as `kill -9` does, at a function that a test names.
+
+Python imports a module of this name when it starts, if it finds one: a test puts this folder on the
+PYTHONPATH of the process, and nothing of it is in production code. `CRASH_AT` is
+`<module>:<function>`, `CRASH_WHEN` is `before` or `after` the call. `CRASH_IF`, a regular
+expression, chooses the call by its arguments, the file `CRASH_ONCE` is made by the process that
+dies, and no other one dies once it is there.
+"""
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from functools import reduce, wraps
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+
+class Wrapping(MetaPathFinder):
+    """Finds the module as Python does, and wraps the function once the module is there."""
+
+    def __init__(self, module: str, function: str) -> None:
+        self._module = module
+        self._function = function
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != self._module:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        assert spec is not None
+        assert spec.loader is not None
+        self._wrap_after(spec.loader)
+        return spec
+
+    def _wrap_after(self, loader: Loader) -> None:
+        execute = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            execute(module)
+            *outer, name = self._function.split(".")
+            owner = reduce(getattr, outer, module)
+            setattr(owner, name, deadly(getattr(owner, name)))
+
+        loader.exec_module = exec_module  # type: ignore[method-assign]
+
+
+def deadly(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, at whose call the process ends."""
+    is_before = os.environ["CRASH_WHEN"] == "before"
+    condition = re.compile(os.environ["CRASH_IF"], re.IGNORECASE)
+    once = Path(os.environ["CRASH_ONCE"])
+
+    @wraps(function)
+    def dying(*args: Any, **kwargs: Any) -> Any:
+        is_meant = condition.search(f"{args[1:]} {kwargs}") and not once.exists()
+        if not is_meant:
+            return function(*args, **kwargs)
+        if not is_before:
+            function(*args, **kwargs)
+        once.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    return dying
+
+
+sys.meta_path.insert(0, Wrapping(*os.environ["CRASH_AT"].split(":")))
