@@ -60,13 +60,18 @@ def landed_file(
 
 
 def index_of(old: LandingIndex, files: Iterable[LandedFile]) -> LandingIndex:
-    """The index of what the bucket holds now; what `old` knew in another version is lost."""
+    """The index of what the bucket holds now; what `old` knew in another version is lost.
+
+    A file that is restored to a version of before has lost nothing.
+    """
     by_key = {file.key: file for file in sorted(files, key=lambda file: file.key)}
+    was_lost = {(file.key, file.etag) for file in old.lost}
+    restored = {key for key, file in by_key.items() if (key, file.etag) in was_lost}
     known = {(file.key, file.etag): file for file in (*old.lost, *old.files.values())}
     lost = [
         file
         for (key, etag), file in sorted(known.items())
-        if key not in by_key or by_key[key].etag != etag
+        if key not in restored and (key not in by_key or by_key[key].etag != etag)
     ]
     return LandingIndex(files=by_key, lost=tuple(lost))
 
@@ -92,13 +97,18 @@ def _files_of(sync: SyncReport | FinishedSync, index: LandingIndex) -> LandingMa
 
 
 def lost_files(manifest: LandingManifest, index: LandingIndex) -> list[str]:
-    """What became of each file of a sync that was read before and is not there as it was."""
+    """What became of each file of a sync that was read before and is not there as it was.
+
+    One that is gone is missed only if the others do not hold all records: a copy that was deleted,
+    or a file that has another name now, is not.
+    """
     return [
         f"{file.key} has changed (etag {file.etag}, now {index.files[file.key].etag})"
         if file.key in index.files
         else f"{file.key} is gone ({file.lines} lines)"
         for file in index.lost
         if str(manifest.job_id) in file.sync_ids
+        and (file.key in index.files or not manifest.is_whole)
     ]
 
 
