@@ -224,6 +224,9 @@ class SnowflakeWarehouse:
         import snowflake.connector
         from snowflake.connector.errors import Error
 
+        # An answer that is cut leaves the connector as its HTTP library says it.
+        from snowflake.connector.vendored.requests.exceptions import RequestException
+
         connection: SnowflakeConnection | None = None
         try:
             connection = snowflake.connector.connect(**self.arguments)
@@ -232,7 +235,7 @@ class SnowflakeWarehouse:
                     # Otherwise every other role of the user counts too.
                     cursor.execute("use secondary roles none")
                 yield SnowflakeTransaction(cursor)
-        except Error as error:
+        except (Error, RequestException) as error:
             where = (
                 "a statement"
                 if connection is not None
@@ -249,6 +252,10 @@ class SnowflakeWarehouse:
 def _explained(error: Any, what: str) -> Exception:
     from snowflake.connector import errors
 
+    if not isinstance(error, errors.Error):
+        return WarehouseUnavailable(
+            f"Snowflake did not carry out {what}: the connection broke ({type(error).__name__})"
+        )
     said = " ".join(str(error.msg or error).split())
     is_passing = (
         isinstance(
