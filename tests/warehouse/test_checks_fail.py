@@ -3,8 +3,15 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+import dagster as dg
 import duckdb
 import pytest
+from contract.fixed_settings import fixed
+
+from veracitypro_pipeline.handover import LandedFile, LandingManifest
+from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.transform.checks import refusals_are_few
 
 from .building import Project, Warehouse, fetch_at, line_of
 from .histories import FIRST_NIGHT
@@ -88,6 +95,10 @@ def given_warehouse(project: Project, tmp_path_factory: pytest.TempPathFactory) 
             line_of(fetch_at(new, FIRST_NIGHT + timedelta(days=1)), "new.gz"),
             line_of(fetch_at(a_product("B0PADDLE02"), FIRST_NIGHT), "other.gz"),
             line_of(fetch_at(a_product(asin="wrong"), FIRST_NIGHT), "broken.gz"),
+            *(
+                line_of(fetch_at(a_product(asin=f"wrong {row}"), FIRST_NIGHT), "late.gz", row)
+                for row in range(1, 7)
+            ),
         ]
     )
     warehouse.build()
@@ -106,3 +117,32 @@ def test_a_check_notices(
     with duckdb.connect(str(damaged.path)) as connection:
         connection.execute(statement)
     assert damaged.red_checks(CHECKS) >= expected
+
+
+@pytest.mark.parametrize(("day", "is_said"), [(0, False), (1, True)])
+def test_an_earlier_day_full_of_refusals_is_named_and_holds_up_no_report(
+    day: int, is_said: bool, given_warehouse: Warehouse
+) -> None:
+    """A late file of six records, all refused; not once another sync of its day has come."""
+    late = a_manifest(1, 0, "late.gz", lines=6)
+    later = a_manifest(2, -day, "old.gz", lines=1)
+    manifest = a_manifest(3, 1, "new.gz", lines=1).model_copy(update={"earlier": (late, later)})
+    settings = Settings.load(warehouse_file=given_warehouse.path)
+
+    result = refusals_are_few(manifest, warehouse=WarehouseResource(settings=fixed(settings)))
+
+    assert isinstance(result, dg.AssetCheckResult)
+    said = f"Airbyte job 1 of {FIRST_NIGHT.date()}: 6 of 6 records refused (late.gz)"
+    assert (said in str(result.description)) == is_said
+    assert result.passed == (not is_said)
+    assert result.severity is dg.AssetCheckSeverity.WARN
+
+
+def a_manifest(job_id: int, day: int, key: str, lines: int) -> LandingManifest:
+    file = LandedFile(key=key, etag="e", size_bytes=1, lines=lines, sync_ids={str(job_id): lines})
+    return LandingManifest(
+        as_of_date=FIRST_NIGHT.date() + timedelta(days=day),
+        job_id=job_id,
+        records_reported=lines,
+        files=(file,),
+    )
