@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AliasChoices, Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
 ENV_FILE: Final = ".env"
@@ -236,8 +237,11 @@ class Settings(BaseSettings):
     @classmethod
     def _empty_is_default(cls, value: Any, info: Any) -> Any:
         """A variable that is set but empty means the default, as in most shells and CI systems."""
-        if isinstance(value, str) and not value.strip():
-            return cls.model_fields[info.field_name].default
+        if isinstance(value, str):
+            if not value.strip():
+                return cls.model_fields[info.field_name].default
+            if _has_undecoded_bytes(value):
+                raise ValueError("it holds bytes that are no UTF-8")
         return value
 
     @classmethod
@@ -252,10 +256,11 @@ class Settings(BaseSettings):
             settings = cls()
         except ValidationError as error:
             first = error.errors()[0]
+            name = str(first["loc"][0])
+            shown = "a secret that is not shown" if _is_secret(name) else repr(first.get("input"))
             raise SettingsError(
-                f"The setting {first['loc'][0]} is {first.get('input')!r}: {first['msg']}."
-                f" {_description(str(first['loc'][0]))} Correct it in the environment or in"
-                f" {ENV_FILE}."
+                f"The setting {name} is {shown}: {first['msg']}. {_description(name)} Correct it in"
+                f" the environment or in {ENV_FILE}."
             ) from None
         return settings.model_copy(update=overrides) if overrides else settings
 
@@ -373,14 +378,34 @@ def env_example() -> str:
 
 
 def _description(variable: str) -> str:
+    info = _field(variable)
+    return str(info.description) if info else ""
+
+
+def _is_secret(variable: str) -> bool:
+    info = _field(variable)
+    return info is not None and "SecretStr" in str(info.annotation)
+
+
+def _field(variable: str) -> FieldInfo | None:
     for field, info in Settings.model_fields.items():
         if variable in (field, variable_of(field)):
-            return str(info.description)
-    return ""
+            return info
+    return None
+
+
+def _has_undecoded_bytes(value: str) -> bool:
+    """Python keeps bytes of the environment that are no UTF-8 as lone surrogates."""
+    return any("\udc80" <= character <= "\udcff" for character in value)
 
 
 def _refuse_unknown_names() -> None:
-    in_file = DotEnvSettingsSource(Settings, env_file=ENV_FILE, case_sensitive=True).env_vars
+    try:
+        in_file = DotEnvSettingsSource(Settings, env_file=ENV_FILE, case_sensitive=True).env_vars
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"The file {ENV_FILE} cannot be read ({error}): save it as text in UTF-8, or remove it."
+        ) from error
     known = set(known_variables())
     for name in sorted({*os.environ, *in_file}):
         if name.startswith(PREFIX) and name not in known:

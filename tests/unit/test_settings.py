@@ -130,6 +130,22 @@ def test_an_unknown_name_in_the_env_file_is_refused_too(tmp_path: Path) -> None:
     assert Settings.load().home == Path("elsewhere")
 
 
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"VP_HOME=\xff")
+    with pytest.raises(SettingsError, match=r"The file \.env cannot be read .* in UTF-8"):
+        Settings.load()
+
+
+@pytest.mark.parametrize("name", ["VP_HOME", "SLACK_BOT_TOKEN"])
+def test_bytes_that_are_no_text_are_refused_and_a_secret_is_not_shown(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "open sesame\udcff")
+    with pytest.raises(SettingsError, match=f"{name} is .* holds bytes that are no UTF-8") as said:
+        Settings.load()
+    assert ("open sesame" in str(said.value)) == (name == "VP_HOME")
+
+
 def test_what_is_required_is_named_with_its_variable() -> None:
     with pytest.raises(SettingsError, match="AIRBYTE_CONNECTION_ID is not set, but the local"):
         Settings.load().require("aws_region", "airbyte_connection_id")

@@ -41,8 +41,9 @@ create table if not exists MONITORING.LOAD_LEDGER (
 )
 
 # A line of Airbyte's S3 destination carries the record in `_airbyte_data`, or, with flattening, at
-# its root. The instant is epoch milliseconds, as a number or quoted, or ISO 8601. A line that is no
-# JSON object, or whose `_airbyte_data` is none, keeps its text in place of a payload.
+# its root. The instant is epoch milliseconds, as a number or quoted, or ISO 8601; what is neither,
+# or lies beyond any date, is null: one line must not end the load. A line that is no JSON object,
+# or whose `_airbyte_data` is none, keeps its text in place of a payload.
 _INSERT_ROWS: Final = """
 insert into RAW.KEEPA_RAW
 with parsed as (
@@ -72,8 +73,12 @@ select
     case when payload is null then raw_line end as raw_line,
     line ->> '_airbyte_raw_id' as _airbyte_raw_id,
     coalesce(
-        make_timestamp_ms(try_cast(extracted_at as bigint)),
-        try_cast(extracted_at as timestamptz)::timestamp
+        make_timestamp_ms(
+            case when regexp_full_match(extracted_at, '-?[0-9]{1,14}') then extracted_at::bigint end
+        ),
+        try_cast(
+            case when extracted_at like '%-%:%' then extracted_at end as timestamptz
+        )::timestamp
     ) as _airbyte_extracted_at,
     $as_of_date::date as as_of_date,
     source_file,

@@ -100,6 +100,9 @@ def test_a_record_is_kept_as_json_with_its_envelope(raw: Raw) -> None:
         ("2026-01-01T01:00:00+01:00", datetime(2026, 1, 1)),
         ("soon", None),
         (None, None),
+        (2**63 - 1, None),
+        (-(2**63), None),
+        ("infinity", None),
     ],
 )
 def test_the_instant_is_read_in_each_documented_form(
