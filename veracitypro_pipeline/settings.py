@@ -240,8 +240,20 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             if not value.strip():
                 return cls.model_fields[info.field_name].default
-            if _has_undecoded_bytes(value):
-                raise ValueError("it holds bytes that are no UTF-8")
+            if _is_no_text(value):
+                raise ValueError("it holds a NUL or bytes that are no UTF-8")
+        return value
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _home_is_known(cls, value: Any) -> Any:
+        if isinstance(value, Path):
+            try:
+                value.expanduser()
+            except RuntimeError:
+                raise ValueError(
+                    "this machine does not know the user whose home it names"
+                ) from None
         return value
 
     @classmethod
@@ -394,9 +406,9 @@ def _field(variable: str) -> FieldInfo | None:
     return None
 
 
-def _has_undecoded_bytes(value: str) -> bool:
+def _is_no_text(value: str) -> bool:
     """Python keeps bytes of the environment that are no UTF-8 as lone surrogates."""
-    return any("\udc80" <= character <= "\udcff" for character in value)
+    return any(character == "\0" or "\udc80" <= character <= "\udcff" for character in value)
 
 
 def _refuse_unknown_names() -> None:

@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -176,6 +177,24 @@ def test_status_tells_of_the_nights(home: Home, nights: dict[str, Any]) -> None:
     printed = home.vp("status").stdout
     assert "How fresh MART is, as of 2025-11-21" in printed
     assert printed.endswith("All is well.\n")
+
+
+def test_no_secret_is_in_what_the_nights_left_and_nobody_else_can_read_it(
+    home: Home, nights: dict[str, Any]
+) -> None:
+    """Dagster's events and metadata, dbt's logs and compiled SQL, tables, messages, logs."""
+    signs_in = home.state("credentials.json")
+    secrets = [
+        value.encode()
+        for name, value in signs_in.items()
+        if any(word in name for word in ("secret", "token", "key"))
+    ]
+    assert len(secrets) > 5
+    files = [file for file in home.path.rglob("*") if file.is_file()]
+    assert {file.name for file in files} > {"vp.log", "dbt.log", "stack.log", "vp_dwh.duckdb"}
+    telling = [file for file in files if any(secret in file.read_bytes() for secret in secrets)]
+    assert telling == [home.path / "stack" / "credentials.json"]
+    assert stat.S_IMODE(home.path.stat().st_mode) == 0o700
 
 
 def test_every_question_of_a_runbook_has_an_answer(home: Home, nights: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ import json
 import sys
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -18,6 +18,9 @@ from veracitypro_pipeline.resources.warehouse_engine import (
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.statement import Answer
 
+# What a spreadsheet takes for the beginning of a formula.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
 
 @click.command()
 @click.argument("query")
@@ -27,7 +30,8 @@ from veracitypro_pipeline.statement import Answer
     type=click.Choice(["table", "csv", "json"]),
     default="table",
     show_default=True,
-    help="How the rows are printed; json is a list of objects.",
+    help="How the rows are printed. json is a list of objects; in csv a text that a spreadsheet"
+    " would take for a formula begins with an apostrophe.",
 )
 @common_options
 def sql(query: str, form: str) -> None:
@@ -56,18 +60,28 @@ def _print_table(answer: Answer) -> None:
 
     table = Table()
     for column in answer.columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(_shown(column), overflow="fold")
     for row in answer.rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
+        table.add_row(*("" if value is None else _shown(str(value)) for value in row))
     console = Console(soft_wrap=False, highlight=False, markup=False)
     console.print(table)
     console.print(f"{len(answer.rows)} rows")
 
 
+def _shown(text: str) -> str:
+    """Control characters as escapes: a title must not write to somebody's terminal as it likes."""
+    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
+
+
 def _print_csv(answer: Answer) -> None:
     writer = csv.writer(sys.stdout)
     writer.writerow(answer.columns)
-    writer.writerows(answer.rows)
+    writer.writerows([_no_formula(value) for value in row] for row in answer.rows)
+
+
+def _no_formula(value: Any) -> Any:
+    """A title that begins as a formula does is text in a spreadsheet too."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _print_json(answer: Answer) -> None:

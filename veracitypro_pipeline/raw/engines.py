@@ -1,5 +1,6 @@
 """How each engine gets landing files into RAW: from this process, or from S3 by itself."""
 
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from veracitypro_pipeline.settings import Settings
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Lines go to DuckDB in batches of about this size, so that memory does not grow with a file.
+# Lines go to DuckDB in batches of about so much memory, so that it does not grow with a file.
 BATCH_BYTES: Final = 16_000_000
 
 
@@ -139,7 +140,7 @@ def line_batches(files: Sequence[LandedFile], paths: Sequence[Path]) -> "pa.Reco
             texts: list[str] = []
             for line in jsonl.lines(path):
                 texts.append(line.decode(errors="backslashreplace"))
-                size += len(line)
+                size += sys.getsizeof(texts[-1])
                 if size >= BATCH_BYTES:
                     yield batch(file.key, first, texts)
                     first, size, texts = first + len(texts), 0, []

@@ -195,7 +195,7 @@ def test_any_order_and_number_of_loads_gives_the_same_table(
 
 
 def test_memory_does_not_hold_a_whole_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("veracitypro_pipeline.raw.engines.BATCH_BYTES", 100)
+    monkeypatch.setattr("veracitypro_pipeline.raw.engines.BATCH_BYTES", 200)
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(b"x" * 60 + b"\n" + b"y" * 60 + b"\n" + b"z\n"))
     file = LandedFile(key="a", etag="e", size_bytes=1, lines=3, sync_ids={})
