@@ -99,16 +99,19 @@ def _files_of(sync: SyncReport | FinishedSync, index: LandingIndex) -> LandingMa
 def lost_files(manifest: LandingManifest, index: LandingIndex) -> list[str]:
     """What became of each file of a sync that was read before and is not there as it was.
 
-    One that is gone is missed only if the others do not hold all records: a copy that was deleted,
-    or a file that has another name now, is not.
+    If the files hold all records, a copy that was deleted, a file that has another name now and one
+    that was first seen cut are not missed.
     """
+
+    def is_missed(file: LandedFile) -> bool:
+        return not manifest.is_whole or (file.key in index.files and not file.damage)
+
     return [
         f"{file.key} has changed (etag {file.etag}, now {index.files[file.key].etag})"
         if file.key in index.files
         else f"{file.key} is gone ({file.lines} lines)"
         for file in index.lost
-        if str(manifest.job_id) in file.sync_ids
-        and (file.key in index.files or not manifest.is_whole)
+        if str(manifest.job_id) in file.sync_ids and is_missed(file)
     ]
 
 
