@@ -36,6 +36,7 @@ from veracitypro_pipeline.resources.warehouse import WarehouseResource
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.transform import assets as transform_assets
 from veracitypro_pipeline.transform import checks as transform_checks
+from veracitypro_pipeline.transform import service_levels
 
 STEP_RETRIES: Final = 2
 
@@ -55,7 +56,7 @@ def build_definitions(
             *ingest_assets.build_assets(retries),
             *landing_assets.build_assets(retries),
             *raw_assets.build_assets(retries),
-            *transform_assets.build_assets(retries, manifest),
+            *transform_assets.build_assets(retries, manifest, settings.deadline_time),
             *bi_assets.build_assets(retries, exposed_marts(manifest)),
         ],
         asset_checks=[
@@ -63,11 +64,12 @@ def build_definitions(
             *landing_checks.CHECKS,
             *raw_checks.CHECKS,
             *transform_checks.CHECKS,
+            *service_levels.CHECKS,
             *bi_checks.CHECKS,
         ],
         jobs=[vp_daily_batch],
         schedules=build_schedules(settings),
-        sensors=[*monitoring_sensors.SENSORS, *notify_sensors.SENSORS],
+        sensors=[*monitoring_sensors.SENSORS, *notify_sensors.build_sensors(settings)],
         resources={**build_resources(run_settings(settings)), **(overrides or {})},
         executor=executor(settings),
     )

@@ -9,13 +9,15 @@ Not here: what to do with a value, and how a service is called.
 
 import os
 import re
-from datetime import date
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AliasChoices, Field, HttpUrl, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
+
+from veracitypro_pipeline.service_levels import day_due
 
 ENV_FILE: Final = ".env"
 PREFIX: Final = "VP_"
@@ -82,6 +84,14 @@ class Settings(BaseSettings):
     )
     as_of_date: date | None = _setting(
         "AS_OF_DATE", None, "auto, or the UTC day (YYYY-MM-DD) that a scheduled run is for."
+    )
+
+    deadline: str = _setting(
+        "VP_DEADLINE",
+        "06:00",
+        "Time (HH:MM, UTC, from 01:00 on) by which the batch of the day before must be done;"
+        " in prod Slack is told once when it is not.",
+        pattern=r"^(0[1-9]|1\d|2[0-3]):[0-5]\d$",
     )
 
     airbyte_api_url: str = _setting(
@@ -305,6 +315,16 @@ class Settings(BaseSettings):
         if self.retry_delay_seconds is not None:
             return self.retry_delay_seconds
         return 2.0 if self.environment == "local" else 300.0
+
+    @property
+    def deadline_time(self) -> time:
+        return time.fromisoformat(self.deadline)
+
+    def day_due(self, now: datetime) -> date | None:
+        """The newest day whose batch must be done by `now`; None where no schedule runs it."""
+        if self.environment != "prod" or self.as_of_date is not None:
+            return None
+        return day_due(now, self.deadline_time)
 
     @property
     def slack_mention_markup(self) -> str:

@@ -16,6 +16,7 @@ from veracitypro_pipeline.lineage import (
     AIRBYTE_PRODUCT,
     JOB_NAME,
     LANDING_PRODUCT,
+    MART,
     POWERBI_DATASET,
     RAW_KEEPA,
     SCHEDULE_NAME,
@@ -23,6 +24,7 @@ from veracitypro_pipeline.lineage import (
     stage_of,
 )
 from veracitypro_pipeline.notify import runbooks
+from veracitypro_pipeline.service_levels import MARTS, UNDATED_MARTS
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
 SNAPSHOT = Path(__file__).parent / "graph.json"
@@ -239,11 +241,29 @@ def test_only_production_runs_by_itself_from_the_start(built: dict[str, dg.Defin
     assert statuses == {"local": "STOPPED", "dev": "STOPPED", "prod": "RUNNING"}
 
 
-def test_every_run_is_recorded_and_told_from_the_start(defs: dg.Definitions) -> None:
-    sensors = {sensor.name: sensor.default_status for sensor in defs.sensors or []}
-    assert sensors == dict.fromkeys(
-        ("runs_are_recorded", "slack_is_told"), dg.DefaultSensorStatus.RUNNING
-    )
+def test_every_run_is_recorded_and_told_from_the_start(built: dict[str, dg.Definitions]) -> None:
+    """A deadline has only what runs by itself."""
+    for environment, defs in built.items():
+        sensors = {sensor.name: sensor.default_status.value for sensor in defs.sensors or []}
+        assert sensors == {
+            "runs_are_recorded": "RUNNING",
+            "slack_is_told": "RUNNING",
+            "deadline_is_kept": "RUNNING" if environment == "prod" else "STOPPED",
+        }
+
+
+def test_each_mart_is_promised_to_be_fresh_at_the_deadline(graph: Any) -> None:
+    """Dagster watches that it is written; a check measures its rows where they have a day."""
+    marts = {key.path[-1]: graph.get(key) for key in graph.get_all_asset_keys() if is_mart(key)}
+    assert set(marts) == {*MARTS, *UNDATED_MARTS}
+    for name, node in marts.items():
+        assert node.freshness_policy.deadline_cron == "0 6 * * *"
+        is_measured = "data_is_fresh" in {check.name for check in node.check_keys}
+        assert is_measured is (name in MARTS)
+
+
+def is_mart(key: dg.AssetKey) -> bool:
+    return stage_of(key) == MART
 
 
 def test_steps_share_a_process_on_a_laptop_only(built: dict[str, dg.Definitions]) -> None:

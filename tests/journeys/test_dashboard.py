@@ -143,7 +143,7 @@ def test_the_page_of_the_pipeline_tells_of_both_nights(page: Page, tmp_path: Pat
     expect(page.get_by_text("nothing is lost on the way")).to_be_visible()
     expect(page.get_by_test_id("stText").get_by_text("2 of 24 lines are refused.")).to_be_visible()
     expect(page.get_by_text("2 refused in all, by reason.")).to_be_visible()
-    expect(page.get_by_text("Every mart goes up to 2025-11-21")).to_be_visible()
+    expect(page.get_by_text("Every mart is as fresh as promised on 2025-11-21")).to_be_visible()
     # Seconds, red checks, tokens.
     drawn(page, 3)
     # A grid is drawn; beside the picture stands a table for those who hear it.

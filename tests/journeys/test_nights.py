@@ -171,6 +171,17 @@ def test_status_tells_of_the_nights(home: Home, nights: dict[str, Any]) -> None:
         stage["name"]: stage["rows_out"] for stage in newest["stages"]
     }
     assert document["red_checks"] == []
+    promised = home.query(
+        "select check_name, count(*), min(description) from MONITORING.PIPELINE_RUN_CHECK where"
+        f" run_id = '{newest['run_id']}' and check_name in ('data_is_fresh', 'volume_is_usual',"
+        " 'run_time_is_usual') group by check_name order by check_name"
+    )
+    assert [(name, checks) for name, checks, _ in promised] == [
+        ("data_is_fresh", len(document["marts"])),
+        ("run_time_is_usual", 1),
+        ("volume_is_usual", 1),
+    ]
+    assert "records 24: fewer than 7 good nights known" in promised[2][2]
     fresh = {mart["mart"]: mart["days_behind"] for mart in document["marts"]}
     assert fresh["fct_price_history_daily"] == fresh["fct_rank_history_daily"] == 0
 

@@ -67,6 +67,7 @@ def test_each_variable_reaches_its_field(field: str, monkeypatch: pytest.MonkeyP
         "as_of_date": "2026-02-03",
         "snowflake_url": "https://private.example/",
         "slack_mention": "U0123456",
+        "deadline": "05:30",
     }
     is_whole = Settings.model_fields[field].annotation is int
     is_number = "float" in str(Settings.model_fields[field].annotation) or is_whole

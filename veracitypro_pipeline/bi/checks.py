@@ -1,13 +1,17 @@
-"""The check on the dataset: that readers see what this run refreshed."""
+"""The checks at the end of the night: readers see what this run refreshed, and it came in time."""
+
+from datetime import UTC, date, datetime
 
 import dagster as dg
 
 from veracitypro_pipeline.bi.refresh import is_completed, newest_ended, shows
 from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted
 from veracitypro_pipeline.handover import RefreshReport
-from veracitypro_pipeline.lineage import POWERBI_DATASET
+from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, JOB_NAME, POWERBI_DATASET
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.resources.powerbi import PowerBIResource
+from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.service_levels import good_nights, run_time
 
 
 @dg.asset_check(asset=POWERBI_DATASET, partitions_def=daily_as_of, retry_policy=CHECK_RETRIES)
@@ -42,4 +46,35 @@ def dataset_is_current(
     )
 
 
-CHECKS = [dataset_is_current]
+@dg.asset_check(asset=POWERBI_DATASET, partitions_def=daily_as_of, retry_policy=CHECK_RETRIES)
+@final_when_interrupted
+def run_time_is_usual(
+    context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
+) -> dg.AssetCheckResult:
+    """The night has taken no longer than the last good ones do; the description gives the seconds,
+    the band and the nights that it was learned from.
+
+    If it warns: reports are right, but came later than usual, and the deadline draws near. Look in
+    `vp status` at which stage the time went.
+
+    Runbook: infra/runbooks/run_time_is_usual.md
+    """
+    # A run of selected assets, e.g. a backfill, is no whole night.
+    selected = context.run.asset_selection
+    is_whole = not selected or AIRBYTE_PRODUCT in selected
+    record = context.instance.get_run_record_by_id(context.run.run_id)
+    assert record is not None
+    begun = record.start_time or record.create_timestamp.timestamp()
+    measured = run_time(
+        good_nights(warehouse.query, JOB_NAME, date.fromisoformat(context.partition_key)),
+        datetime.now(UTC).timestamp() - begun,
+    )
+    return dg.AssetCheckResult(
+        passed=not (is_whole and measured.is_slow),
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{measured}." if is_whole else "Not judged: the run began without a sync.",
+        metadata=measured.metadata if is_whole else {},
+    )
+
+
+CHECKS = [dataset_is_current, run_time_is_usual]

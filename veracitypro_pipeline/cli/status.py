@@ -1,6 +1,6 @@
 """`vp status`: the last runs, the counts of the newest, what is red since when, how fresh it is."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -28,7 +28,10 @@ def status(as_json: bool) -> None:
     settings = Settings.load()
     # With the pipeline's role: those who read MART need not see MONITORING.
     warehouse = open_warehouse(settings, {"app": "vp status"})
-    found = read_status(lambda sql, values: warehouse.query(sql, values or None))
+    found = read_status(
+        lambda sql, values: warehouse.query(sql, values or None),
+        settings.day_due(datetime.now(UTC)),
+    )
     if found is None:
         raise CannotDo("No run is recorded in MONITORING yet: `vp run` makes one.")
     _name_the_dead(found, settings)
@@ -125,7 +128,7 @@ def _print_marts(console: "Console", found: Status) -> None:
             mart.mart,
             str(mart.newest_date or "empty"),
             _count(mart.days_behind),
-            style=None if mart.days_behind == 0 else "yellow",
+            style="yellow" if mart.is_late else None,
         )
     console.print(table)
 
@@ -148,6 +151,9 @@ def _print_red(console: "Console", found: Status) -> None:
         )
     if last.status == "started":
         console.print("A run is at work.")
+    late = [mart.mart for mart in found.marts if mart.is_late]
+    if late:
+        console.print(Text(f"Late: {', '.join(late)}.", style="yellow"))
     elif last.is_good and not found.red_checks:
         console.print("All is well.")
 

@@ -10,6 +10,7 @@ from veracitypro_pipeline.dashboard.reading import rows, status
 from veracitypro_pipeline.dashboard.wording import plain
 from veracitypro_pipeline.monitoring.status import Run, Status
 from veracitypro_pipeline.run_summary import ROWS_ARE
+from veracitypro_pipeline.service_levels import MARTS
 
 STARTED: Final = "started"
 
@@ -232,26 +233,26 @@ def _show_freshness(found: Status) -> None:
     if not found.marts:
         st.info("No mart has been built yet.")
         return
-    late = [mart.mart for mart in found.marts if mart.days_behind]
+    late = [mart.mart for mart in found.marts if mart.is_late]
     empty = [mart.mart for mart in found.marts if mart.newest_date is None]
-    st.caption(
-        f"Behind {found.as_of_date}: {', '.join(late)}."
-        if late
-        else f"Every mart goes up to {found.as_of_date}, the newest day run"
-        + (f"; without rows: {', '.join(empty)}." if empty else ".")
-    )
+    without = f" Without rows: {', '.join(empty)}." if empty else ""
+    if late:
+        st.warning(f"Late, measured against {found.as_of_date}: {', '.join(late)}.{without}")
+    else:
+        st.caption(f"Every mart is as fresh as promised on {found.as_of_date}.{without}")
     st.dataframe(
         [
             {
                 "Mart": mart.mart,
                 "Newest day": mart.newest_date,
                 "Days behind": mart.days_behind,
+                "Days allowed": MARTS[mart.mart].days_allowed,
             }
             for mart in found.marts
         ],
         hide_index=True,
         placeholder="",
-        column_config=_columns("%,d", "Days behind"),
+        column_config=_columns("%,d", "Days behind", "Days allowed"),
     )
 
 

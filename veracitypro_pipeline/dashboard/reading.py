@@ -5,6 +5,7 @@ milliseconds at most.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -34,7 +35,7 @@ def rows(statement: Statement) -> list[dict[str, Any]]:
 
 def status() -> Status | None:
     """How things stand, as `vp status` says it; None if no run has ever been recorded."""
-    return read_status(_ask)
+    return read_status(_ask, Settings.load().day_due(datetime.now(UTC)))
 
 
 def forget() -> None:

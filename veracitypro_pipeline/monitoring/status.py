@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel
 
 from veracitypro_pipeline.run_summary import SUCCESS
+from veracitypro_pipeline.service_levels import MARTS, Freshness, freshness, newest_days
 
 SHOWN_RUNS: Final = 10
 
@@ -83,11 +84,10 @@ where not evaluations.passed
     and (green.last_at is null or evaluations.started_at > green.last_at)
 order by evaluations.asset, evaluations.check_name, evaluations.started_at
 """
-_DATED_MARTS: Final = """
-select table_name
-from information_schema.columns
-where upper(table_schema) = 'MART' and lower(table_name) like 'fct%' and lower(column_name) = 'date'
-order by table_name
+_MARTS_THAT_ARE_THERE: Final = """
+select lower(table_name) as mart
+from information_schema.tables
+where upper(table_schema) = 'MART'
 """
 
 
@@ -143,16 +143,11 @@ class RedCheck(BaseModel):
     evaluations: int
 
 
-class Freshness(BaseModel):
-    """The newest day of a mart, and how many days it lies behind the newest as-of day run."""
-
-    mart: str
-    newest_date: date | None
-    days_behind: int | None
-
-
 class Status(BaseModel):
-    """How things stand. `hops` are those of the newest run that has ended, `hops_of_run`."""
+    """How things stand. `hops` are those of the newest run that has ended, `hops_of_run`.
+
+    Marts are measured against `as_of_date`, the newest day that has been run or is due.
+    """
 
     as_of_date: date | None
     runs: list[Run]
@@ -166,8 +161,12 @@ class Status(BaseModel):
 Ask = Callable[[str, Mapping[str, Any]], tuple[list[str], list[tuple[Any, ...]]]]
 
 
-def read_status(ask: Ask) -> Status | None:
-    """How things stand; None if no run has ever been recorded. `ask` queries the warehouse."""
+def read_status(ask: Ask, due: date | None = None) -> Status | None:
+    """How things stand; None if no run has ever been recorded.
+
+    `ask` queries the warehouse; `due` is the newest day whose batch must be done by now, if
+    there is a deadline.
+    """
 
     def rows(sql: str, **values: Any) -> list[dict[str, Any]]:
         columns, found = ask(sql, values)
@@ -179,9 +178,9 @@ def read_status(ask: Ask) -> Status | None:
     runs = [Run(**row) for row in rows(RUNS_SHOWN)] if tables["tables"] == 2 else []
     if not runs:
         return None
-    as_of_date = max((run.as_of_date for run in runs if run.as_of_date), default=None)
-    marts = [row["table_name"] for row in rows(_DATED_MARTS)]
-    newest = rows(_newest_dates(marts)) if marts else []
+    days = [*(run.as_of_date for run in runs), due]
+    as_of_date = max((day for day in days if day is not None), default=None)
+    there = sorted(MARTS.keys() & {row["mart"] for row in rows(_MARTS_THAT_ARE_THERE)})
     ended = next((run for run in runs if run.ended_at is not None), runs[0])
     return Status(
         as_of_date=as_of_date,
@@ -189,7 +188,7 @@ def read_status(ask: Ask) -> Status | None:
         hops_of_run=ended.run_id,
         hops=[Hop(**row) for row in rows(_STAGES_OF_RUN, run_id=ended.run_id)],
         red_checks=red_checks(rows(_RED_CHECKS, since=runs[-1].started_at.replace(tzinfo=None))),
-        marts=[_freshness(row["mart"], row["newest_date"], as_of_date) for row in newest],
+        marts=freshness(rows(newest_days(there)), as_of_date) if there and as_of_date else [],
     )
 
 
@@ -212,24 +211,3 @@ def red_checks(evaluations: list[dict[str, Any]]) -> list[RedCheck]:
             evaluations=first.evaluations + 1 if first else 1,
         )
     return sorted(found.values(), key=lambda red: (red.severity, red.red_since_run_at, red.check))
-
-
-def _newest_dates(tables: list[str]) -> str:
-    return "\nunion all\n".join(
-        f"select {_text(name)} as mart, max(date) as newest_date from MART.{_identifier(name)}"  # noqa: S608 - quoted
-        for name in tables
-    )
-
-
-def _freshness(table: str, newest: date | None, as_of_date: date | None) -> Freshness:
-    behind = None if newest is None or as_of_date is None else max((as_of_date - newest).days, 0)
-    return Freshness(mart=table.lower(), newest_date=newest, days_behind=behind)
-
-
-def _identifier(name: str) -> str:
-    """From the catalogue, but anybody can make a table."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -2,7 +2,7 @@
 
 A run is one thread: its headline, which says how things stand, then what the run brought or why it
 failed, then one digest of the checks that are red. Where there are no threads, one message at the
-end says it all (`at_once`).
+end says it all (`at_once`). A batch that is not done at its deadline is a message of its own.
 
 What comes from outside (errors, titles in descriptions) stands in `plain_text`, where Slack reads
 no markup, or is escaped as mrkdwn asks. Source: Slack API, "Formatting text for app surfaces", and
@@ -10,7 +10,8 @@ the limits of the Block Kit reference.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, Final, NamedTuple
 
 from veracitypro_pipeline.notify import runbooks
@@ -103,6 +104,41 @@ def checks(summary: RunSummary, links: Links) -> Message | None:
             _mrkdwn(f"*{text}*"),
             *(block for check in red[:SHOWN_CHECKS] for block in _red_check(check, links)),
             *([_mrkdwn(f"and {more} more: see the run, or `vp status`")] if more > 0 else []),
+        ],
+    )
+
+
+def deadline_missed(
+    job: str,
+    day: date,
+    deadline: str,
+    state: str,
+    late: Mapping[str, date] | None,
+    links: Links,
+    *,
+    is_news: bool,
+) -> Message:
+    """The batch of a day is not done at its deadline (HH:MM UTC): how far it is, what is late.
+
+    `late` has each mart that is behind and its newest day, None if nobody could tell; somebody is
+    called if it `is_news`.
+    """
+    text = f"{_YELLOW} {job} for {day} is not done at {deadline} UTC"
+    if late is None:
+        marts = "How fresh MART is cannot be told now."
+    elif late:
+        marts = "Late: " + ", ".join(f"`{mart}` ends {newest}" for mart, newest in late.items())
+    else:
+        marts = "MART speaks of the day already, Power BI does not."
+    ui = [f"<{links.dagster_url.rstrip('/')}/runs|runs>"] if links.dagster_url else []
+    return Message(
+        text,
+        [
+            _header(text),
+            *([_mrkdwn(links.mention)] if links.mention and is_news else []),
+            _mrkdwn(f"{state} Reports show the last good night."),
+            _mrkdwn(marts),
+            _footer([*ui, _runbook_link(runbooks.OF_DEADLINE, links)]),
         ],
     )
 

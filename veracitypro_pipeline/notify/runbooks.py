@@ -20,7 +20,10 @@ OF_CHECKS: Final = frozenset(
         "lines_are_json",
         "nothing_lost_between_raw_and_mart",
         "refusals_are_few",
+        "data_is_fresh",
+        "volume_is_usual",
         "dataset_is_current",
+        "run_time_is_usual",
     }
 )
 # dbt tests by what they guard: the start of a test's name to its runbook.
@@ -44,9 +47,10 @@ OF_STAGES: Final = {
     "bi": "bi_failed",
 }
 OF_RUN: Final = "run_failed"
+OF_DEADLINE: Final = "deadline_missed"
 
 ALL: Final = frozenset(
-    {*OF_CHECKS, *OF_DBT_TESTS.values(), OTHER_DBT_TESTS, *OF_STAGES.values(), OF_RUN}
+    {*OF_CHECKS, *OF_DBT_TESTS.values(), OTHER_DBT_TESTS, *OF_STAGES.values(), OF_RUN, OF_DEADLINE}
 )
 
 

@@ -1,13 +1,44 @@
-"""The sensor that tells Slack of runs where a daemon runs. What it says is in `messages.py`, what
-was said and what is due in `telling.py`. `vp run` has no daemon and tells Slack itself.
+"""The sensors that tell Slack where a daemon runs: of runs, and of a deadline that was missed.
+
+What they say is in `messages.py`; what was said of runs and is due in `telling.py`, how a deadline
+is judged in `deadline.py`. `vp run` has no daemon and tells Slack of its runs itself.
 """
 
-from typing import Final
+from datetime import UTC, datetime
 
 import dagster as dg
 
-from veracitypro_pipeline.notify.telling import tell
-from veracitypro_pipeline.resources.slack import SlackResource
+from veracitypro_pipeline.notify import deadline
+from veracitypro_pipeline.notify.telling import links_of, tell
+from veracitypro_pipeline.resources.slack import SlackNotDelivered, SlackResource
+from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.service_levels import day_due
+from veracitypro_pipeline.settings import Settings
+
+
+def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+    """The sensors of these settings. The deadline is on from the start only in `prod`, as the
+    schedule is."""
+
+    @dg.sensor(
+        name="deadline_is_kept",
+        minimum_interval_seconds=60,
+        default_status=(
+            dg.DefaultSensorStatus.RUNNING
+            if settings.environment == "prod"
+            else dg.DefaultSensorStatus.STOPPED
+        ),
+        description=(
+            "Tells Slack once if the batch of the day before is not done at VP_DEADLINE (UTC), and"
+            " what is late."
+        ),
+    )
+    def deadline_is_kept(
+        context: dg.SensorEvaluationContext, slack: SlackResource, warehouse: WarehouseResource
+    ) -> dg.SensorResult:
+        return judge(context, slack, warehouse, datetime.now(UTC))
+
+    return [slack_is_told, deadline_is_kept]
 
 
 @dg.sensor(
@@ -24,4 +55,27 @@ def slack_is_told(context: dg.SensorEvaluationContext, slack: SlackResource) -> 
     return dg.SkipReason(tell(context.instance, slack) or "Slack knows of every recent run.")
 
 
-SENSORS: Final = [slack_is_told]
+def judge(
+    context: dg.SensorEvaluationContext,
+    slack: SlackResource,
+    warehouse: WarehouseResource,
+    now: datetime,
+) -> dg.SensorResult:
+    """One tick. The cursor is the newest day judged: each day is judged once, at its deadline, and
+    what was due before the first tick is no news."""
+    settings = slack.settings.get()
+    day = day_due(now, settings.deadline_time)
+    judged = dg.SensorResult(cursor=day.isoformat())
+    if context.cursor is None or context.cursor >= day.isoformat():
+        return judged
+    message = deadline.missed(
+        context.instance, warehouse, day, settings.deadline, links_of(settings)
+    )
+    if message is not None:
+        try:
+            slack.post(*message)
+        except SlackNotDelivered as reason:
+            return dg.SensorResult(
+                skip_reason=f"{day} is late, and Slack was not told yet: {reason}"
+            )
+    return judged

@@ -21,6 +21,7 @@ from veracitypro_pipeline.resources.slack import (
 )
 from veracitypro_pipeline.run_events import run_record, run_summary
 from veracitypro_pipeline.run_summary import RunSummary
+from veracitypro_pipeline.settings import Settings
 
 # A run that carries this tag tells Slack itself, because no daemon may be there to do it.
 ANNOUNCES_ITSELF_TAG: Final = "vp/announces_itself"
@@ -72,6 +73,13 @@ def tell(
             if isinstance(reason, SlackAway):
                 break
     return untold
+
+
+def links_of(settings: Settings) -> Links:
+    """Where messages point to, as the settings say."""
+    return Links(
+        settings.dagster_url or "", settings.runbooks_url or "", settings.slack_mention_markup
+    )
 
 
 def _is_due(run: dg.DagsterRun) -> bool:
@@ -159,10 +167,7 @@ class _Thread:
         self._instance.add_run_tags(self._run.run_id, tags)
 
     def _links(self) -> Links:
-        settings = self._slack.settings.get()
-        return Links(
-            settings.dagster_url or "", settings.runbooks_url or "", settings.slack_mention_markup
-        )
+        return links_of(self._slack.settings.get())
 
     def _recovered(self) -> bool:
         """Whether this run went well and the one of the job before it had failed."""

@@ -1,6 +1,7 @@
 """The dbt models as assets: one `dbt build` a run, an asset per model, a check per test."""
 
 from collections.abc import Iterator
+from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,14 @@ class BuildConfig(dg.Config):
     full_refresh: bool = False
 
 
-def build_assets(retries: dg.RetryPolicy, manifest: Path) -> list[dg.AssetsDefinition]:
-    """The assets of this stage, as the dbt manifest declares them."""
+def build_assets(
+    retries: dg.RetryPolicy, manifest: Path, deadline: time
+) -> list[dg.AssetsDefinition]:
+    """The assets of this stage, as the dbt manifest declares them; marts are due at `deadline`."""
 
     @dbt_assets(
         manifest=manifest,
-        dagster_dbt_translator=StageTranslator(),
+        dagster_dbt_translator=StageTranslator(deadline),
         partitions_def=daily_as_of,
         backfill_policy=ONE_DAY_A_RUN,
         retry_policy=retries,

@@ -1,20 +1,37 @@
 """How a dbt node looks in the lineage graph: its key, group, owners and kinds."""
 
 from collections.abc import Mapping
+from datetime import time, timedelta
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
-from veracitypro_pipeline.lineage import DBT_STAGES, OWNERS, STG, model_key
+from veracitypro_pipeline.lineage import DBT_STAGES, MART, OWNERS, STG, model_key
 
 
 class StageTranslator(DagsterDbtTranslator):
-    """A model of `models/<stage>/` is the asset `<stage>/<model>` in the group of its stage."""
+    """A model of `models/<stage>/` is the asset `<stage>/<model>` in the group of its stage.
 
-    def __init__(self) -> None:
+    A mart is overdue in the Dagster UI if nothing has written it between midnight UTC and the
+    deadline. Whether its rows speak of the day, too, says the check `data_is_fresh`.
+    """
+
+    def __init__(self, deadline: time) -> None:
         # Tests are checks; those of a source (RAW) and of several models belong to one of them.
         super().__init__(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
+        self._freshness_policy = dg.FreshnessPolicy.cron(
+            deadline_cron=f"{deadline.minute} {deadline.hour} * * *",
+            lower_bound_delta=timedelta(hours=deadline.hour, minutes=deadline.minute),
+        )
+
+    def get_asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: Any
+    ) -> dg.AssetSpec:
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        if spec.key.path[0] != MART:
+            return spec
+        return spec.replace_attributes(freshness_policy=self._freshness_policy)
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         if dbt_resource_props["resource_type"] == "source":

@@ -123,21 +123,38 @@ def test_while_a_run_is_at_work_the_hops_are_those_of_the_one_before(nights: Nig
 
 
 def test_a_mart_is_as_old_as_its_newest_day(nights: Nights) -> None:
+    """What is no mart of ours, or has no day, is left out."""
     nights.night(4)
     nights.warehouse.transact(
         [
             Statement("create schema MART"),
-            Statement("create table MART.FCT_PRICE as select date '2026-02-02' as date"),
-            Statement("create table MART.FCT_EMPTY (date date)"),
+            Statement("create table MART.DIM_DATE as select date '2026-02-02' as date"),
+            Statement("create table MART.FCT_MONTHLY_SOLD (date date)"),
+            Statement(
+                "create table MART.DIM_PRODUCT as"
+                " select timestamp '2026-02-05 00:10:00' as last_fetched_at"
+            ),
             Statement("""create table MART."fct ""odd'" as select date '2026-02-04' as date"""),
-            Statement("create table MART.DIM_DATE as select date '2030-01-01' as date"),
         ]
     )
-    assert {mart.mart: mart.days_behind for mart in nights.status().marts} == {
-        "fct_price": 2,
-        "fct_empty": None,
-        "fct \"odd'": 0,
+    assert {mart.mart: (mart.days_behind, mart.is_late) for mart in nights.status().marts} == {
+        "dim_date": (2, True),
+        "dim_product": (0, False),
+        "fct_monthly_sold": (None, False),
     }
+
+
+def test_a_day_that_is_due_and_not_run_makes_marts_late(nights: Nights) -> None:
+    nights.night(0)
+    nights.warehouse.transact(
+        [
+            Statement("create schema MART"),
+            Statement("create table MART.DIM_DATE as select date '2026-01-31' as date"),
+        ]
+    )
+    found = read_status(nights.warehouse.query, FIRST + timedelta(days=3))
+    assert found is not None
+    assert (found.as_of_date, found.marts[0].days_behind) == (FIRST + timedelta(days=3), 3)
 
 
 def test_every_question_is_snowflake_too() -> None:

@@ -5,6 +5,7 @@ After a wanted change: `python tests/unit/notify/test_messages.py` writes the fi
 
 import json
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,25 @@ STOPPED = failed(
     red_checks=[FAILED],
     checks=CheckCounts(passed=4, failed=1),
 )
+
+
+def late(**fields: Any) -> Message:
+    of_night: dict[str, Any] = {
+        "state": "No run of it has begun.",
+        "late": {"dim_product": date(2026, 1, 30), "fct_price_history_daily": date(2026, 1, 29)},
+        "is_news": True,
+    }
+    return messages.deadline_missed(
+        JOB, date(2026, 1, 31), "06:00", links=LINKS, **{**of_night, **fields}
+    )
+
+
 EVERY_MESSAGE = {
+    "deadline_missed": late(),
+    "deadline_missed_after_failure": late(
+        state="Run 0f7d6c48 has failed.", late=None, is_news=False
+    ),
+    "deadline_missed_by_power_bi": late(state="Run 0f7d6c48 is at work.", late={}),
     "started": messages.headline(a_record(status="started"), JOB),
     "headline_succeeded": messages.headline(a_record(), JOB),
     "headline_failed": messages.headline(STOPPED, JOB),
@@ -210,7 +229,8 @@ def test_hostile_words_neither_break_out_nor_exceed_the_limits(hostile: str) -> 
 def test_only_what_needs_somebody_calls_for_somebody() -> None:
     for name, message in EVERY_MESSAGE.items():
         calls = "<!here>" in json.dumps(message.blocks)
-        assert calls == name.startswith(("failed", "ended_red", "webhook_failed")), name
+        is_grave = name.startswith(("failed", "ended_red", "webhook_failed", "deadline_missed"))
+        assert calls == (is_grave and name != "deadline_missed_after_failure"), name
 
 
 def test_without_addresses_and_mention_names_stand_in_their_place() -> None:

@@ -1,0 +1,130 @@
+"""A deadline that is missed is said once, with what is late; one that is kept is not."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pytest
+
+from veracitypro_pipeline.lineage import POWERBI_DATASET
+from veracitypro_pipeline.notify.sensors import judge
+from veracitypro_pipeline.partitions import daily_as_of
+from veracitypro_pipeline.resources.run_settings import RunSettings
+from veracitypro_pipeline.resources.slack import SlackAway
+from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.service_levels import MARTS
+from veracitypro_pipeline.settings import Settings
+
+DAY = date(2026, 1, 31)
+BEFORE, AFTER = (datetime(2026, 2, 1, hour, tzinfo=UTC) for hour in (5, 6))
+
+
+class Morning:
+    """An instance, its warehouse and the Slack that hears of a deadline."""
+
+    def __init__(self, instance: dg.DagsterInstance, path: Path) -> None:
+        settings = Settings.load(warehouse_file=path)
+
+        class FixedSettings(RunSettings):
+            def _load(self) -> Settings:
+                return settings
+
+        self.instance = instance
+        self.path = path
+        self.settings = SimpleNamespace(get=lambda: settings)
+        self.warehouse = WarehouseResource(settings=FixedSettings())
+        self.is_away = False
+        self.heard: list[tuple[str, str]] = []
+        self.cursor: str | None = None
+
+    def post(self, text: str, blocks: Sequence[dict[str, Any]]) -> None:
+        if self.is_away:
+            raise SlackAway("Slack did not answer.")
+        self.heard.append((text, str(blocks)))
+
+    def tick(self, now: datetime) -> dg.SensorResult:
+        context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor)
+        result = judge(context, self, self.warehouse, now)  # type: ignore[arg-type]
+        self.cursor = result.cursor or self.cursor
+        return result
+
+    def night(self, *, is_good: bool) -> None:
+        @dg.asset(key=POWERBI_DATASET, partitions_def=daily_as_of)
+        def dataset() -> None:
+            if not is_good:
+                raise RuntimeError("Power BI is away.")
+
+        job = dg.Definitions(assets=[dataset]).resolve_implicit_global_asset_job_def()
+        job.execute_in_process(instance=self.instance, partition_key=str(DAY), raise_on_error=False)
+
+    def marts(self, newest: str) -> None:
+        """All of them, with one row that speaks of a day."""
+        self.path.parent.mkdir(parents=True)
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute("create schema MART")
+            for mart in MARTS:
+                connection.execute(
+                    f"create table MART.{mart} as select date '{newest}' as date,"
+                    f" timestamp '{newest} 00:10:00' + interval '1 day' as last_fetched_at"
+                )
+
+
+@pytest.fixture
+def morning(tmp_path: Path) -> Iterator[Morning]:
+    """After a first tick on the day before, so that the sensor knows what is old."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        one = Morning(instance, tmp_path / "warehouse" / "dwh.duckdb")
+        one.tick(BEFORE)
+        yield one
+
+
+def test_what_was_due_before_the_sensor_was_on_is_no_news(morning: Morning) -> None:
+    morning.cursor = None
+    morning.tick(AFTER)
+    morning.tick(AFTER)
+    assert morning.heard == []
+
+
+def test_a_night_that_nobody_began_is_said_once_with_what_is_late(morning: Morning) -> None:
+    morning.marts("2026-01-30")
+    for _ in range(3):
+        morning.tick(BEFORE)
+    assert morning.heard == []
+    for _ in range(3):
+        morning.tick(AFTER)
+    ((text, blocks),) = morning.heard
+    assert text.endswith("vp_daily_batch for 2026-01-31 is not done at 06:00 UTC")
+    assert "No run of it has begun." in blocks
+    assert "`fct_price_history_daily` ends 2026-01-30" in blocks
+    assert "fct_offer_price_daily" not in blocks  # It is allowed to lag.
+    assert "<!here>" in blocks
+
+
+def test_a_night_that_is_done_is_not_news(morning: Morning) -> None:
+    morning.night(is_good=True)
+    morning.tick(AFTER)
+    assert morning.heard == []
+    assert morning.cursor == "2026-01-31"
+
+
+def test_a_failed_night_is_said_without_calling_somebody_again(morning: Morning) -> None:
+    morning.marts("2026-01-31")
+    morning.night(is_good=False)
+    morning.tick(AFTER)
+    ((_, blocks),) = morning.heard
+    assert "has failed" in blocks
+    assert "MART speaks of the day already" in blocks
+    assert "<!here>" not in blocks
+
+
+def test_what_slack_did_not_take_is_said_by_the_next_tick(morning: Morning) -> None:
+    morning.is_away = True
+    assert "Slack was not told yet" in str(morning.tick(AFTER).skip_reason)
+    morning.is_away = False
+    morning.tick(AFTER)
+    assert len(morning.heard) == 1
+    assert "cannot be told now" in morning.heard[0][1]  # There is no warehouse.

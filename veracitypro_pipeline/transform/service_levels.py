@@ -1,0 +1,126 @@
+"""The checks of what readers are promised: each mart speaks of the day, the night is a usual one.
+
+They warn and block nothing: old or odd figures are no wrong ones. What is promised stands in
+`veracitypro_pipeline/service_levels.py`.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import dagster as dg
+
+from veracitypro_pipeline.failures import CHECK_RETRIES, interrupts_are_final
+from veracitypro_pipeline.handover import LandingManifest
+from veracitypro_pipeline.lineage import JOB_NAME, LANDING_PRODUCT, MART, model_key
+from veracitypro_pipeline.partitions import daily_as_of
+from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.service_levels import (
+    MARTS,
+    Freshness,
+    Night,
+    freshness,
+    good_nights,
+    newest_days,
+    volume,
+)
+
+FRESH: Final = "data_is_fresh"
+USUAL: Final = "volume_is_usual"
+DIM_PRODUCT: Final = model_key(MART, "dim_product")
+_FRESH_DESCRIPTION: Final = """\
+The newest day that the rows speak of is the as-of day of the run, whenever they were written.
+
+If it warns: reports end on an earlier day than readers expect. Look at how far `mart/dim_product`
+and CORE go: what stopped there stopped for this table too.
+
+Runbook: infra/runbooks/data_is_fresh.md"""
+_USUAL_DESCRIPTION: Final = """\
+Records, bytes a record and rows added are like those of the last good nights; the description gives
+the figure, its band and the nights that it was learned from.
+
+If it warns: a part of the products or of their histories may be missing, or came twice. Compare the
+records with what is tracked; after products were added by hand it warns until the nights have got
+used to them.
+
+Runbook: infra/runbooks/volume_is_usual.md"""
+
+
+@dg.multi_asset_check(
+    name="service_levels",
+    specs=[
+        *(
+            dg.AssetCheckSpec(
+                FRESH,
+                asset=model_key(MART, mart),
+                description=_FRESH_DESCRIPTION,
+                partitions_def=daily_as_of,
+            )
+            for mart in MARTS
+        ),
+        dg.AssetCheckSpec(
+            USUAL,
+            asset=DIM_PRODUCT,
+            description=_USUAL_DESCRIPTION,
+            additional_deps=[LANDING_PRODUCT],
+            partitions_def=daily_as_of,
+        ),
+    ],
+    retry_policy=CHECK_RETRIES,
+    ins={"manifest": dg.AssetIn(key=LANDING_PRODUCT)},
+)
+def service_levels(
+    manifest: LandingManifest, warehouse: WarehouseResource
+) -> Iterator[dg.AssetCheckResult]:
+    """One question for all marts and one for the nights before."""
+    with interrupts_are_final():
+        as_of_date = manifest.as_of_date
+        for found in freshness(warehouse.query(newest_days(MARTS)).dicts(), as_of_date):
+            yield _freshness_result(found, as_of_date.isoformat())
+        tonight = Night(
+            as_of_date=as_of_date,
+            records=manifest.lines,
+            size_bytes=manifest.size_bytes,
+            mart_rows_out=sum(warehouse.row_counts(MART).values()),
+            seconds=0.0,
+            ingest_seconds=None,
+        )
+        yield _volume_result(good_nights(warehouse.query, JOB_NAME, as_of_date), tonight)
+
+
+def _freshness_result(found: Freshness, as_of_date: str) -> dg.AssetCheckResult:
+    allowed = MARTS[found.mart].days_allowed
+    if found.newest_date is None:
+        said = "It has no rows, so nothing in it can be late."
+    else:
+        said = (
+            f"Its newest day is {found.newest_date}, {found.days_behind} days behind {as_of_date};"
+            f" {allowed} are allowed."
+        )
+    return dg.AssetCheckResult(
+        asset_key=model_key(MART, found.mart),
+        check_name=FRESH,
+        passed=not found.is_late,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=said,
+        metadata={} if found.days_behind is None else {"days_behind": found.days_behind},
+    )
+
+
+def _volume_result(nights: list[Night], tonight: Night) -> dg.AssetCheckResult:
+    measured = volume(nights, tonight)
+    odd = [one for one in measured if not one.is_usual]
+    return dg.AssetCheckResult(
+        asset_key=DIM_PRODUCT,
+        check_name=USUAL,
+        passed=not odd,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=(
+            "; ".join(map(str, [*odd, *(one for one in measured if one.is_usual)]))
+            or f"A day later than {tonight.as_of_date} is there, so nobody can tell what it added"
+        )
+        + ".",
+        metadata={name: value for one in measured for name, value in one.metadata.items()},
+    )
+
+
+CHECKS: Final = [service_levels]
