@@ -21,6 +21,7 @@ from veracitypro_pipeline.landing import assets as landing_assets
 from veracitypro_pipeline.landing import checks as landing_checks
 from veracitypro_pipeline.lineage import HANDOVER_IO, MART, model_key
 from veracitypro_pipeline.monitoring import sensors as monitoring_sensors
+from veracitypro_pipeline.notify import runbooks
 from veracitypro_pipeline.notify import sensors as notify_sensors
 from veracitypro_pipeline.raw import assets as raw_assets
 from veracitypro_pipeline.raw import checks as raw_checks
@@ -36,7 +37,7 @@ from veracitypro_pipeline.resources.warehouse import WarehouseResource
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.transform import assets as transform_assets
 from veracitypro_pipeline.transform import checks as transform_checks
-from veracitypro_pipeline.transform import service_levels
+from veracitypro_pipeline.transform import columns, service_levels
 
 STEP_RETRIES: Final = 2
 
@@ -56,7 +57,13 @@ def build_definitions(
             *ingest_assets.build_assets(retries),
             *landing_assets.build_assets(retries),
             *raw_assets.build_assets(retries),
-            *transform_assets.build_assets(retries, manifest, settings.deadline_time),
+            *transform_assets.build_assets(
+                retries,
+                manifest,
+                columns.read(settings.dbt_project_dir),
+                settings.deadline_time,
+                runbooks.of_check,
+            ),
             *bi_assets.build_assets(retries, exposed_marts(manifest)),
         ],
         asset_checks=[

@@ -14,6 +14,7 @@ import pytest
 from veracitypro_pipeline.definitions import STEP_RETRIES, build_definitions
 from veracitypro_pipeline.lineage import (
     AIRBYTE_PRODUCT,
+    DBT_STAGES,
     JOB_NAME,
     LANDING_PRODUCT,
     MART,
@@ -204,6 +205,46 @@ def test_every_stage_is_guarded_and_each_check_says_what_to_do(
         "nothing_lost_between_raw_and_mart",
         "refusals_are_few",
     }
+
+
+def test_every_dbt_test_says_what_it_guards_what_breaks_and_what_to_do(graph: Any) -> None:
+    checks = {
+        key: graph.get_check_spec(key)
+        for asset in graph.get_all_asset_keys()
+        if stage_of(asset) in DBT_STAGES
+        for key in graph.get(asset).check_keys
+    }
+    for key, spec in checks.items():
+        description = str(spec.description)
+        assert "If red:" in description or "If it warns:" in description, key
+        assert description.endswith(f"Runbook: infra/runbooks/{runbooks.of_check(key.name)}.md")
+        assert "{" not in description, key
+    (of_key,) = [
+        spec.description
+        for key, spec in checks.items()
+        if key.name == "unique_combination_dim_product_domain_id__asin"
+    ]
+    assert of_key == (
+        "No two rows have the same domain_id, asin, and none of these is null.\n\n"
+        "If red: the build stops here, and reports show the last good night. If this table is"
+        " wrong, reports lose products or mix our own with those of competitors.\n\n"
+        "Runbook: infra/runbooks/dbt_keys.md"
+    )
+
+
+def test_every_model_shows_its_columns_and_what_each_is_made_of(graph: Any) -> None:
+    for key in graph.get_all_asset_keys():
+        if not key.path[-1].startswith(("stg_", "core_", "dim_", "fct_")):
+            continue
+        metadata = graph.get(key).metadata
+        schema = metadata["dagster/column_schema"]
+        lineage = metadata["dagster/column_lineage"].deps_by_column
+        assert {column.name for column in schema.columns} == set(lineage), key
+        assert all(column.type != "?" and column.description for column in schema.columns), key
+        for column in schema.columns:
+            assert ("Made of `" in column.description) is bool(lineage[column.name]), column
+        upstream = {dep.asset_key for deps in lineage.values() for dep in deps}
+        assert upstream <= graph.get(key).parent_keys, key
 
 
 def test_steps_are_tried_again_twice_after_five_minutes(

@@ -336,6 +336,19 @@ def test_a_late_day_is_counted_like_any_other(
         for one in evaluations
         if one is not None and one.check_name == "nothing_lost_between_raw_and_mart"
     ]
+    with dg.DagsterInstance.from_config(str(home.path / "dagster"), "vp_run.yaml") as instance:
+        seen = {
+            entry.asset_key: entry.asset_observation.metadata["dagster/row_count"].value
+            for entry in instance.all_logs(
+                late["run_id"], of_type=dg.DagsterEventType.ASSET_OBSERVATION
+            )
+            if entry.asset_observation is not None
+        }
+    assert seen[dg.AssetKey(["mart", "dim_product"])] == tracked_count()
+    assert (
+        sum(rows for key, rows in seen.items() if key.path[0] == "mart")
+        == (late["stages"][-1]["rows_out"])
+    )
     assert evaluation.metadata["products"].value == tracked_count()
     assert int(str(evaluation.metadata["points"].value)) > 100_000
 

@@ -1,6 +1,8 @@
 """Rules of the dbt project, read from its manifest: no warehouse is needed."""
 
 import csv
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import pytest
 from veracitypro_pipeline.keepa import CHANNELS, MARKETPLACES
 from veracitypro_pipeline.lineage import DBT_STAGES, RAW_KEEPA
 from veracitypro_pipeline.settings import REPOSITORY_DIR
+from veracitypro_pipeline.transform import columns
+from veracitypro_pipeline.transform.translator import asset_name
 
 from .building import Project, Warehouse
 
@@ -89,7 +93,38 @@ def built(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Warehou
     """The whole project on an empty RAW, as on the first day, with all its tests."""
     warehouse = Warehouse(project, tmp_path_factory.mktemp("empty") / "all")
     warehouse.build()
+    # The next build, of any test, writes its SQL to the same place.
+    shutil.copytree(project.target / "compiled", warehouse.folder / "compiled")
     return warehouse
+
+
+def test_what_columns_are_made_of_is_written_down_as_it_is(
+    project: Project, built: Warehouse
+) -> None:
+    """If red: `python -m veracitypro_pipeline.transform.columns`, and read the difference."""
+    manifest = json.loads((project.target / "manifest.json").read_text())
+    derived = columns.derive(
+        manifest, built.folder / "compiled", columns.types_of(built.path), asset_name
+    )
+    assert columns.text_of(derived) == (project.folder / columns.FILE).read_text()
+
+
+def test_a_price_is_traced_back_to_the_payload() -> None:
+    """From the report through every layer; each step names asset and column."""
+    known = columns.read(REPOSITORY_DIR / "dbt_project")
+    reached, ahead = set(), {"mart/fct_price_history_daily.landed_close"}
+    while ahead:
+        reached |= ahead
+        steps = (source.rpartition("/")[2].split(".") for source in ahead)
+        ahead = {
+            source
+            for model, column in steps
+            if model in known
+            for source in known[model][column].of
+        } - reached
+    assert "core/core_keepa_price_daily.landed_close" in reached
+    assert "stg/stg_keepa_point.value" in reached
+    assert "raw/keepa_raw.payload" in reached
 
 
 def test_an_empty_raw_builds_with_every_tracked_product_in_the_dimension(built: Warehouse) -> None:

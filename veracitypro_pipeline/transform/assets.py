@@ -1,6 +1,6 @@
 """The dbt models as assets: one `dbt build` a run, an asset per model, a check per test."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from dagster_dbt import dbt_assets
 
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
 from veracitypro_pipeline.resources.dbt import DbtResource
+from veracitypro_pipeline.transform.columns import Columns
 from veracitypro_pipeline.transform.translator import StageTranslator
 
 
@@ -20,13 +21,21 @@ class BuildConfig(dg.Config):
 
 
 def build_assets(
-    retries: dg.RetryPolicy, manifest: Path, deadline: time
+    retries: dg.RetryPolicy,
+    manifest: Path,
+    columns: Columns,
+    deadline: time,
+    runbook_of: Callable[[str], str],
 ) -> list[dg.AssetsDefinition]:
-    """The assets of this stage, as the dbt manifest declares them; marts are due at `deadline`."""
+    """The assets of this stage, as the dbt manifest declares them.
+
+    `columns` is what is known of their columns, `deadline` when marts are due, and `runbook_of`
+    names the runbook of a dbt test.
+    """
 
     @dbt_assets(
         manifest=manifest,
-        dagster_dbt_translator=StageTranslator(deadline),
+        dagster_dbt_translator=StageTranslator(deadline, columns, runbook_of),
         partitions_def=daily_as_of,
         backfill_policy=ONE_DAY_A_RUN,
         retry_policy=retries,

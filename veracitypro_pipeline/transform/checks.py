@@ -11,7 +11,7 @@ import dagster as dg
 
 from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted, refusal_severity
 from veracitypro_pipeline.handover import LandingManifest
-from veracitypro_pipeline.lineage import CORE, LANDING_PRODUCT, MART, model_key
+from veracitypro_pipeline.lineage import CORE, DBT_STAGES, LANDING_PRODUCT, MART, model_key
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 
@@ -117,7 +117,7 @@ select
 )
 @final_when_interrupted
 def nothing_lost_between_raw_and_mart(
-    manifest: LandingManifest, warehouse: WarehouseResource
+    context: dg.AssetCheckExecutionContext, manifest: LandingManifest, warehouse: WarehouseResource
 ) -> dg.AssetCheckResult:
     """Every RAW row is accepted or refused, every point and every day is in CORE.
 
@@ -130,7 +130,13 @@ def nothing_lost_between_raw_and_mart(
     of_day = {"files": [file.key for file in manifest.files]}
     (row,) = warehouse.query(COUNTS_OF_DAY, of_day).dicts()
     counts = {name: int(count) for name, count in row.items()}
-    core_rows, mart_rows = (sum(warehouse.row_counts(stage).values()) for stage in (CORE, MART))
+    rows_of = {stage: warehouse.row_counts(stage) for stage in DBT_STAGES}
+    core_rows, mart_rows = (sum(rows_of[stage].values()) for stage in (CORE, MART))
+    for stage, rows_by_model in rows_of.items():
+        for model, rows in rows_by_model.items():
+            context.op_execution_context.log_event(
+                row_count(model_key(stage, model), rows, context.partition_key)
+            )
     broken = broken_equations(counts)
     return dg.AssetCheckResult(
         passed=not broken,
@@ -155,6 +161,15 @@ def nothing_lost_between_raw_and_mart(
             **{f"warehouse_{name}": figure for name, figure in warehouse.usage().items()},
         },
     )
+
+
+def row_count(asset: dg.AssetKey, rows: int, as_of_date: str) -> dg.AssetObservation:
+    """How many rows a table has, where the Dagster UI looks for that.
+
+    Seen here, because these counts are taken anyway: counting in the build would be a query per
+    model, and on DuckDB wait until dbt lets go of the file.
+    """
+    return dg.AssetObservation(asset, partition=as_of_date, metadata={"dagster/row_count": rows})
 
 
 # Of the day's files: records refused, and points and whole histories refused in those accepted.

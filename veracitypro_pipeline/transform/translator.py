@@ -1,25 +1,45 @@
-"""How a dbt node looks in the lineage graph: its key, group, owners and kinds."""
+"""How a dbt node looks in the lineage graph: its key, group, owners and kinds, its columns and what
+they are made of, and what it means if a test of it is red."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from datetime import time, timedelta
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
-from veracitypro_pipeline.lineage import DBT_STAGES, MART, OWNERS, STG, model_key
+from veracitypro_pipeline.lineage import DBT_STAGES, MART, OWNERS, RAW_KEEPA, STG, model_key
+from veracitypro_pipeline.transform.columns import Column, Columns, lineage_of
+
+# Of the columns that a column is made of.
+SHOWN_SOURCES: Final = 4
+# How each model's description says what breaks for a reader.
+_IF_WRONG: Final = re.compile(r"If this (?:table|view) is wrong, [^.]+\.")
+# What a dbt test guards, by its kind; the rest of the sentence comes from its arguments.
+_GUARDS: Final = {
+    "unique_combination": "No two rows have the same {columns}, and none of these is null.",
+    "never_null": "Never null: {columns}.",
+    "within_range": "Each {columns} lies between {minimum} and {maximum}.",
+    "accepted_values": "Each {column_name} is one of {values}.",
+    "holds": "In every row: {condition}.",
+    "refers_to": "Each {columns} stands in {to}.",
+    "relationships": "Each {column_name} stands in {to}.",
+}
 
 
 class StageTranslator(DagsterDbtTranslator):
     """A model of `models/<stage>/` is the asset `<stage>/<model>` in the group of its stage.
 
     A mart is overdue in the Dagster UI if nothing has written it between midnight UTC and the
-    deadline. Whether its rows speak of the day, too, says the check `data_is_fresh`.
+    deadline. Whether its rows speak of the day, too, says the check `data_is_fresh`. `runbook_of`
+    names the runbook of a test.
     """
 
-    def __init__(self, deadline: time) -> None:
+    def __init__(self, deadline: time, columns: Columns, runbook_of: Callable[[str], str]) -> None:
         # Tests are checks; those of a source (RAW) and of several models belong to one of them.
         super().__init__(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
+        self._columns, self._runbook_of = columns, runbook_of
         self._freshness_policy = dg.FreshnessPolicy.cron(
             deadline_cron=f"{deadline.minute} {deadline.hour} * * *",
             lower_bound_delta=timedelta(hours=deadline.hour, minutes=deadline.minute),
@@ -32,6 +52,42 @@ class StageTranslator(DagsterDbtTranslator):
         if spec.key.path[0] != MART:
             return spec
         return spec.replace_attributes(freshness_policy=self._freshness_policy)
+
+    def get_asset_check_spec(
+        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: Any
+    ) -> dg.AssetCheckSpec | None:
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        if spec is None:
+            return None
+        test = manifest["nodes"][unique_id]
+        return spec._replace(
+            description=described(
+                test, str(asset_spec.description or ""), self._runbook_of(test["name"])
+            )
+        )
+
+    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
+        """With the type of each column and what it is made of, where a file says so.
+
+        Dagster+ draws column lineage; the open-source UI does not, so it stands in words, too.
+        """
+        known = self._columns.get(dbt_resource_props["name"])
+        if known is None or dbt_resource_props["resource_type"] != "model":
+            return super().get_metadata(dbt_resource_props)
+        columns = {
+            name: {
+                **column,
+                "data_type": column.get("data_type") or known[name].type,
+                "description": f"{column['description']}{_made_of(known[name])}",
+            }
+            if name in known
+            else column
+            for name, column in dbt_resource_props["columns"].items()
+        }
+        return {
+            **super().get_metadata({**dbt_resource_props, "columns": columns}),
+            "dagster/column_lineage": lineage_of(known),
+        }
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         if dbt_resource_props["resource_type"] == "source":
@@ -56,3 +112,50 @@ def stage_of(dbt_resource_props: Mapping[str, Any]) -> str:
             f" {', '.join(DBT_STAGES)}; move it."
         )
     return str(folder)
+
+
+def asset_name(dbt_resource_props: Mapping[str, Any]) -> str:
+    """The asset of a node as one text, e.g. `core/core_keepa_price_daily`; sources are RAW."""
+    if dbt_resource_props["resource_type"] == "source":
+        return RAW_KEEPA.to_user_string()
+    return model_key(stage_of(dbt_resource_props), dbt_resource_props["name"]).to_user_string()
+
+
+def described(test: Mapping[str, Any], model_description: str, runbook: str) -> str:
+    """What a dbt test guards, what a reader sees if it is red, and what to do first."""
+    of_kind = test.get("test_metadata") or {}
+    if of_kind:
+        arguments = {name: _words(value) for name, value in (of_kind.get("kwargs") or {}).items()}
+        guarded = _GUARDS[of_kind["name"]].format_map(_Said(arguments))
+    else:
+        # One in a file of its own says it in its first comment.
+        lines = str(test["raw_code"]).splitlines()
+        comment = [line.removeprefix("--").strip() for line in lines if line.startswith("--")]
+        guarded = " ".join(comment)
+    paragraphs = [guarded]
+    if "If red:" not in guarded:
+        meaning = _IF_WRONG.search(" ".join(model_description.split()))
+        paragraphs.append(
+            "If red: the build stops here, and reports show the last good night."
+            + (f" {meaning.group(0)}" if meaning else "")
+        )
+    return "\n\n".join([*paragraphs, f"Runbook: infra/runbooks/{runbook}.md"])
+
+
+def _made_of(column: Column) -> str:
+    if not column.of:
+        return ""
+    more = len(column.of) - SHOWN_SOURCES
+    shown = ", ".join(f"`{source}`" for source in column.of[:SHOWN_SOURCES])
+    return f"\n\nMade of {shown}{f' and {more} more' if more > 0 else ''}."
+
+
+class _Said(dict[str, str]):
+    """Arguments of a test; what it leaves open has no limit."""
+
+    def __missing__(self, key: str) -> str:
+        return "any"
+
+
+def _words(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
