@@ -9,7 +9,7 @@ from veracitypro_pipeline.cli.main import CannotDo, common_options
 from veracitypro_pipeline.settings import Settings
 
 
-@click.command()
+@click.command(short_help="Load days again from what S3 holds of them.")
 @click.option("--from", "first", type=Day(), required=True, help="The first as-of day.")
 @click.option("--to", "last", type=Day(), required=True, help="The last as-of day, included.")
 @click.option(

@@ -31,7 +31,7 @@ OPTIONS: Final = {
 }
 
 
-@click.command()
+@click.command(short_help="Show the pipeline and each product as pages.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="[default: a free one]")
 @click.option("--no-browser", is_flag=True, help="Only say the address.")
 @common_options

@@ -14,7 +14,7 @@ from veracitypro_pipeline.settings import Settings
 HOST = "127.0.0.1"
 
 
-@click.command()
+@click.command(short_help="Start the local stack and `dagster dev`, the Dagster UI.")
 @click.option("--port", default=3000, show_default=True, help="Port of the Dagster UI.")
 @common_options
 def dev(port: int) -> None:

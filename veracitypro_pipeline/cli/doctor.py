@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _COLOURS: Final = {"ok": "green", "fault": "red", "waits": "yellow"}
 
 
-@click.command()
+@click.command(short_help="Look at every setting and service; say each fix.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @common_options
 def doctor(as_json: bool) -> None:

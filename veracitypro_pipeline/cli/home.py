@@ -27,7 +27,7 @@ def down() -> None:
     click.echo(f"The local stack of {home} {'is stopped' if was_running else 'was not running'}.")
 
 
-@click.command()
+@click.command(short_help="Delete all local state, after asking.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common_options
 def reset(yes: bool) -> None:

@@ -31,7 +31,7 @@ _role = click.option(
 )
 
 
-@click.group()
+@click.group(short_help="Plan and make what infra/snowflake describes.")
 def infra() -> None:
     """Snowflake objects, roles and grants, as infra/snowflake describes them."""
 

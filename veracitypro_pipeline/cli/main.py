@@ -64,7 +64,11 @@ class _Commands(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
 
 
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+# Commands inherit this. Click's own width of 80 would cut their summaries.
+_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.command(cls=_Commands, context_settings=_SETTINGS)
 @click.version_option(package_name="veracitypro-pipeline", prog_name="vp")
 def vp() -> None:
     """The VeracityPro pipeline: Keepa to Power BI, every night, or on this machine.

@@ -10,7 +10,7 @@ from veracitypro_pipeline.cli.main import CannotDo, common_options
 from veracitypro_pipeline.settings import Settings
 
 
-@click.command()
+@click.command(short_help="Run the daily batch through the whole graph.")
 @click.option("--date", "day", type=Day(), help="The as-of day  [default: yesterday, UTC]")
 @click.option(
     "--days",

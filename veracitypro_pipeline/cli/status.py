@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _NARROWEST = 100
 
 
-@click.command()
+@click.command(short_help="Show the last runs, what is red, how fresh MART is.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @common_options
 def status(as_json: bool) -> None:
