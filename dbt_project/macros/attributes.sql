@@ -1,7 +1,17 @@
-{# The attributes that models read from a product object, by path, and the type that each has. An
-   attribute of another type is none, and stands in quarantine. #}
-{% macro attribute_types() -%}
-    {{ return({
+{# The attributes that models read, by the pattern of their path ([] is any element of a list), and the
+   type that each has. A value of another type, or beyond the range of its own, is none in every table and
+   stands in quarantine.
+
+   text     a JSON string
+   boolean  true or false
+   integer  of 32 bits, as Keepa's own client reads it
+   id       of at most 18 digits; 0 and -1 are none
+   minute   of Keepa's clock, also before it began; 0, -1 and -2 are none. Amazon lists some products since
+            before 2011
+   place    a position in a list, from 0
+   array, object #}
+{% macro product_attributes() -%}
+    {%- set types = {
         'productType': 'integer',
         'title': 'text',
         'brand': 'text',
@@ -13,71 +23,217 @@
         'binding': 'text',
         'productGroup': 'text',
         'parentAsin': 'text',
-        'categoryTree': 'array',
-        'categoryTree[0].name': 'text',
-        'variations': 'array',
-        'videos': 'array',
-        'aPlus': 'array',
-        'rootCategory': 'integer',
+        'rootCategory': 'id',
         'availabilityAmazon': 'integer',
-        'trackingSince': 'integer',
-        'listedSince': 'integer',
-        'lastUpdate': 'integer',
+        'trackingSince': 'minute',
+        'listedSince': 'minute',
+        'lastUpdate': 'minute',
+        'liveOffersOrder': 'array',
+        'liveOffersOrder[]': 'place',
+        'categoryTree': 'array',
+        'categoryTree[]': 'object',
+        'categoryTree[].catId': 'id',
+        'categoryTree[].name': 'text',
+        'variations': 'array',
+        'variations[]': 'object',
+        'variations[].asin': 'text',
+        'variations[].image': 'text',
+        'variations[].attributes': 'array',
+        'videos': 'array',
+        'videos[]': 'object',
+        'videos[].url': 'text',
+        'videos[].title': 'text',
+        'videos[].name': 'text',
+        'videos[].creator': 'text',
+        'videos[].image': 'text',
+        'videos[].duration': 'integer',
+        'aPlus': 'array',
+        'aPlus[]': 'object',
+        'aPlus[].fromManufacturer': 'boolean',
+        'aPlus[].module': 'array',
+        'aPlus[].module[]': 'object',
+    } -%}
+    {%- for field in ['text', 'image', 'imageAltText', 'video', 'asin'] -%}
+    {%- do types.update({
+        'aPlus[].module[].' ~ field: 'array',
+        'aPlus[].module[].' ~ field ~ '[]': 'text',
+    }) -%}
+    {%- endfor -%}
+    {{ return(types) }}
+{%- endmacro %}
+
+{# Those of an offer. #}
+{% macro offer_attributes() -%}
+    {{ return({
+        'sellerId': 'text',
+        'condition': 'integer',
+        'lastSeen': 'minute',
+        'minOrderQty': 'integer',
+        'isPrime': 'boolean',
+        'isFBA': 'boolean',
+        'isMAP': 'boolean',
+        'isShippable': 'boolean',
+        'isPreorder': 'boolean',
+        'isPrimeExcl': 'boolean',
+        'shipsFromChina': 'boolean',
+        'isAmazon': 'boolean',
+        'isWarehouseDeal': 'boolean',
     }) }}
 {%- endmacro %}
 
-{# The top-level fields in which they stand. #}
-{% macro attribute_fields() -%}
-    {%- set fields = [] -%}
-    {%- for path in attribute_types() if '[' not in path -%}
-    {%- do fields.append(path) -%}
-    {%- endfor -%}
-    {{ return(fields) }}
+{# The top-level fields in which attributes stand. #}
+{% macro attribute_fields(types) -%}
+    {{ return(_members_at(types, 0)) }}
 {%- endmacro %}
 
-{# True if the attribute is there, but of another type. #}
-{% macro attribute_is_refused(payload, path, type) -%}
-    {%- if type == 'integer' -%}
-    {{ json_text(payload, path) }} is not null
-    and {{ text_as_integer(json_text(payload, path)) }} is null
-    {%- else -%}
-    {{ json_text(payload, path) }} is not null
-    and not {{ json_is(payload, 'string' if type == 'text' else type, path) }}
-    {%- endif -%}
-{%- endmacro %}
+{# --- Reading one: none if it is refused -------------------------------------------------------- #}
 
-{# How many attributes of a payload are refused. #}
-{% macro refused_attribute_count(payload) -%}
-    {%- for path, type in attribute_types().items() -%}
-    {{ "+ " if not loop.first -}}
-    case when {{ attribute_is_refused(payload, path, type) }} then 1 else 0 end
-    {% endfor -%}
-{%- endmacro %}
-
-{# One row per refused attribute of `payloads` (fetch_id, payload): fetch_id, attribute, reason and
-   raw_text. #}
-{% macro refused_attributes(payloads) -%}
-    {%- for path, type in attribute_types().items() -%}
-    {{ "union all" if not loop.first }}
-    select
-        fetch_id,
-        '{{ path }}' as attribute,
-        'attribute_not_{{ 'an_' if type != 'text' }}{{ type }}' as reason,
-        {{ json_text('payload', path) }} as raw_text
-    from {{ payloads }}
-    where {{ attribute_is_refused('payload', path, type) }}
-    {% endfor -%}
-{%- endmacro %}
-
-{# A text attribute; null if absent, no text, or blank: all of them mean that there is none. #}
+{# A text attribute; null also if it is blank. #}
 {% macro text_or_none(payload, path) -%}
 nullif(trim({{ json_string(payload, path) }}), '')
 {%- endmacro %}
 
-{# The instant of a minute; null for 0 and -1, Keepa's "never" and "unknown", and for damage. #}
-{% macro instant_or_none(minute) -%}
+{# An attribute of the type integer. #}
+{% macro integer_or_none(payload, path) -%}
 case
-    when {{ minute }} between 1 and {{ keepa_largest_integer() }}
-        then {{ instant_of_minute(minute) }}
+    when {{ _is_in_range(text_as_integer(json_text(payload, path)), 'integer') }}
+        then {{ text_as_integer(json_text(payload, path)) }}
 end
+{%- endmacro %}
+
+{# An attribute of the type id. #}
+{% macro id_or_none(payload, path) -%}
+case
+    when {{ text_as_integer(json_text(payload, path)) }} > 0
+        then {{ text_as_integer(json_text(payload, path)) }}
+end
+{%- endmacro %}
+
+{# An attribute of the type minute. #}
+{% macro minute_or_none(payload, path) -%}
+case
+    when
+        {{ _is_in_range(text_as_integer(json_text(payload, path)), 'minute') }}
+        and {{ text_as_integer(json_text(payload, path)) }} not in (0, -1, -2)
+        then {{ text_as_integer(json_text(payload, path)) }}
+end
+{%- endmacro %}
+
+{% macro _is_in_range(number, type) -%}
+    {%- set ranges = {
+        'integer': (-2147483647, keepa_largest_integer()),
+        'minute': (keepa_earliest_minute(), keepa_largest_integer()),
+        'place': (0, keepa_largest_integer()),
+        'id': (-1, 999999999999999999),
+    } -%}
+    {{ number }} between {{ ranges[type][0] }} and {{ ranges[type][1] }}
+{%- endmacro %}
+
+{# --- Finding those that are refused ------------------------------------------------------------- #}
+
+{# One row per refused attribute of `objects`, a relation of `keys` and payload (a JSON object): keys,
+   attribute (its path, with positions), reason and raw_text. Reads level by level, and only what is in
+   `types`: lists can be long, and histories of offers are. #}
+{% macro refused_attributes(objects, keys, types) -%}
+    {%- set columns = keys | join(', ') -%}
+    {%- set depths = range(_depth_of(types) + 1) -%}
+with
+{% for depth in depths %}
+members_{{ depth }} as (
+    select
+        {{ columns }},
+        {{ "name" if depth == 0 else "path || '.' || name" }} as path,
+        {{ "name" if depth == 0 else "pattern || '.' || name" }} as pattern,
+        value
+    from (
+        {% if depth == 0 -%}
+        {{ members_of(objects, keys, _members_at(types, 0)) }}
+        {%- else -%}
+        {{ members_of(
+            '(select ' ~ columns ~ ', path, pattern, value as payload from elements_' ~ (depth - 1) ~ ')',
+            keys + ['path', 'pattern'],
+            _members_at(types, depth),
+        ) }}
+        {%- endif %}
+    ) as members
+),
+elements_{{ depth }} as (
+    select
+        {{ columns }},
+        path || '[' || position || ']' as path,
+        pattern || '[]' as pattern,
+        element as value
+    from (
+        {{ elements_of(
+            '(select ' ~ columns ~ ', path, pattern, value as payload from members_' ~ depth ~ ')',
+            keys + ['path', 'pattern'],
+        ) }}
+    ) as elements
+),
+{% endfor %}
+given as (
+    {% for depth in depths -%}
+    {{ "union all" if not loop.first }}
+    select * from members_{{ depth }}
+    union all
+    select * from elements_{{ depth }}
+    {% endfor %}
+),
+typed as (
+    select
+        *,
+        {{ json_text('value') }} as raw_text,
+        {{ text_as_integer(json_text('value')) }} as number,
+        case
+            {% for type in types.values() | unique -%}
+            when pattern in ({{ _patterns_of(types, type) }}) then '{{ type }}'
+            {% endfor %}
+        end as type
+    from given
+),
+judged as (
+    select
+        *,
+        case
+            when type = 'text' and not {{ json_is('value', 'string') }} then 'attribute_not_text'
+            when type = 'array' and not {{ json_is('value', 'array') }} then 'attribute_not_an_array'
+            when type = 'object' and not {{ json_is('value', 'object') }} then 'attribute_not_an_object'
+            when type = 'boolean' and raw_text not in ('true', 'false') then 'attribute_not_boolean'
+            when type in ('integer', 'id', 'minute', 'place') and number is null
+                then 'attribute_not_an_integer'
+            {% for type in ['integer', 'id', 'minute', 'place'] -%}
+            when type = '{{ type }}' and not {{ _is_in_range('number', type) }}
+                then 'attribute_out_of_range'
+            {% endfor %}
+        end as reason
+    from typed
+)
+select
+    {{ columns }},
+    path as attribute,
+    reason,
+    raw_text
+from judged
+where reason is not null
+{%- endmacro %}
+
+{% macro _depth_of(types) -%}
+    {%- set depths = [] -%}
+    {%- for pattern in types -%}{%- do depths.append(pattern.count('.')) -%}{%- endfor -%}
+    {{ return(depths | max) }}
+{%- endmacro %}
+
+{# The names of the members of objects at that depth, whatever the objects are. #}
+{% macro _members_at(types, depth) -%}
+    {%- set names = [] -%}
+    {%- for pattern in types if pattern.count('.') == depth and not pattern.endswith('[]') -%}
+    {%- do names.append(pattern.split('.')[-1]) -%}
+    {%- endfor -%}
+    {{ return(names | unique | list) }}
+{%- endmacro %}
+
+{% macro _patterns_of(types, type) -%}
+    {%- set patterns = [] -%}
+    {%- for pattern in types if types[pattern] == type -%}{%- do patterns.append(pattern) -%}{%- endfor -%}
+    '{{ patterns | join("', '") }}'
 {%- endmacro %}

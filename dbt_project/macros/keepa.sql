@@ -4,6 +4,9 @@
 {# Keepa's own client reads every number of a history into 32 bits. What is larger is damage. #}
 {% macro keepa_largest_integer() -%} 2147483647 {%- endmacro %}
 
+{# 1970-01-01T00:00Z on Keepa's clock. #}
+{% macro keepa_earliest_minute() -%} -21564000 {%- endmacro %}
+
 {# RATING is in tenths of a star, at most 50. #}
 {% macro keepa_largest_rating() -%} 50 {%- endmacro %}
 
@@ -13,7 +16,7 @@
 case
     when {{ text }} in ('', '-1') then -1
     when {{ text }} = '-2' then -2
-    when {{ text_matches(text, '[A-Za-z0-9]{2,30}') }} then 0
+    when {{ text_matches(text, '[A-Z0-9]{2,30}') }} then 0
 end
 {%- endmacro %}
 
@@ -32,7 +35,8 @@ end
    - prices and offers: value is the price, second_value the shipping (null in a series without);
    - coupons: value is the one-time coupon, second_value that of subscribe-and-save;
    - buy boxes: text_value is the seller, value is 0 (the new one) or the condition (the used one) while
-     a seller holds it, else -1 or -2; second_value is 1 if the used one is fulfilled by Amazon, else 0;
+     a seller holds it, else -1 or -2; second_value is then 1 if the used one is fulfilled by Amazon,
+     else 0;
    - all others: value. #}
 {% macro points_of_series(series, with_text=false) %}
 select
@@ -48,7 +52,10 @@ select
         when {{ seller_state('second_text') }} < 0 then {{ seller_state('second_text') }}
         when {{ seller_state('second_text') }} = 0 then third
     end as value,
-    case when series_group = 'buy_box_used' then fourth else third end as second_value,
+    case
+        when series_group <> 'buy_box_used' then third
+        when {{ seller_state('second_text') }} = 0 then fourth
+    end as second_value,
     case when {{ seller_state('second_text') }} = 0 then second_text end as text_value,
     is_whole,
     may_repeat
@@ -74,9 +81,16 @@ case
     when
         abs(value) > {{ keepa_largest_integer() }}
         or (series_group = 'rating' and value > {{ keepa_largest_rating() }})
+        or (text_value is not null and value < 0)
         then 'value_out_of_range'
-    when stride = 3 and second_value is null then 'second_value_not_an_integer'
-    when stride = 3 and abs(second_value) > {{ keepa_largest_integer() }} then 'second_value_out_of_range'
+    when
+        (stride = 3 or (series_group = 'buy_box_used' and text_value is not null))
+        and second_value is null
+        then 'second_value_not_an_integer'
+    when
+        (stride = 3 and abs(second_value) > {{ keepa_largest_integer() }})
+        or (series_group = 'buy_box_used' and text_value is not null and second_value not in (0, 1))
+        then 'second_value_out_of_range'
 end
 {%- endmacro %}
 
@@ -142,15 +156,9 @@ select
     end as stride,
     case
         when histories.slot is null then 'histories_not_a_collection'
-        when histories.source_array = 'offers' then 'offer_id_missing_or_repeated'
-        when
-            histories.source_array in ('salesRanks', 'offerCSV', 'stockCSV')
-            and not {{ is_id('histories.slot') }}
-            then
-                case
-                    when histories.source_array = 'salesRanks' then 'category_id_not_an_integer'
-                    else 'offer_id_not_an_integer'
-                end
+        when histories.source_array = 'offers' then 'offer_id_unusable'
+        when histories.source_array = 'salesRanks' and not {{ is_id('histories.slot') }}
+            then 'category_id_not_an_integer'
         when not {{ json_is('histories.series_json', 'array') }} then 'series_not_an_array'
     end as refusal_reason
 from (

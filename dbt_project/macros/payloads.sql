@@ -6,7 +6,7 @@
 {# The parts of a payload, and the top-level fields in each. #}
 {% macro payload_parts() -%}
     {{ return({
-        'attributes': attribute_fields(),
+        'attributes': attribute_fields(product_attributes()),
         'histories': ['csv', 'salesRanks', 'offers', 'liveOffersOrder'] + plain_histories(),
     }) }}
 {%- endmacro %}

@@ -120,21 +120,29 @@ class Warehouse:
         loaded_at = LOADED_AT + timedelta(minutes=self.loads)
         self.loads += 1
         rows = [
-            (
-                line.payload,
-                line.raw_line,
-                f"{line.source_file}:{line.file_row_number}",
-                line.fetched_at,
-                line.as_of_date,
-                line.source_file,
-                line.file_row_number,
-                line.load_id,
-                loaded_at,
-            )
+            {
+                "payload": line.payload,
+                "raw_line": line.raw_line,
+                "_airbyte_raw_id": f"{line.source_file}:{line.file_row_number}",
+                "_airbyte_extracted_at": line.fetched_at,
+                "as_of_date": line.as_of_date,
+                "source_file": line.source_file,
+                "file_row_number": line.file_row_number,
+                "load_id": line.load_id,
+                "loaded_at": loaded_at,
+            }
             for line in lines
         ]
         with duckdb.connect(str(self.path)) as connection:
-            connection.executemany("insert into RAW.KEEPA_RAW values (?,?,?,?,?,?,?,?,?)", rows)
+            table = connection.table("RAW.KEEPA_RAW")
+            columns = zip(table.columns, table.types, strict=True)
+            values = ", ".join(
+                f"unnest(${name}::{of_type}[]) as {name}" for name, of_type in columns
+            )
+            connection.execute(
+                f"insert into RAW.KEEPA_RAW select {values}",
+                {name: [row[name] for row in rows] for name in table.columns},
+            )
 
     def forget(self, source_file: str) -> None:
         """Take a file's lines away, as the raw stage does before it loads another version."""

@@ -1,8 +1,11 @@
 """What the warehouse tests share: one parse of the dbt project, warehouses to build with it, and an
 emulated Snowflake account with its bucket."""
 
+import json
 from collections.abc import Callable, Iterator
+from datetime import date, datetime
 from pathlib import Path
+from random import Random
 
 import pytest
 from emulator.running import Emulator, s3_of, start_emulator
@@ -15,9 +18,13 @@ from veracitypro_pipeline.resources.snowflake_infra import statements_of
 from veracitypro_pipeline.resources.snowflake_warehouse import SnowflakeWarehouse
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
-from .building import Project, Warehouse, parse_project
+from .building import Line, Project, Warehouse, parse_project
+from .hostile import BROKEN_LINES, hostile_products
+from .mutations import FIRST_DAY, FIRST_NIGHT, Mutated, mutations
 from .site import KEY_ID, SECRET, Site
 
+HOSTILE_NIGHT = datetime(2026, 1, 15, 0, 10)
+HOSTILE_AS_OF = date(2026, 1, 14)
 STORAGE_ROLE = "arn:aws:iam::123456789012:role/vp-snowflake-dev"
 
 
@@ -42,6 +49,35 @@ def new_warehouse(project: Project, tmp_path: Path) -> Callable[[], Warehouse]:
 @pytest.fixture
 def warehouse(new_warehouse: Callable[[], Warehouse]) -> Warehouse:
     return new_warehouse()
+
+
+@pytest.fixture(scope="session")
+def mutated() -> dict[str, Mutated]:
+    """Products with a part replaced, by ASIN; the first is sound."""
+    random = Random(2011)  # noqa: S311 - the same products every time
+    return {case.product["asin"]: case for case in mutations(random, several=400)}
+
+
+@pytest.fixture(scope="session")
+def hostile(
+    project: Project, tmp_path_factory: pytest.TempPathFactory, mutated: dict[str, Mutated]
+) -> Warehouse:
+    """Hostile products, mutated ones and lines that are no product: one build, with all tests."""
+    warehouse = Warehouse(project, tmp_path_factory.mktemp("hostile") / "all")
+    warehouse.load(
+        Line(json.dumps(product), HOSTILE_NIGHT, HOSTILE_AS_OF, "hostile.gz", row)
+        for row, product in enumerate(hostile_products(), start=1)
+    )
+    warehouse.load(
+        Line(json.dumps(case.product), FIRST_NIGHT, FIRST_DAY, "mutated.gz", row)
+        for row, case in enumerate(mutated.values(), start=1)
+    )
+    warehouse.load(
+        Line(payload, HOSTILE_NIGHT, HOSTILE_AS_OF, "broken.gz", row, raw_line)
+        for row, (payload, raw_line, _) in enumerate(BROKEN_LINES, start=1)
+    )
+    warehouse.build()
+    return warehouse
 
 
 @pytest.fixture(scope="session")

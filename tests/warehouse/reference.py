@@ -94,14 +94,15 @@ def _unless_empty(
         yield name, stride, numbers
 
 
-def _point(name: str, elements: Sequence[Any], fetched_at: datetime) -> Point:
+def point(name: str, elements: Sequence[Any], fetched_at: datetime) -> Point:
     if name not in ("buyBoxSellerIdHistory", "buyBoxUsedHistory"):
         return Point(elements[1], elements[2] if len(elements) == 3 else None, fetched_at)
     seller = elements[1]
-    fulfilled = int(elements[3]) if len(elements) == 4 and elements[3] else None
     if seller in ("", "-1", "-2"):
-        return Point(int(seller or -1), fulfilled, fetched_at)
-    return Point(int(elements[2]) if len(elements) == 4 else 0, fulfilled, fetched_at, seller)
+        return Point(int(seller or -1), None, fetched_at)
+    if len(elements) == 2:
+        return Point(0, None, fetched_at, seller)
+    return Point(int(elements[2]), int(elements[3]), fetched_at, seller)
 
 
 def points_in(product: Mapping[str, Any]) -> int:
@@ -115,7 +116,7 @@ def merged(fetches: Sequence[Fetch]) -> dict[str, Series]:
     for fetch in fetches:
         for name, stride, numbers in histories(fetch.product):
             brought = {
-                int(numbers[place]): _point(name, numbers[place : place + stride], fetch.fetched_at)
+                int(numbers[place]): point(name, numbers[place : place + stride], fetch.fetched_at)
                 for place in range(0, len(numbers), stride)
             }
             first = min(brought)

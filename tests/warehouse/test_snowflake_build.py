@@ -40,10 +40,9 @@ from veracitypro_pipeline.transform.checks import (
 
 from .building import Project
 from .histories import fetches_of
-from .products import a_product
+from .hostile import hostile_products
 from .reference import Fetch
 from .site import Site
-from .test_hostile_payloads import ASIN_OF, CASES, TITLES
 from .test_snowflake_load import LINES
 
 pytestmark = pytest.mark.xdist_group("snowflake")
@@ -83,8 +82,7 @@ def nights() -> list[tuple[date, list[bytes]]]:
     for number in range(4):
         for fetch in fetches_of(random, f"B0ORDER{number:03d}", 1 if number else 5):
             of_day[fetch.as_of_date].append(line_of(fetch))
-    hostile = [a_product(ASIN_OF[case.name], **case.fields) for case in CASES]
-    hostile += [a_product(asin, title=title) for asin, title in TITLES.items() if "\0" not in title]
+    hostile = [one for one in hostile_products() if "\0" not in str(one["title"])]
     of_day[FIRST_DAY] = [*(line_of(Fetch(one, FIRST_NIGHT, FIRST_DAY)) for one in hostile), *LINES]
     return sorted(of_day.items())
 

@@ -1,13 +1,14 @@
 {# Reading JSON. `path` is a dot path of plain keys and [n] positions, e.g. `fbaFees.lastUpdate`. #}
 
-{# The value at `path` as text; a string without its quotes; null if absent or JSON null. #}
-{% macro json_text(json, path) -%}
+{# The value at `path` (or `json` itself) as text; a string without its quotes; null if absent or JSON
+   null. #}
+{% macro json_text(json, path=none) -%}
     {{ return(adapter.dispatch('json_text')(json, path)) }}
 {%- endmacro %}
 
-{% macro duckdb__json_text(json, path) -%} ({{ json }} ->> '$.{{ path }}') {%- endmacro %}
+{% macro duckdb__json_text(json, path) -%} ({{ json }} ->> '${% if path %}.{{ path }}{% endif %}') {%- endmacro %}
 
-{% macro snowflake__json_text(json, path) -%} {{ json }}:{{ path }}::varchar {%- endmacro %}
+{% macro snowflake__json_text(json, path) -%} {{ json }}{% if path %}:{{ path }}{% endif %}::varchar {%- endmacro %}
 
 {# The JSON value at `path`; null if absent. #}
 {% macro json_value(json, path) -%}
@@ -132,10 +133,45 @@ from {{ relation }}
 
 {% macro snowflake__json_array_size(json) -%} array_size({{ json }}) {%- endmacro %}
 
-{# Every element of the JSON array `field` of each payload that is no JSON null.
+{# Every member of each payload, a JSON object, that has one of the names and is no JSON null.
+
+   `payloads`: a relation with `keys` and payload. Gives keys, name and value (JSON). #}
+{% macro members_of(payloads, keys, names) -%}
+    {{ return(adapter.dispatch('members_of')(payloads, keys, names)) }}
+{%- endmacro %}
+
+{% macro duckdb__members_of(payloads, keys, names) %}
+select
+    {{ keys | join(',\n    ') }},
+    name,
+    value
+from (
+    select
+        {{ keys | join(',\n        ') }},
+        unnest([{% for name in names %}'{{ name }}'{{ ", " if not loop.last }}{% endfor %}]) as name,
+        unnest(payload -> [{% for name in names %}'$.{{ name }}'{{ ", " if not loop.last }}{% endfor %}]) as value
+    from {{ payloads }} as payloads
+) as named
+where json_type(value) <> 'NULL'
+{% endmacro %}
+
+{% macro snowflake__members_of(payloads, keys, names) %}
+select
+    {% for key in keys %}payloads.{{ key }},
+    {% endfor -%}
+    member.key as name,
+    member.value as value
+from {{ payloads }} as payloads, lateral flatten(input => payloads.payload, mode => 'OBJECT') as member
+where
+    member.key in ({% for name in names %}'{{ name }}'{{ ", " if not loop.last }}{% endfor %})
+    and typeof(member.value) <> 'NULL_VALUE'
+{% endmacro %}
+
+{# Every element of the JSON array `field` of each payload (or of the array that the payload is) that is
+   no JSON null.
 
    `payloads`: a relation with `keys` and payload. Gives keys, position (from 0) and element (JSON). #}
-{% macro elements_of(payloads, keys, field) -%}
+{% macro elements_of(payloads, keys, field=none) -%}
     {{ return(adapter.dispatch('elements_of')(payloads, keys, field)) }}
 {%- endmacro %}
 
@@ -154,7 +190,7 @@ from (
             {{ keys | join(',\n            ') }},
             cast(items as json []) as elements
         from (
-            select {{ keys | join(', ') }}, payload -> '$.{{ field }}' as items
+            select {{ keys | join(', ') }}, payload{% if field %} -> '$.{{ field }}'{% endif %} as items
             from {{ payloads }} as payloads
         ) as read
         where json_type(items) = 'ARRAY'
@@ -169,6 +205,8 @@ select
     {% endfor -%}
     item.index as position,
     item.value as element
-from {{ payloads }} as payloads, lateral flatten(input => payloads.payload:{{ field }}, mode => 'ARRAY') as item
+from
+    {{ payloads }} as payloads,
+    lateral flatten(input => payloads.payload{% if field %}:{{ field }}{% endif %}, mode => 'ARRAY') as item
 where typeof(item.value) <> 'NULL_VALUE'
 {% endmacro %}

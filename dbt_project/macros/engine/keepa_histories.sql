@@ -32,7 +32,10 @@ with containers as materialized (
         parts[1] as csv,
         parts[2] as ranks,
         parts[3] as offers,
-        parts[4:] as plain
+        parts[4:] as plain,
+        -- JSON with a name twice is legal. Snowflake refuses such a line when it is loaded.
+        json_type(parts[2]) = 'OBJECT'
+        and len(json_keys(parts[2])) = len(list_distinct(json_keys(parts[2]))) as is_map_of_ranks
     from (
         select
             fetch_id,
@@ -64,7 +67,7 @@ from (
         category.key as slot,
         category.value as series_json
     from containers, json_each(containers.ranks) as category
-    where json_type(containers.ranks) = 'OBJECT'
+    where containers.is_map_of_ranks
     union all
     select
         fetch_id,
@@ -94,7 +97,7 @@ from (
     union all
     select fetch_id, 'salesRanks' as source_array, null as slot, ranks as series_json
     from containers
-    where json_type(ranks) <> 'OBJECT'
+    where not is_map_of_ranks
     union all
     select fetch_id, 'offers' as source_array, null as slot, offers as series_json
     from containers
@@ -153,8 +156,8 @@ where typeof(series_json) <> 'NULL_VALUE'
 {# Every offer of every product.
 
    `containers`: a relation (fetch_id, offers, live), the product's JSON values `offers` and
-   `liveOffersOrder`. Gives fetch_id, slot (the offer's id as text; # and the position of an offer without
-   an id, with one that an offer before it has, or that is no object), offer (JSON) and is_live. #}
+   `liveOffersOrder`. Gives fetch_id, slot (the offer's id as text; # and the position of an offer that has
+   no id, none that is one, or that of an offer before it), offer (JSON) and is_live. #}
 {% macro offers_of_payloads(containers) -%}
     {{ return(adapter.dispatch('offers_of_payloads')(containers)) }}
 {%- endmacro %}
@@ -163,13 +166,13 @@ where typeof(series_json) <> 'NULL_VALUE'
 select
     fetch_id,
     offer,
-    list_contains(live_positions, position) as is_live,
+    list_contains(live_positions, cast(position as varchar)) as is_live,
     case
         when
-            offer_id is null
-            or row_number() over (partition by fetch_id, offer_id order by position) > 1
-            then '#' || position
-        else offer_id
+            {{ is_id('offer_id') }}
+            and row_number() over (partition by fetch_id, offer_id order by position) = 1
+            then offer_id
+        else '#' || position
     end as slot
 from (
     select
@@ -190,7 +193,7 @@ from (
                 cast(offers as json []) as elements,
                 case
                     when json_type(live) = 'ARRAY'
-                        then list_transform(cast(live as json []), lambda x: try_cast(x as bigint))
+                        then list_transform(cast(live as json []), lambda place: place ->> '$')
                 end as live_positions
             from {{ containers }} as containers
             where json_type(offers) = 'ARRAY'
@@ -207,17 +210,18 @@ select
     is_live,
     case
         when
-            offer_id is null
-            or row_number() over (partition by fetch_id, offer_id order by position) > 1
-            then '#' || position::varchar
-        else offer_id
+            {{ is_id('offer_id') }}
+            and row_number() over (partition by fetch_id, offer_id order by position) = 1
+            then offer_id
+        else '#' || position::varchar
     end as slot
 from (
     select
         containers.fetch_id,
         item.index as position,
         item.value as offer,
-        array_contains(item.index::variant, as_array(containers.live)) as is_live,
+        array_contains(item.index::variant, as_array(containers.live))
+        or array_contains(item.index::varchar::variant, as_array(containers.live)) as is_live,
         item.value:offerId::varchar as offer_id
     from {{ containers }} as containers, lateral flatten(input => containers.offers, mode => 'ARRAY') as item
     where typeof(item.value) <> 'NULL_VALUE'

@@ -71,7 +71,7 @@ final as (
         is_warehouse_deal,
 
         -- timestamps
-        {{ instant_or_none('last_seen_minute') }} as last_seen_at,
+        {{ instant_of_minute('last_seen_minute') }} as last_seen_at,
         fetched_at as described_at
     from sightings
     where sighting = 1

@@ -110,7 +110,7 @@ final as (
         -- attributes
         assets.asset,
         -- A picture's description stands at the same place of a list of its own.
-        descriptions.asset as alt_text,
+        case when assets.asset_type = 'image' then counterparts.asset end as alt_text,
 
         -- booleans
         assets.is_from_manufacturer,
@@ -118,16 +118,19 @@ final as (
         -- timestamps
         assets.fetched_at
     from assets
-    left join assets as descriptions
+    left join assets as counterparts
         on
-            assets.asset_type = 'image'
-            and descriptions.asset_type = 'alt_text'
-            and assets.domain_id = descriptions.domain_id
-            and assets.asin = descriptions.asin
-            and assets.aplus_position = descriptions.aplus_position
-            and assets.module_position = descriptions.module_position
-            and assets.position = descriptions.position
-    where assets.asset_type <> 'alt_text'
+            (
+                (assets.asset_type = 'image' and counterparts.asset_type = 'alt_text')
+                or (assets.asset_type = 'alt_text' and counterparts.asset_type = 'image')
+            )
+            and assets.domain_id = counterparts.domain_id
+            and assets.asin = counterparts.asin
+            and assets.aplus_position = counterparts.aplus_position
+            and assets.module_position = counterparts.module_position
+            and assets.position = counterparts.position
+    -- A description without a picture stands by itself.
+    where assets.asset_type <> 'alt_text' or counterparts.asset_type is null
 
 )
 

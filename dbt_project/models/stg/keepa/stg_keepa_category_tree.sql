@@ -20,7 +20,7 @@ final as (
         domain_id,
         asin,
         position,
-        {{ text_as_integer(json_text('element', 'catId')) }} as category_id,
+        {{ id_or_none('element', 'catId') }} as category_id,
         history_version,
 
         -- attributes

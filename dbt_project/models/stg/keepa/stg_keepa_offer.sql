@@ -49,22 +49,21 @@ attributes as (
     {{ json_parts(
         'offers',
         ['fetch_id', 'slot', 'is_live'],
-        {'payload': [
-            'sellerId',
-            'condition',
-            'lastSeen',
-            'minOrderQty',
-            'isPrime',
-            'isFBA',
-            'isMAP',
-            'isShippable',
-            'isPreorder',
-            'isPrimeExcl',
-            'shipsFromChina',
-            'isAmazon',
-            'isWarehouseDeal',
-        ]},
+        {'payload': attribute_fields(offer_attributes())},
     ) }}
+
+),
+
+refusals as (
+
+    select
+        fetch_id,
+        slot,
+        count(*) as refused_attribute_count
+    from (
+        {{ refused_attributes('attributes', ['fetch_id', 'slot'], offer_attributes()) }}
+    ) as refused
+    group by fetch_id, slot
 
 ),
 
@@ -77,12 +76,13 @@ final as (
         fetches.asin,
         {{ text_as_integer('attributes.slot') }} as offer_id,
         {{ text_or_none('attributes.payload', 'sellerId') }} as seller_id,
-        {{ text_as_integer(json_text('attributes.payload', 'condition')) }} as condition_id,
+        {{ integer_or_none('attributes.payload', 'condition') }} as condition_id,
         fetches.content_hash,
 
         -- numerics
-        {{ text_as_integer(json_text('attributes.payload', 'minOrderQty')) }} as min_order_quantity,
-        {{ text_as_integer(json_text('attributes.payload', 'lastSeen')) }} as last_seen_minute,
+        {{ integer_or_none('attributes.payload', 'minOrderQty') }} as min_order_quantity,
+        {{ minute_or_none('attributes.payload', 'lastSeen') }} as last_seen_minute,
+        coalesce(refusals.refused_attribute_count, 0) as refused_attribute_count,
 
         -- booleans
         coalesce(attributes.is_live, false) as is_live,
@@ -100,6 +100,8 @@ final as (
         fetches.fetched_at
     from attributes
     inner join fetches on attributes.fetch_id = fetches.fetch_id
+    left join refusals
+        on attributes.fetch_id = refusals.fetch_id and attributes.slot = refusals.slot
 
 )
 

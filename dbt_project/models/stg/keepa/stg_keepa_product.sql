@@ -22,7 +22,23 @@ payloads as (
 
 attributes as (
 
-    {{ json_parts('payloads', ['fetch_id'], {'payload': attribute_fields()}) }}
+    {{ json_parts(
+        'payloads',
+        ['fetch_id'],
+        {'payload': attribute_fields(product_attributes())},
+    ) }}
+
+),
+
+refusals as (
+
+    select
+        fetch_id,
+        count(*) as refused_attribute_count
+    from (
+        {{ refused_attributes('attributes', ['fetch_id'], product_attributes()) }}
+    ) as refused
+    group by fetch_id
 
 ),
 
@@ -41,16 +57,15 @@ parsed as (
         {{ text_or_none('payload', 'productGroup') }} as product_group,
         {{ text_or_none('payload', 'parentAsin') }} as parent_asin,
         {{ text_or_none('payload', 'categoryTree[0].name') }} as root_category_name,
-        nullif({{ text_as_integer(json_text('payload', 'rootCategory')) }}, 0) as root_category_id,
-        {{ text_as_integer(json_text('payload', 'availabilityAmazon')) }} as availability_amazon,
+        {{ id_or_none('payload', 'rootCategory') }} as root_category_id,
+        {{ integer_or_none('payload', 'availabilityAmazon') }} as availability_amazon,
         {{ json_is('payload', 'array', 'categoryTree') }} as has_category_tree,
         {{ json_is('payload', 'array', 'variations') }} as has_variations,
         {{ json_is('payload', 'array', 'videos') }} as has_videos,
         {{ json_is('payload', 'array', 'aPlus') }} as has_aplus,
-        {{ refused_attribute_count('payload') }} as refused_attribute_count,
-        {{ text_as_integer(json_text('payload', 'trackingSince')) }} as tracking_since_minute,
-        {{ text_as_integer(json_text('payload', 'listedSince')) }} as listed_since_minute,
-        {{ text_as_integer(json_text('payload', 'lastUpdate')) }} as last_update_minute
+        {{ minute_or_none('payload', 'trackingSince') }} as tracking_since_minute,
+        {{ minute_or_none('payload', 'listedSince') }} as listed_since_minute,
+        {{ minute_or_none('payload', 'lastUpdate') }} as last_update_minute
     from attributes
 
 ),
@@ -81,7 +96,7 @@ final as (
         parsed.availability_amazon,
 
         -- numerics
-        cast(parsed.refused_attribute_count as integer) as refused_attribute_count,
+        cast(coalesce(refusals.refused_attribute_count, 0) as integer) as refused_attribute_count,
 
         -- booleans
         fetches.is_usable,
@@ -91,12 +106,13 @@ final as (
         parsed.has_aplus,
 
         -- timestamps
-        {{ instant_or_none('parsed.tracking_since_minute') }} as tracking_since_at,
-        {{ instant_or_none('parsed.listed_since_minute') }} as listed_since_at,
-        {{ instant_or_none('parsed.last_update_minute') }} as last_update_at,
+        {{ instant_of_minute('parsed.tracking_since_minute') }} as tracking_since_at,
+        {{ instant_of_minute('parsed.listed_since_minute') }} as listed_since_at,
+        {{ instant_of_minute('parsed.last_update_minute') }} as last_update_at,
         fetches.fetched_at
     from parsed
     inner join fetches on parsed.fetch_id = fetches.fetch_id
+    left join refusals on parsed.fetch_id = refusals.fetch_id
 
 )
 

@@ -6,6 +6,10 @@
         select fetch_id
         from {{ ref('stg_keepa_product') }}
         where refused_attribute_count > 0
+        union all
+        select fetch_id
+        from {{ ref('stg_keepa_offer') }}
+        where refused_attribute_count > 0
     {% endset %}
 
 with
@@ -122,9 +126,57 @@ refused_points as (
 
 ),
 
+containers as (
+
+    select
+        fetch_id,
+        {{ json_value('payload', 'offers') }} as offers,
+        null as live
+    from payloads
+
+),
+
+all_offers as (
+
+    select
+        fetch_id,
+        slot,
+        offer as payload
+    from ({{ offers_of_payloads('containers') }}) as offers_of_products
+    -- One without an id of its own is refused whole, as a series.
+    where {{ is_id('slot') }}
+
+),
+
+offers as (
+
+    {{ json_parts(
+        'all_offers',
+        ['fetch_id', 'slot'],
+        {'payload': attribute_fields(offer_attributes())},
+    ) }}
+
+),
+
 refused_attributes as (
 
-    {{ refused_attributes('attributes') }}
+    select
+        fetch_id,
+        attribute,
+        reason,
+        raw_text
+    from (
+        {{ refused_attributes('attributes', ['fetch_id'], product_attributes()) }}
+    ) as of_products
+    union all
+    select
+        fetch_id,
+        'offers:' || slot || '.' || attribute as attribute,
+        reason,
+        raw_text
+    from (
+        {{ refused_attributes('offers', ['fetch_id', 'slot'], offer_attributes()) }}
+    ) as of_offers
 
 ),
 

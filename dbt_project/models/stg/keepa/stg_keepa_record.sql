@@ -86,7 +86,7 @@ parsed as (
         {{ json_text('payload', 'asin') }} as asin,
         {{ json_text('payload', 'domainId') }} as domain_id_text,
         {{ text_as_integer(json_text('payload', 'domainId')) }} as domain_id,
-        {{ text_as_integer(json_text('payload', 'productType')) }} as product_type,
+        {{ integer_or_none('payload', 'productType') }} as product_type,
         -- The envelope's timestamp does not reach the record, so the instant at which Airbyte read
         -- it stands in. A line without that instant was read at the end of the day it stands for.
         coalesce(_airbyte_extracted_at, {{ midnight_after('as_of_date') }}) as fetched_at

@@ -24,7 +24,10 @@ final as (
         history_version,
 
         -- attributes
-        {{ json_as_text(json_value('element', 'attributes')) }} as attributes_json,
+        case
+            when {{ json_is('element', 'array', 'attributes') }}
+                then {{ json_as_text(json_value('element', 'attributes')) }}
+        end as attributes_json,
         {{ text_or_none('element', 'image') }} as image,
 
         -- timestamps

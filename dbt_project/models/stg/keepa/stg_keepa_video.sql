@@ -30,7 +30,7 @@ final as (
         {{ text_or_none('element', 'image') }} as image,
 
         -- numerics
-        {{ text_as_integer(json_text('element', 'duration')) }} as duration_seconds,
+        {{ integer_or_none('element', 'duration') }} as duration_seconds,
 
         -- timestamps
         fetched_at
