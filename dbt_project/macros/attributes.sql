@@ -139,7 +139,7 @@ end
     {%- set depths = range(_depth_of(types) + 1) -%}
 with
 {% for depth in depths %}
-members_{{ depth }} as (
+members_{{ depth }} as {{ computed_once() }} (
     select
         {{ columns }},
         {{ "name" if depth == 0 else "path || '.' || name" }} as path,
@@ -150,14 +150,14 @@ members_{{ depth }} as (
         {{ members_of(objects, keys, _members_at(types, 0)) }}
         {%- else -%}
         {{ members_of(
-            '(select ' ~ columns ~ ', path, pattern, value as payload from elements_' ~ (depth - 1) ~ ')',
+            _values_of_type('elements_' ~ (depth - 1), columns, types, 'object'),
             keys + ['path', 'pattern'],
             _members_at(types, depth),
         ) }}
         {%- endif %}
     ) as members
 ),
-elements_{{ depth }} as (
+elements_{{ depth }} as {{ computed_once() }} (
     select
         {{ columns }},
         path || '[' || position || ']' as path,
@@ -165,7 +165,7 @@ elements_{{ depth }} as (
         element as value
     from (
         {{ elements_of(
-            '(select ' ~ columns ~ ', path, pattern, value as payload from members_' ~ depth ~ ')',
+            _values_of_type('members_' ~ depth, columns, types, 'array'),
             keys + ['path', 'pattern'],
         ) }}
     ) as elements
@@ -182,14 +182,22 @@ given as (
 typed as (
     select
         *,
-        {{ json_text('value') }} as raw_text,
-        {{ text_as_integer(json_text('value')) }} as number,
         case
             {% for type in types.values() | unique -%}
             when pattern in ({{ _patterns_of(types, type) }}) then '{{ type }}'
             {% endfor %}
         end as type
     from given
+),
+numbered as (
+    select
+        *,
+        case
+            when type in ('integer', 'id', 'minute', 'place') then {{ text_as_integer(json_text('value')) }}
+        end as number
+    from typed
+    -- All others are of objects that are not read.
+    where type is not null
 ),
 judged as (
     select
@@ -198,7 +206,7 @@ judged as (
             when type = 'text' and not {{ json_is('value', 'string') }} then 'attribute_not_text'
             when type = 'array' and not {{ json_is('value', 'array') }} then 'attribute_not_an_array'
             when type = 'object' and not {{ json_is('value', 'object') }} then 'attribute_not_an_object'
-            when type = 'boolean' and raw_text not in ('true', 'false') then 'attribute_not_boolean'
+            when type = 'boolean' and {{ json_text('value') }} not in ('true', 'false') then 'attribute_not_boolean'
             when type in ('integer', 'id', 'minute', 'place') and number is null
                 then 'attribute_not_an_integer'
             {% for type in ['integer', 'id', 'minute', 'place'] -%}
@@ -206,13 +214,13 @@ judged as (
                 then 'attribute_out_of_range'
             {% endfor %}
         end as reason
-    from typed
+    from numbered
 )
 select
     {{ columns }},
     path as attribute,
     reason,
-    raw_text
+    {{ json_text('value') }} as raw_text
 from judged
 where reason is not null
 {%- endmacro %}
@@ -230,6 +238,20 @@ where reason is not null
     {%- do names.append(pattern.split('.')[-1]) -%}
     {%- endfor -%}
     {{ return(names | unique | list) }}
+{%- endmacro %}
+
+{# Those of the values at a level that should be of a type that holds others. #}
+{% macro _values_of_type(level, columns, types, type) -%}
+    {%- set patterns = _patterns_of(types, type) -%}
+    (
+        select
+            {{ columns }},
+            path,
+            pattern,
+            value as payload
+        from {{ level }}
+        where pattern in ({{ patterns }})
+    )
 {%- endmacro %}
 
 {% macro _patterns_of(types, type) -%}

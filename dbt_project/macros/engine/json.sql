@@ -62,6 +62,16 @@ select
 from {{ relation }}
 {% endmacro %}
 
+{# Behind `as` of a CTE that several others read. DuckDB would put it into each of them, and parse a
+   payload as often; Snowflake decides by itself. #}
+{% macro computed_once() -%}
+    {{ return(adapter.dispatch('computed_once')()) }}
+{%- endmacro %}
+
+{% macro duckdb__computed_once() -%} materialized {%- endmacro %}
+
+{% macro snowflake__computed_once() -%} {%- endmacro %}
+
 {# The text at `path` if it is a JSON string; null for every other type. #}
 {% macro json_string(json, path) -%}
     case when {{ json_is(json, 'string', path) }} then {{ json_text(json, path) }} end

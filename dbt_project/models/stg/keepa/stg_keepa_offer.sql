@@ -44,7 +44,7 @@ offers as (
 
 ),
 
-attributes as (
+attributes as {{ computed_once() }} (
 
     {{ json_parts(
         'offers',

@@ -20,7 +20,7 @@ payloads as (
 
 ),
 
-attributes as (
+attributes as {{ computed_once() }} (
 
     {{ json_parts(
         'payloads',
