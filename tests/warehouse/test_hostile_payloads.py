@@ -35,6 +35,7 @@ def refused(hostile: Warehouse) -> dict[str, list[Refusal]]:
     return result
 
 
+@pytest.mark.traps(12, 16, 22)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_what_can_be_read_is_read_and_the_rest_is_in_quarantine(
     case: Case, kept: dict[str, Kept], refused: dict[str, list[Refusal]]

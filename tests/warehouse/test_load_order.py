@@ -73,6 +73,7 @@ def assert_same(actual: dict[str, list[Any]], expected: dict[str, list[Any]]) ->
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(seed=st.integers(0, 2**32 - 1), loads=st.integers(2, 5), in_order=st.booleans())
+@pytest.mark.traps(6, 7, 8, 10)
 def test_any_order_and_number_of_loads_gives_the_same_tables(
     seed: int, loads: int, in_order: bool, new_warehouse: NewWarehouse
 ) -> None:
@@ -152,6 +153,7 @@ def given_nights(warehouse: Warehouse, *products: dict[str, Any]) -> None:
         warehouse.run()
 
 
+@pytest.mark.traps(7, 8, 11)
 def test_what_a_newer_fetch_does_not_have_survives(warehouse: Warehouse) -> None:
     old = [START, 10, START + 10, 20, START + 20, 30]
     given_nights(
@@ -175,6 +177,7 @@ def test_what_a_newer_fetch_does_not_have_survives(warehouse: Warehouse) -> None
     assert last == ((FIRST_NIGHT + 2 * NIGHT).date(),)
 
 
+@pytest.mark.traps(10)
 def test_a_late_old_fetch_fills_the_past_and_changes_nothing_else(warehouse: Warehouse) -> None:
     newer = fetch_at(a_product(series={"NEW": [START + 10, 20]}), FIRST_NIGHT + NIGHT)
     older = fetch_at(a_product(series={"NEW": [START, 5, START + 10, 6]}), FIRST_NIGHT)
@@ -311,6 +314,7 @@ def minute_of(day: date) -> int:
     return (day - date(2011, 1, 1)).days * 1440
 
 
+@pytest.mark.traps(10)
 def test_a_product_added_later_comes_with_its_whole_past(warehouse: Warehouse) -> None:
     first = fetch_at(a_product(series={"NEW": [START, 5]}), FIRST_NIGHT)
     added = fetch_at(a_product("B0ADDED001", series={"NEW": [9, 6]}), FIRST_NIGHT + NIGHT)
@@ -343,6 +347,7 @@ def test_a_file_loaded_again_in_another_version_replaces_what_it_brought(
     assert_same(tables(replaced), tables(fresh))
 
 
+@pytest.mark.traps(6)
 def test_a_second_delivery_changes_nothing(warehouse: Warehouse) -> None:
     fetch = fetch_at(a_product(series={"NEW": [START, 5, START + 9]}), FIRST_NIGHT)
     warehouse.load([line_of(fetch, "b.gz")])
@@ -357,6 +362,7 @@ def test_a_second_delivery_changes_nothing(warehouse: Warehouse) -> None:
     assert len(after["STG.stg_keepa_fetch"]) == 2
 
 
+@pytest.mark.traps(13)
 def test_one_asin_on_two_marketplaces_is_two_products(warehouse: Warehouse) -> None:
     series = {"NEW": [START, 4900]}
     warehouse.load(

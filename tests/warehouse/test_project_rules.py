@@ -90,7 +90,7 @@ def test_yml_and_tables_have_the_same_columns(project: Project, built: Warehouse
 
 @pytest.fixture(scope="module")
 def built(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    """The whole project on an empty RAW, as on the first day, with all its tests."""
+    """The whole project on an empty RAW, as on the first day, with all tests of data."""
     warehouse = Warehouse(project, tmp_path_factory.mktemp("empty") / "all")
     warehouse.build()
     # The next build, of any test, writes its SQL to the same place.
@@ -135,6 +135,12 @@ def test_an_empty_raw_builds_with_every_tracked_product_in_the_dimension(built: 
     tracked = read_seed("tracked_products")
     own = sum(row["role"] == "own" for row in tracked)
     assert row == (len(tracked), 0, own, len({row["domain_id"] for row in tracked}))
+
+
+def test_unit_tests_pass(project: Project, built: Warehouse) -> None:
+    """All in one invocation; a nightly build leaves them out."""
+    assert len(project.manifest.unit_tests) > 25
+    assert built.failed_unit_tests() == {}
 
 
 def test_marts_have_contracts_and_are_all_exposed(project: Project) -> None:

@@ -479,6 +479,7 @@ def test_daily_reviews_carry_each_measure_by_itself(samples: Samples) -> None:
     assert_equal({row[:3]: row[3:] for row in rows}, expected, "fct_review_history_daily")
 
 
+@pytest.mark.traps(1, 13, 21)
 def test_landed_prices_are_those_of_keepas_python_client(samples: Samples) -> None:
     """Its known faults are taken out: it cannot read short csv, divides yen by 100, adds negative
     shipping to a price (15 points one cent low in the samples), and reads ratings as prices."""
