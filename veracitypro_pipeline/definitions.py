@@ -15,6 +15,7 @@ from veracitypro_pipeline.automation.jobs import vp_daily_batch
 from veracitypro_pipeline.automation.schedules import build_schedules
 from veracitypro_pipeline.bi import assets as bi_assets
 from veracitypro_pipeline.bi import checks as bi_checks
+from veracitypro_pipeline.code_links import CodeLinks
 from veracitypro_pipeline.ingest import assets as ingest_assets
 from veracitypro_pipeline.ingest import checks as ingest_checks
 from veracitypro_pipeline.landing import assets as landing_assets
@@ -34,7 +35,7 @@ from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.s3 import S3Resource
 from veracitypro_pipeline.resources.slack import SlackResource
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
-from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 from veracitypro_pipeline.transform import assets as transform_assets
 from veracitypro_pipeline.transform import checks as transform_checks
 from veracitypro_pipeline.transform import columns, service_levels
@@ -52,19 +53,22 @@ def build_definitions(
     """
     retries = dg.RetryPolicy(max_retries=STEP_RETRIES, delay=settings.retry_delay)
     manifest = manifest_path(settings)
+    is_local = settings.environment == "local"
+    code = CodeLinks(settings.code_url, REPOSITORY_DIR if is_local else None)
     return dg.Definitions(
         assets=[
-            *ingest_assets.build_assets(retries),
-            *landing_assets.build_assets(retries),
-            *raw_assets.build_assets(retries),
+            *map(code.of, ingest_assets.build_assets(retries)),
+            *map(code.of, landing_assets.build_assets(retries)),
+            *map(code.of, raw_assets.build_assets(retries)),
             *transform_assets.build_assets(
                 retries,
                 manifest,
                 columns.read(settings.dbt_project_dir),
                 settings.deadline_time,
                 runbooks.of_check,
+                code,
             ),
-            *bi_assets.build_assets(retries, exposed_marts(manifest)),
+            *map(code.of, bi_assets.build_assets(retries, exposed_marts(manifest))),
         ],
         asset_checks=[
             *ingest_checks.CHECKS,

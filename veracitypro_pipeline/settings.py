@@ -228,6 +228,13 @@ class Settings(BaseSettings):
         "Address of the folder infra/runbooks, for links in messages; empty means none.",
     )
 
+    code_url: str | None = _setting(
+        "VP_CODE_URL",
+        None,
+        "Address of the repository's files as deployed (https://github.com/<owner>/<name>/blob/main),"
+        " for links from the Dagster UI; empty means none.",
+    )
+
     dagster_url: str | None = _setting(
         "VP_DAGSTER_URL",
         None,

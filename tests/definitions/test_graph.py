@@ -29,6 +29,7 @@ from veracitypro_pipeline.service_levels import MARTS, UNDATED_MARTS
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
 SNAPSHOT = Path(__file__).parent / "graph.json"
+DIM_PRODUCT: Final = dg.AssetKey(["mart", "dim_product"])
 ENVIRONMENTS: Final = ("local", "dev", "prod")
 DUMMY_ACCOUNTS = {
     "AIRBYTE_WORKSPACE_ID": "workspace",
@@ -245,6 +246,22 @@ def test_every_model_shows_its_columns_and_what_each_is_made_of(graph: Any) -> N
             assert ("Made of `" in column.description) is bool(lineage[column.name]), column
         upstream = {dep.asset_key for deps in lineage.values() for dep in deps}
         assert upstream <= graph.get(key).parent_keys, key
+
+
+def test_every_asset_links_to_its_code(graph: Any, settings: Settings) -> None:
+    """To a file of the checkout on a laptop; elsewhere to the repository, if its address is set."""
+    for key in graph.get_all_asset_keys():
+        (link,) = graph.get(key).metadata["dagster/code_references"].code_references
+        assert Path(link.file_path).is_file(), key
+        stem = "assets" if stage_of(key) not in DBT_STAGES else key.path[-1]
+        assert Path(link.file_path).stem == stem
+    address = "https://code.example/blob/main/"
+    deployed = settings.model_copy(update={"environment": "prod", "code_url": address})
+    linked = build_definitions(deployed).resolve_asset_graph()
+    (link,) = linked.get(RAW_KEEPA).metadata["dagster/code_references"].code_references
+    assert link.url.startswith(f"{address}veracitypro_pipeline/raw/assets.py#L")
+    (link,) = linked.get(DIM_PRODUCT).metadata["dagster/code_references"].code_references
+    assert link.url == f"{address}dbt_project/models/mart/dim_product.sql#L1"
 
 
 def test_steps_are_tried_again_twice_after_five_minutes(

@@ -1,7 +1,6 @@
 """Rules of the dbt project, read from its manifest: no warehouse is needed."""
 
 import csv
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ from veracitypro_pipeline.keepa import CHANNELS, MARKETPLACES
 from veracitypro_pipeline.lineage import DBT_STAGES, RAW_KEEPA
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 from veracitypro_pipeline.transform import columns
-from veracitypro_pipeline.transform.translator import asset_name
 
 from .building import Project, Warehouse
+from .columns import text_of_project
 
 SEEDS = REPOSITORY_DIR / "dbt_project" / "seeds"
 # What a build keeps for itself depends on the order of loads; STG must not.
@@ -101,12 +100,9 @@ def built(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Warehou
 def test_what_columns_are_made_of_is_written_down_as_it_is(
     project: Project, built: Warehouse
 ) -> None:
-    """If red: `python -m veracitypro_pipeline.transform.columns`, and read the difference."""
-    manifest = json.loads((project.target / "manifest.json").read_text())
-    derived = columns.derive(
-        manifest, built.folder / "compiled", columns.types_of(built.path), asset_name
-    )
-    assert columns.text_of(derived) == (project.folder / columns.FILE).read_text()
+    """If red: `python -m tests.warehouse.columns`, and read the difference."""
+    text = text_of_project(project, built, built.folder / "compiled")
+    assert text == (project.folder / columns.FILE).read_text()
 
 
 def test_a_price_is_traced_back_to_the_payload() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import dbt_assets
 
+from veracitypro_pipeline.code_links import CodeLinks
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
 from veracitypro_pipeline.resources.dbt import DbtResource
 from veracitypro_pipeline.transform.columns import Columns
@@ -26,16 +27,17 @@ def build_assets(
     columns: Columns,
     deadline: time,
     runbook_of: Callable[[str], str],
+    code: CodeLinks,
 ) -> list[dg.AssetsDefinition]:
     """The assets of this stage, as the dbt manifest declares them.
 
-    `columns` is what is known of their columns, `deadline` when marts are due, and `runbook_of`
-    names the runbook of a dbt test.
+    `columns` is what is known of their columns, `deadline` when marts are due, `runbook_of` names
+    the runbook of a dbt test, and `code` links to files.
     """
 
     @dbt_assets(
         manifest=manifest,
-        dagster_dbt_translator=StageTranslator(deadline, columns, runbook_of),
+        dagster_dbt_translator=StageTranslator(deadline, columns, runbook_of, code),
         partitions_def=daily_as_of,
         backfill_policy=ONE_DAY_A_RUN,
         retry_policy=retries,

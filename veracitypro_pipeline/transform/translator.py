@@ -9,6 +9,7 @@ from typing import Any, Final
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
+from veracitypro_pipeline.code_links import CodeLinks
 from veracitypro_pipeline.lineage import DBT_STAGES, MART, OWNERS, RAW_KEEPA, STG, model_key
 from veracitypro_pipeline.transform.columns import Column, Columns, lineage_of
 
@@ -36,10 +37,16 @@ class StageTranslator(DagsterDbtTranslator):
     names the runbook of a test.
     """
 
-    def __init__(self, deadline: time, columns: Columns, runbook_of: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        deadline: time,
+        columns: Columns,
+        runbook_of: Callable[[str], str],
+        code: CodeLinks,
+    ) -> None:
         # Tests are checks; those of a source (RAW) and of several models belong to one of them.
         super().__init__(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
-        self._columns, self._runbook_of = columns, runbook_of
+        self._columns, self._runbook_of, self._code = columns, runbook_of, code
         self._freshness_policy = dg.FreshnessPolicy.cron(
             deadline_cron=f"{deadline.minute} {deadline.hour} * * *",
             lower_bound_delta=timedelta(hours=deadline.hour, minutes=deadline.minute),
@@ -67,13 +74,14 @@ class StageTranslator(DagsterDbtTranslator):
         )
 
     def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
-        """With the type of each column and what it is made of, where a file says so.
+        """With a link to its file, the type of each column and what it is made of.
 
         Dagster+ draws column lineage; the open-source UI does not, so it stands in words, too.
         """
+        link = self._code.to(f"dbt_project/{dbt_resource_props['original_file_path']}")
         known = self._columns.get(dbt_resource_props["name"])
         if known is None or dbt_resource_props["resource_type"] != "model":
-            return super().get_metadata(dbt_resource_props)
+            return {**super().get_metadata(dbt_resource_props), **link}
         columns = {
             name: {
                 **column,
@@ -86,6 +94,7 @@ class StageTranslator(DagsterDbtTranslator):
         }
         return {
             **super().get_metadata({**dbt_resource_props, "columns": columns}),
+            **link,
             "dagster/column_lineage": lineage_of(known),
         }
 
