@@ -7,6 +7,7 @@ holds it against what is seen. After a wanted change:
     python -m tests.contract.faults
 """
 
+import gzip
 import json
 import re
 import subprocess
@@ -631,7 +632,9 @@ def _nothing(_pipeline: Pipeline, _job: Job, _kept: Mapping[str, bytes]) -> None
 
 
 _COPY: Final = _set("copy.jsonl.gz", lambda content: content)
-_CUT: Final = _set("", lambda content: content[:-40])
+# Packed without compression, so that the lines before the cut are as many with every zlib.
+_CUT: Final = _set("", lambda content: gzip.compress(gzip.decompress(content), 0)[:-40])
+_BOMB: Final = _set("", lambda content: gzip.compress(gzip.decompress(content) + bytes(20_000_000)))
 _EARLIER: Final = "earlier_files_are_whole"
 _PUT: Final = "the file put back, and the next run"
 FILES: Final[dict[str, FileFault]] = {
@@ -643,6 +646,7 @@ FILES: Final[dict[str, FileFault]] = {
         red="files_arrived",
     ),
     "a file is cut": FileFault(_CUT, _put_back, _PUT, red="files_arrived"),
+    "a file holds a line of 20 MB": FileFault(_BOMB, _put_back, _PUT, red="files_arrived"),
     "a file is no gzip": FileFault(_set("", lambda _: b"<html>"), _put_back, _PUT),
     "a file is there twice": FileFault(_COPY, _delete_copy, "the copy deleted, and the next run"),
     "an interrupted sync left a file": FileFault(

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
-from veracitypro_pipeline.bi.assets import RefreshConfig, build_assets
+from veracitypro_pipeline.bi.assets import REFRESHED, RefreshConfig, build_assets
 from veracitypro_pipeline.bi.checks import dataset_is_current
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.handover import RefreshReport
@@ -103,6 +103,28 @@ def test_a_further_try_follows_the_refresh_that_the_first_has_started(night: Nig
     assert night.refresh().request_id == first.request_id
     night.handover.of_another_run()
     assert night.refresh(force=True).request_id != first.request_id
+
+
+def test_a_refresh_whose_run_was_killed_before_its_claim_only_delays_the_next_try(
+    night: Night,
+) -> None:
+    """Power BI runs one at a time; what that one read, nobody knows, so ours comes after it."""
+    night.refreshes.seconds = 60
+    PowerBIResource(settings=fixed(night.settings)).client().start_refresh()
+    with pytest.raises(TransientFailure, match="still running another refresh"):
+        night.refresh()
+
+    night.refreshes.seconds = 0
+    night.refreshes._kept[-1]["over_at"] = 0.0  # It is over.
+    assert night.check(night.refresh()).passed
+    assert len(night.refreshes.newest(5)) == 2
+
+
+def test_a_run_that_was_killed_before_it_noted_its_refresh_refreshes_again(night: Night) -> None:
+    first = night.refresh()
+    night.handover.of_another_run()
+    del night.handover.kept[REFRESHED]
+    assert night.refresh().request_id != first.request_id
 
 
 def test_a_run_that_changes_no_mart_refreshes_nothing_and_says_so(night: Night) -> None:
