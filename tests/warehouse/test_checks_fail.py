@@ -37,6 +37,10 @@ DAMAGES = {
         " STG.stg_keepa_point)",
         {"points_are_kept_refused_or_superseded"},
     ),
+    "a point of which a newer fetch says nothing is lost": (
+        f"delete from STG.stg_keepa_point where minute = {START}",
+        {"partly_superseded_points_are_counted"},
+    ),
     "a withdrawn point is kept": (
         "insert into STG.stg_keepa_point select * replace (minute + 1 as minute)"
         " from STG.stg_keepa_point limit 1",
@@ -86,7 +90,11 @@ pytestmark = pytest.mark.xdist_group("checks")
 def given_warehouse(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     warehouse = Warehouse(project, tmp_path_factory.mktemp("damage") / "all")
     old = a_product(
-        series={"NEW": [START, 1, START + 5, 2], "SALES": [START, "x"], "RATING": [START, 45]}
+        series={
+            "NEW": [START - 5, 9, START, 1, START + 5, 2],
+            "SALES": [START, "x"],
+            "RATING": [START - 1, 45],
+        }
     )
     new = a_product(series={"NEW": [START + 1, 3, START + 6, 4, START + 7, 5]})
     warehouse.load(

@@ -84,7 +84,8 @@ where
     point_count <> distinct_count + repeated_count + quarantined_count
     -- Nothing newer speaks for the series: every point counts.
     or (superseded_from_minute is null and kept_count <> distinct_count)
-    -- A newer fetch speaks from its first minute on, and before that this one still does.
+    -- A newer fetch speaks from its first minute on, and before that this one still does: how many of its
+    -- points, partly_superseded_points_are_counted says.
     or (first_minute < superseded_from_minute and kept_count not between 1 and distinct_count)
     or (first_minute >= superseded_from_minute and kept_count <> 0)
     or first_kept_minute <> first_minute
