@@ -19,7 +19,7 @@ from veracitypro_pipeline.local.airbyte_destination import Bucket, S3Destination
 from veracitypro_pipeline.local.airbyte_jobs import CANCELLED, FAILED, SUCCEEDED, JobStore
 from veracitypro_pipeline.local.airbyte_sync import Connection, Syncs
 from veracitypro_pipeline.local.credentials import Credentials
-from veracitypro_pipeline.local.playback import TRACKED_ALONE
+from veracitypro_pipeline.local.played_day import TRACKED_ALONE
 from veracitypro_pipeline.local.s3 import s3_client
 from veracitypro_pipeline.local.stack import StackState, play_day
 from veracitypro_pipeline.resources.airbyte_source import MANIFEST, SourceError, declared_schema

@@ -14,6 +14,8 @@ from typing import Any, Final
 import dagster as dg
 import pytest
 
+from veracitypro_pipeline.code_links import CodeLinks
+from veracitypro_pipeline.notify import runbooks
 from veracitypro_pipeline.resources import dbt as dbt_resource
 from veracitypro_pipeline.resources.dbt import DbtResource
 from veracitypro_pipeline.resources.dbt_command import MANIFEST, build_folder, manifest_path
@@ -87,7 +89,14 @@ class Night:
             instance.add_event_listener(run_id, keep)
             result = (
                 dg.Definitions(
-                    build_assets(dg.RetryPolicy(max_retries=0), settings.dbt_target_dir / MANIFEST),
+                    build_assets(
+                        dg.RetryPolicy(max_retries=0),
+                        settings.dbt_target_dir / MANIFEST,
+                        columns={},
+                        deadline=settings.deadline_time,
+                        runbook_of=runbooks.of_check,
+                        code=CodeLinks(),
+                    ),
                     resources={"dbt": DbtResource(settings=fixed(settings))},
                     jobs=[dg.define_asset_job("night")],
                     executor=dg.in_process_executor,

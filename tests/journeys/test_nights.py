@@ -338,7 +338,9 @@ def test_a_late_day_is_counted_like_any_other(
     ]
     with dg.DagsterInstance.from_config(str(home.path / "dagster"), "vp_run.yaml") as instance:
         seen = {
-            entry.asset_key: entry.asset_observation.metadata["dagster/row_count"].value
+            entry.asset_observation.asset_key: int(
+                str(entry.asset_observation.metadata["dagster/row_count"].value)
+            )
             for entry in instance.all_logs(
                 late["run_id"], of_type=dg.DagsterEventType.ASSET_OBSERVATION
             )

@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import pytest
 import sqlglot
-from agate import Table
+from agate import Table  # type: ignore[import-untyped]
 from dbt.adapters.contracts.connection import AdapterResponse
 from dbt.adapters.contracts.relation import RelationType
 from dbt.adapters.snowflake.impl import SnowflakeAdapter
