@@ -27,7 +27,7 @@ grant select on future views in schema ${database}.CORE to role DAGSTER_ROLE;
 grant select on future tables in schema ${database}.MART to role DAGSTER_ROLE;
 grant select on future views in schema ${database}.MART to role DAGSTER_ROLE;
 
--- dbt: reads RAW, makes the rest, and keeps failing rows of its tests in MONITORING.
+-- dbt: reads RAW, makes the rest, and keeps in MONITORING what a build has found to do.
 grant usage on warehouse WH_INGEST to role DBT_ROLE;
 grant usage on database ${database} to role DBT_ROLE;
 grant usage on schema ${database}.RAW to role DBT_ROLE;

@@ -63,6 +63,14 @@ create table if not exists ${database}.MONITORING.PIPELINE_RUN_CHECK (
     description varchar
 );
 
+create table if not exists ${database}.MONITORING.TEST_FAILURE_ROW (
+    run_id varchar not null,
+    as_of_date date,
+    check_name varchar not null,
+    row_number number(38, 0) not null,
+    failing_row varchar not null
+);
+
 create view if not exists ${database}.MONITORING.PIPELINE_RUN_STAGE as
 select run_id, as_of_date, started_at, 1 as stage_number, 'ingest' as stage, ingest_rows_in as rows_in, ingest_rows_out as rows_out, ingest_rows_refused as rows_refused, ingest_seconds as seconds
 from ${database}.MONITORING.PIPELINE_RUN_MONITORING

@@ -331,26 +331,21 @@ def test_a_late_day_is_counted_like_any_other(
                 late["run_id"], of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
             )
         ]
+        seen = {
+            one.asset_key.to_user_string(): int(str(one.metadata["dagster/row_count"].value))
+            for entry in instance.all_logs(
+                late["run_id"], of_type=dg.DagsterEventType.ASSET_OBSERVATION
+            )
+            if (one := entry.asset_observation) is not None
+        }
     (evaluation,) = [
         one
         for one in evaluations
         if one is not None and one.check_name == "nothing_lost_between_raw_and_mart"
     ]
-    with dg.DagsterInstance.from_config(str(home.path / "dagster"), "vp_run.yaml") as instance:
-        seen = {
-            entry.asset_observation.asset_key: int(
-                str(entry.asset_observation.metadata["dagster/row_count"].value)
-            )
-            for entry in instance.all_logs(
-                late["run_id"], of_type=dg.DagsterEventType.ASSET_OBSERVATION
-            )
-            if entry.asset_observation is not None
-        }
-    assert seen[dg.AssetKey(["mart", "dim_product"])] == tracked_count()
-    assert (
-        sum(rows for key, rows in seen.items() if key.path[0] == "mart")
-        == (late["stages"][-1]["rows_out"])
-    )
+    assert seen["mart/dim_product"] == tracked_count()
+    rows_in_mart = sum(rows for asset, rows in seen.items() if asset.startswith("mart/"))
+    assert rows_in_mart == late["stages"][-1]["rows_out"]
     assert evaluation.metadata["products"].value == tracked_count()
     assert int(str(evaluation.metadata["points"].value)) > 100_000
 
@@ -451,7 +446,14 @@ def test_a_red_dbt_test_stops_power_bi_and_is_not_tried_again(home: Home, kept: 
     assert failure["step"] == "dbt_models"
     assert failure["reason"].startswith("dbt build failed: ")
     assert "raw_rows_are_accepted_or_refused" in failure["reason"]
+    assert "\x1b" not in failure["reason"]
     assert home.state("powerbi/refreshes.json") == refreshes
+    kept_rows = home.query(
+        "select check_name, failing_row from MONITORING.TEST_FAILURE_ROW"
+        f" where run_id = '{document['run_id']}' order by row_number"
+    )
+    assert {name for name, _ in kept_rows} == {"raw_rows_are_accepted_or_refused"}
+    assert json.loads(kept_rows[0][1])["source_file"].endswith(".jsonl.gz")
     assert document["seconds"] < 60
 
 

@@ -20,6 +20,7 @@ from typing import Final
 import pytest
 from killing import dbt_statement
 
+from veracitypro_pipeline import service_levels
 from veracitypro_pipeline.dashboard import pipeline_queries, product_queries
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.monitoring.tables import create_tables, record_statements
@@ -32,6 +33,8 @@ from veracitypro_pipeline.run_summary import (
     RunSummary,
     Stage,
 )
+from veracitypro_pipeline.statement import Statement
+from veracitypro_pipeline.transform import failing_rows
 from veracitypro_pipeline.transform.checks import (
     COUNTS_OF_DAY,
     REFUSALS_OF_DAY,
@@ -266,6 +269,11 @@ def test_the_dashboard_reads_the_same_from_both_engines(built: tuple[Site, Site]
     duckdb.warehouse.transact(create_tables(STAGES))
     for site in built:
         site.warehouse.transact(record_statements(record, started_at))
+        red = failing_rows.FailedTest(
+            check.name, "select asin, title from MART.DIM_PRODUCT where asin = 'B0ORDER000'"
+        )
+        rows = site.warehouse.query(failing_rows.question(red)).dicts()
+        site.warehouse.transact(failing_rows.keep("run-of-the-dashboard", "2026-01-14", red, rows))
     days = (date(2011, 1, 1), date(2026, 1, 31))
     products = duckdb.warehouse.query(product_queries.PRODUCTS.sql).dicts()
     (domain_id,) = {one["domain_id"] for one in products if one["asin"] == "B0ORDER000"}
@@ -280,6 +288,11 @@ def test_the_dashboard_reads_the_same_from_both_engines(built: tuple[Site, Site]
         "stages": [pipeline_queries.stages_of_runs(started_at)],
         "red checks": [pipeline_queries.red_checks_of_run("run-of-the-dashboard")],
         "evaluations": [pipeline_queries.evaluations_of_check(check.asset, check.name, started_at)],
+        "failing rows": [pipeline_queries.failing_rows("run-of-the-dashboard", check.name)],
+        "freshness": [Statement(service_levels.newest_days(service_levels.MARTS))],
+        "nights": [
+            Statement(service_levels._NIGHTS, {"job": record.job, "as_of_date": started_at.date()})
+        ],
         "reasons": [pipeline_queries.REFUSALS_BY_REASON],
         "refusals": [pipeline_queries.refusals(one["reason"], one["scope"]) for one in reasons],
         "products": [product_queries.PRODUCTS],

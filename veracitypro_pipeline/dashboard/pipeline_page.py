@@ -1,5 +1,6 @@
 """The page "Pipeline": how the runs went, what is red, what was refused, how fresh MART is."""
 
+import json
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -196,10 +197,10 @@ def _show_checks(runs: list[Run], chosen: Run, found: Status) -> None:
         key=f"red checks of {chosen.run_id}",
     )
     place = _picked(picked.selection.rows)
-    _show_check(red[place], runs)
+    _show_check(red[place], chosen, runs)
 
 
-def _show_check(check: dict[str, Any], runs: list[Run]) -> None:
+def _show_check(check: dict[str, Any], chosen: Run, runs: list[Run]) -> None:
     history = rows(
         pipeline_queries.evaluations_of_check(
             check["asset"], check["check_name"], runs[-1].started_at
@@ -208,6 +209,7 @@ def _show_check(check: dict[str, Any], runs: list[Run]) -> None:
     with st.container(border=True):
         st.markdown(f"**{plain(check['check_name'])}** of {plain(check['asset'])}")
         st.text(check["description"] or "The check gives no description.")
+        _show_failing_rows(check, chosen)
         st.dataframe(
             [
                 {
@@ -226,6 +228,21 @@ def _show_check(check: dict[str, Any], runs: list[Run]) -> None:
                 "Started (UTC)": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
             },
         )
+
+
+def _show_failing_rows(check: dict[str, Any], chosen: Run) -> None:
+    """Of a dbt test; other checks say in words what they found."""
+    if ("MONITORING", "TEST_FAILURE_ROW") not in _tables():
+        return
+    kept = rows(pipeline_queries.failing_rows(chosen.run_id, check["check_name"]))
+    if not kept:
+        return
+    st.caption(f"The first {_counted(len(kept), 'failing row')}.")
+    st.dataframe([json.loads(row["failing_row"]) for row in kept], hide_index=True, placeholder="")
+
+
+def _tables() -> set[tuple[str, str]]:
+    return {(row["table_schema"], row["table_name"]) for row in rows(pipeline_queries.TABLES)}
 
 
 def _show_freshness(found: Status) -> None:
@@ -274,8 +291,7 @@ def _show_tokens(runs: list[Run]) -> None:
 
 def _show_quarantine() -> None:
     st.subheader("What was refused, and why")
-    tables = {(row["table_schema"], row["table_name"]) for row in rows(pipeline_queries.TABLES)}
-    if ("STG", "STG_KEEPA_QUARANTINE") not in tables:
+    if ("STG", "STG_KEEPA_QUARANTINE") not in _tables():
         st.info("The quarantine is not built yet: the first run that comes to STG makes it.")
         return
     reasons = rows(pipeline_queries.REFUSALS_BY_REASON)

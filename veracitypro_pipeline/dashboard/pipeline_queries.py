@@ -69,6 +69,12 @@ inner join MONITORING.PIPELINE_RUN_MONITORING as runs on checks.run_id = runs.ru
 where checks.asset = $asset and checks.check_name = $check_name and runs.started_at >= $since
 order by runs.started_at desc
 """
+_FAILING_ROWS: Final = """
+select failing_row
+from MONITORING.TEST_FAILURE_ROW
+where run_id = $run_id and check_name = $check_name
+order by row_number
+"""
 _REFUSALS: Final = f"""
 select
     as_of_date,
@@ -99,6 +105,11 @@ def evaluations_of_check(asset: str, check_name: str, since: datetime) -> Statem
     return Statement(
         _EVALUATIONS, {"asset": asset, "check_name": check_name, "since": _naive(since)}
     )
+
+
+def failing_rows(run_id: str, check_name: str) -> Statement:
+    """The first rows that made a dbt test red in a run, as JSON texts."""
+    return Statement(_FAILING_ROWS, {"run_id": run_id, "check_name": check_name})
 
 
 def refusals(reason: str, scope: str) -> Statement:

@@ -2,6 +2,7 @@
 
 `PIPELINE_RUN_MONITORING` has one row per run, `PIPELINE_RUN_CHECK` one per run and check, and the
 view `PIPELINE_RUN_STAGE` turns the former's columns of stages into one row per run and stage.
+`TEST_FAILURE_ROW`, which the transform stage writes, has the failing rows of red dbt tests.
 Instants are UTC, seconds wall time.
 """
 
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 from veracitypro_pipeline.run_summary import CheckResult, RunRecord
 from veracitypro_pipeline.statement import Statement
+from veracitypro_pipeline.transform import failing_rows
 
 # Of each stage, in `PIPELINE_RUN_MONITORING` as `<stage>_<measure>`.
 _MEASURES: Final = {
@@ -78,6 +80,7 @@ def create_tables(stages: Sequence[str]) -> list[Statement]:
         Statement("create schema if not exists MONITORING"),
         _create_table("PIPELINE_RUN_MONITORING", {**_RUN_COLUMNS, **per_stage}),
         _create_table("PIPELINE_RUN_CHECK", _CHECK_COLUMNS),
+        failing_rows.CREATE_TABLE,
         Statement(f"create view if not exists MONITORING.PIPELINE_RUN_STAGE as\n{rows_per_stage}"),
     ]
 

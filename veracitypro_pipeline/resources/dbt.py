@@ -8,6 +8,7 @@ and its manifest parsing belongs to `resources/dbt_command.py`.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
@@ -51,6 +52,11 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         finally:
             if self._waiting is not None:
                 self._waiting.end()
+
+    @property
+    def run_results(self) -> Path:
+        """What the last build of this environment said of each node; there is none before one."""
+        return dbt_command.build_folder(self.settings.get()) / "run_results.json"
 
     def build(
         self, context: dg.AssetExecutionContext, *, full_refresh: bool = False

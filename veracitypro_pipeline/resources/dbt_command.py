@@ -57,6 +57,9 @@ def environment(settings: Settings, target_path: Path) -> dict[str, str]:
         # Each statement with its timing, twice over, is a tenth of a build's time.
         "DBT_LOG_LEVEL_FILE": "info",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        # Its words go to Slack and to tables.
+        "DBT_USE_COLORS": "false",
+        "DBT_USE_COLORS_FILE": "false",
         "DBT_VERSION_CHECK": "false",
         "PYTHONUNBUFFERED": "1",
         "VP_WAREHOUSE_PATH": str(settings.warehouse_path),

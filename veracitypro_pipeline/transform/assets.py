@@ -11,6 +11,9 @@ from dagster_dbt import dbt_assets
 from veracitypro_pipeline.code_links import CodeLinks
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
 from veracitypro_pipeline.resources.dbt import DbtResource
+from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.run_events import DBT_ROWS_FAILING
+from veracitypro_pipeline.transform import failing_rows
 from veracitypro_pipeline.transform.columns import Columns
 from veracitypro_pipeline.transform.translator import StageTranslator
 
@@ -43,8 +46,48 @@ def build_assets(
         retry_policy=retries,
     )
     def dbt_models(
-        context: dg.AssetExecutionContext, config: BuildConfig, dbt: DbtResource
+        context: dg.AssetExecutionContext,
+        config: BuildConfig,
+        dbt: DbtResource,
+        warehouse: WarehouseResource,
     ) -> Iterator[Any]:
-        yield from dbt.build(context, full_refresh=config.full_refresh)
+        red: list[str] = []
+        try:
+            for event in dbt.build(context, full_refresh=config.full_refresh):
+                if isinstance(event, dg.AssetCheckResult) and not event.passed:
+                    red.append(str(event.metadata["unique_id"].value))
+                    yield event._replace(description=_said_of(event))
+                else:
+                    yield event
+        finally:
+            _keep_failing_rows(context, dbt, warehouse, red)
 
     return [dbt_models]
+
+
+def _said_of(red: dg.AssetCheckResult) -> str:
+    """dbt says no more of a red test than how many rows it found."""
+    found = red.metadata.get(DBT_ROWS_FAILING)
+    rows = "It could not be run" if found is None else f"Rows that fail it: {found.value}"
+    return f"{rows}; MONITORING.TEST_FAILURE_ROW and `vp dashboard` have the first of them."
+
+
+def _keep_failing_rows(
+    context: dg.AssetExecutionContext,
+    dbt: DbtResource,
+    warehouse: WarehouseResource,
+    red: list[str],
+) -> None:
+    """Whatever goes wrong here is said in the log: what people must hear of is the red test."""
+    for test in failing_rows.failed_tests(dbt.run_results, red):
+        try:
+            rows = warehouse.query(failing_rows.question(test)).dicts()
+            create = [failing_rows.CREATE_TABLE] if warehouse.makes_its_tables else []
+            warehouse.transact(
+                [
+                    *create,
+                    *failing_rows.keep(context.run_id, context.partition_key, test, rows),
+                ]
+            )
+        except dg.Failure as failure:
+            context.log.warning(f"The failing rows of {test.name} are not kept: {failure}")

@@ -220,6 +220,6 @@ def test_every_statement_is_snowflake_too(monitoring: Monitoring) -> None:
         *create_tables(STAGES),
         *record_statements(run_record(monitoring.instance, run_id), datetime.now(UTC)),
     ]
-    assert len(statements) == 8
+    assert len(statements) == 9
     for sql in [STATUS_OF_RUNS, *(statement.sql for statement in statements)]:
         assert sqlglot.parse_one(sql, dialect="snowflake").sql(dialect="snowflake")
