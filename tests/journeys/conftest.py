@@ -3,11 +3,12 @@
 A home is slow to make, so the tests of one group share one, and each leaves it as good as it was.
 """
 
+import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,11 +16,18 @@ from typing import Any, Final
 
 import duckdb
 import pytest
+from PIL import Image
 
 from veracitypro_pipeline.local.stack import stop_stack
+from veracitypro_pipeline.settings import REPOSITORY_DIR
 
 VP: Final = Path(sys.executable).parent / "vp"
 RUN_SECONDS: Final = 300.0
+# The README's pictures: `pytest tests/journeys --pictures` takes them anew.
+PICTURES: Final = REPOSITORY_DIR / ".github" / "images"
+COLOURS: Final = 128
+# Pixels; a page is longer than somebody wants to scroll in a README.
+SHOWN_HEIGHT: Final = 1300
 FIRST, SECOND = date(2025, 11, 20), date(2025, 11, 21)
 
 
@@ -115,6 +123,25 @@ def nights_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 def nights(nights_home: Home) -> dict[str, Any]:
     """Two nights in order, as `vp run --days 2` prints them."""
     return nights_home.run("--days", "2", "--date", str(SECOND))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pictures", action="store_true", help="Take the README's pictures anew.")
+
+
+@pytest.fixture
+def keep_picture(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[bytes, str], None]:
+    """Keeps a PNG under a name beside the test's files, and small among the README's if asked."""
+
+    def keep(png: bytes, name: str) -> None:
+        (tmp_path / f"{name}.png").write_bytes(png)
+        if request.config.getoption("--pictures", default=False):
+            PICTURES.mkdir(exist_ok=True)
+            whole = Image.open(io.BytesIO(png)).convert("RGB")
+            shown = whole.crop((0, 0, whole.width, min(whole.height, SHOWN_HEIGHT)))
+            shown.quantize(COLOURS).save(PICTURES / f"{name}.png", optimize=True)
+
+    return keep
 
 
 def counts(document: dict[str, Any]) -> dict[str, tuple[int, int, int]]:

@@ -9,13 +9,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Locator, Page, expect, sync_playwright
 
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.local.stack import stop_stack
@@ -105,11 +105,13 @@ def page(address: str, browser: Browser) -> Iterator[Page]:
     page.close()
 
 
-def test_the_lineage_graph_shows_all_seven_groups_connected(page: Page, tmp_path: Path) -> None:
+def test_the_lineage_graph_shows_all_seven_groups_connected(
+    page: Page, keep_picture: Callable[[bytes, str], None]
+) -> None:
     """In the order of the stages, by where the drawing's edges begin and end."""
     groups = page.locator("foreignObject.group")
     expect(groups).to_have_count(len(STAGES))
-    page.screenshot(path=tmp_path / "lineage.png")
+    keep_picture(page.screenshot(clip=_around(groups)), "lineage")
     boxes = {
         str(group.text_content()): {
             name: float(str(group.get_attribute(name))) for name in ("x", "y", "width", "height")
@@ -126,6 +128,17 @@ def test_the_lineage_graph_shows_all_seven_groups_connected(page: Page, tmp_path
             _touches(boxes[left], *edge[:2]) and _touches(boxes[right], *edge[-2:])
             for edge in edges
         ), f"no edge from {left} to {right}"
+
+
+def _around(groups: Locator) -> FloatRect:
+    """The place of all of them on the page, with a margin."""
+    margin = 24.0
+    found = [box for group in groups.all() if (box := group.bounding_box())]
+    left = min(box["x"] for box in found) - margin
+    top = min(box["y"] for box in found) - margin
+    right = max(box["x"] + box["width"] for box in found) + margin
+    bottom = max(box["y"] + box["height"] for box in found) + margin
+    return {"x": left, "y": top, "width": right - left, "height": bottom - top}
 
 
 def _touches(box: dict[str, float], x: float, y: float) -> bool:
@@ -151,3 +164,21 @@ def test_materialize_all_of_a_partition_succeeds(page: Page, address: str) -> No
     assert run["status"] == "SUCCESS"
     assert run["stats"]["stepsFailed"] == 0
     assert run["stats"]["materializations"] == len(json.loads(GRAPH.read_text())["assets"])
+
+
+def test_a_mart_shows_its_rows_its_columns_and_what_its_checks_mean(
+    page: Page, address: str, keep_picture: Callable[[bytes, str], None]
+) -> None:
+    """After the run above."""
+    mart = f"{address}/assets/mart/fct_price_history_daily"
+    page.set_viewport_size({"width": 1500, "height": 1000})
+    page.goto(mart)
+    for heading in ("Row count", "Freshness policy", "Latest check results", "Columns"):
+        expect(page.get_by_text(heading, exact=True).first).to_be_visible()
+    expect(page.get_by_text("core/core_keepa_price_daily.asin")).to_be_visible()
+    keep_picture(page.screenshot(), "asset")
+
+    page.goto(f"{mart}?view=checks")
+    expect(page.get_by_text("The newest day that the rows speak of")).to_be_visible()
+    expect(page.get_by_text("infra/runbooks/data_is_fresh.md")).to_be_visible()
+    keep_picture(page.screenshot(), "checks")

@@ -7,7 +7,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +36,8 @@ where check_name = 'lines_are_json' and run_id = $run_id;
 update MONITORING.PIPELINE_RUN_MONITORING
 set tests_passed = tests_passed - 1, tests_warned = 1, rows_refused = 2
 where run_id = $run_id;
+insert into MONITORING.TEST_FAILURE_ROW
+select $run_id, date '2025-11-21', 'lines_are_json', 1, '{"asin": "B0BADROW01", "rows": 2}';
 insert into STG.STG_KEEPA_QUARANTINE
     (source_file, file_row_number, as_of_date, reason, scope, raw_text)
 select 'night.jsonl.gz', line, date '2025-11-21', 'no JSON', 'record', '{broken'
@@ -123,12 +125,12 @@ def page(dashboard: Dashboard, browser: Browser) -> Iterator[Page]:
     assert foreign == []
 
 
-def whole(page: Page, picture: Path) -> None:
+def whole(page: Page) -> bytes:
     """A picture of all that a reader can scroll to."""
     page.wait_for_load_state("networkidle")
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": 1400, "height": height})
-    page.screenshot(path=picture)
+    return page.screenshot()
 
 
 def drawn(page: Page, count: int) -> None:
@@ -137,11 +139,15 @@ def drawn(page: Page, count: int) -> None:
     expect(charts).to_have_count(count)
 
 
-def test_the_page_of_the_pipeline_tells_of_both_nights(page: Page, tmp_path: Path) -> None:
+def test_the_page_of_the_pipeline_tells_of_both_nights(
+    page: Page, keep_picture: Callable[[bytes, str], None]
+) -> None:
     expect(page.get_by_role("heading", name="Pipeline", exact=True)).to_be_visible()
     expect(page.get_by_text("1 check amber: see below.")).to_be_visible()
     expect(page.get_by_text("nothing is lost on the way")).to_be_visible()
     expect(page.get_by_test_id("stText").get_by_text("2 of 24 lines are refused.")).to_be_visible()
+    expect(page.get_by_text("The first 1 failing row.")).to_be_visible()
+    expect(page.locator("td").get_by_text("B0BADROW01", exact=True).first).to_be_attached()
     expect(page.get_by_text("2 refused in all, by reason.")).to_be_visible()
     expect(page.get_by_text("Every mart is as fresh as promised on 2025-11-21")).to_be_visible()
     # Seconds, red checks, tokens.
@@ -150,10 +156,12 @@ def test_the_page_of_the_pipeline_tells_of_both_nights(page: Page, tmp_path: Pat
     hops = page.get_by_test_id("stDataFrame").first.locator("table")
     for stage in STAGES:
         expect(hops.locator("td").get_by_text(stage, exact=True).first).to_be_attached()
-    whole(page, tmp_path / "pipeline.png")
+    keep_picture(whole(page), "pipeline")
 
 
-def test_the_page_of_a_product_draws_it_among_its_rivals(page: Page, tmp_path: Path) -> None:
+def test_the_page_of_a_product_draws_it_among_its_rivals(
+    page: Page, keep_picture: Callable[[bytes, str], None]
+) -> None:
     page.get_by_role("link", name="Product").click()
     expect(page.get_by_role("heading", name="Product", exact=True)).to_be_visible()
     choice = page.get_by_role("combobox", name="Product: title, ASIN, marketplace")
@@ -167,7 +175,7 @@ def test_the_page_of_a_product_draws_it_among_its_rivals(page: Page, tmp_path: P
     expect(since.first).to_be_visible()
     # Channels, landed price, rank, rating, number of ratings, buy box.
     drawn(page, 6)
-    whole(page, tmp_path / "product.png")
+    keep_picture(whole(page), "product")
 
 
 def test_a_page_answers_within_two_seconds(page: Page) -> None:

@@ -101,6 +101,14 @@ def test_paths_in_the_readme_exist() -> None:
         assert (REPOSITORY_DIR / place).exists(), place
 
 
+def test_the_pictures_are_those_of_the_readme_and_small() -> None:
+    """`pytest tests/journeys --pictures` takes them anew."""
+    folder = REPOSITORY_DIR / ".github" / "images"
+    shown = set(re.findall(r"!\[[^]]+\]\(\.github/images/([\w.]+)\)", README))
+    assert shown == {file.name for file in folder.iterdir()}
+    assert all(file.stat().st_size < 150_000 for file in folder.iterdir())
+
+
 def test_ci_runs_the_command_of_the_readme() -> None:
     """What `.ci/run` cuts out of the README is exactly the command under "Tests"."""
     (line,) = [

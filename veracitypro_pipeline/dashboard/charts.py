@@ -91,10 +91,10 @@ def red_by_run(rows: Sequence[Row]) -> alt.Chart:
 
 
 def tokens_by_run(rows: Sequence[Row]) -> alt.Chart:
-    """Bars of runs, oldest first. Rows: run, tokens."""
+    """Bars of runs, oldest first, for half of the page. Rows: run, tokens."""
     chart: alt.Chart = (
         alt.Chart(_data(rows))
-        .mark_bar(color=ACCENT, size=_width(rows))
+        .mark_bar(color=ACCENT, size=_width(rows, WIDTH_OF_BARS // 2))
         .encode(
             x=_runs(),
             y=alt.Y("tokens:Q", title="Keepa tokens", axis=alt.Axis(format=",.0f", tickMinStep=1)),
@@ -242,9 +242,9 @@ def _runs() -> alt.X:
     )
 
 
-def _width(rows: Sequence[Row]) -> int:
+def _width(rows: Sequence[Row], of_all: int = WIDTH_OF_BARS) -> int:
     runs = len({row["run"] for row in rows})
-    return max(2, min(WIDEST_BAR, WIDTH_OF_BARS // max(runs, 1)))
+    return max(2, min(WIDEST_BAR, of_all // max(runs, 1)))
 
 
 def _legend(symbol: Literal["square", "stroke"] = "square") -> alt.Legend:
