@@ -397,10 +397,6 @@ class Cell:
     lost: str
     healed: str
 
-    @property
-    def name(self) -> str:
-        return f"{self.service} {self.asked_to}: {self.fault}"
-
     def row(self) -> str:
         """Of the table; a cell has one line, and no bar of its own."""
         texts = (vars(self)[name] for name in COLUMNS)

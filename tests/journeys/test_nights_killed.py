@@ -13,7 +13,7 @@ from signal import SIGINT, SIGKILL
 from typing import Any, Final
 
 import pytest
-from killing import Point, dbt_statement
+from killing.points import BEFORE_ITS_ROW, OF_DBT, OF_THE_RUN
 
 from .conftest import SECOND, Home
 
@@ -22,43 +22,6 @@ pytestmark = pytest.mark.xdist_group("nights")
 DAY: Final = SECOND + timedelta(days=9)
 # What says when and by whom rows were loaded, not what is in them.
 ABOUT_THE_LOAD: Final = "lambda c: lower(c) not in ('load_id', 'loaded_at')"
-
-
-OF_THE_RUN: Final = (
-    Point(
-        "the sync is started and not claimed",
-        "veracitypro_pipeline.resources.handover_store:HandoverStore.write",
-        "before",
-        "product_raw/claims",
-    ),
-    Point(
-        "the files are read and there is no manifest",
-        "veracitypro_pipeline.resources.handover_store:HandoverStore.write",
-        "after",
-        "landing/keepa/product_raw/index",
-    ),
-    Point(
-        "rows are in RAW and not committed",
-        "veracitypro_pipeline.resources.duckdb_warehouse:DuckDBTransaction.run",
-        "after",
-        "insert into RAW.KEEPA_RAW",
-    ),
-    Point(
-        "rows are committed and nobody knows",
-        "veracitypro_pipeline.raw.engines:DuckDBEngine.load",
-        "after",
-    ),
-)
-OF_DBT: Final = dbt_statement(
-    "a model is written and what it was made of is not kept",
-    "before",
-    "create or replace table .*BUILT_CORE_KEEPA_PRICE_DAILY",
-)
-BEFORE_ITS_ROW: Final = Point(
-    "all is built and the run has no row in MONITORING",
-    "veracitypro_pipeline.cli.batch:_Reporter.report_end",
-    "before",
-)
 
 
 @pytest.fixture(scope="module")
