@@ -27,6 +27,12 @@ concurrency:
   runs:
     # The local stack has one clock and the warehouse one writer.
     max_concurrent_runs: 1
+run_coordinator:
+  module: dagster._core.run_coordinator
+  class: QueuedRunCoordinator
+  config:
+    # A queued run is taken within a second; Dagster looks every five.
+    dequeue_interval_seconds: 1
 """
 # The same instance, as `vp run` uses it: each captured step would start two processes, while the
 # output of a run goes into vp.log here.
