@@ -87,6 +87,26 @@ def test_yml_and_tables_have_the_same_columns(project: Project, built: Warehouse
             assert len(column.description) > 10, f"{node.name}.{column.name} is not described"
 
 
+def test_descriptions_are_comments_in_the_warehouse(project: Project, built: Warehouse) -> None:
+    of_columns = {
+        (schema, table, column): comment
+        for schema, table, column, comment in built.query(
+            "select schema_name, table_name, column_name, comment from duckdb_columns()"
+        )
+    }
+    of_tables = {
+        (schema, table): comment
+        for schema, table, comment in built.query(
+            "select schema_name, table_name, comment from duckdb_tables() union all"
+            " select schema_name, view_name, comment from duckdb_views()"
+        )
+    }
+    for node in (*nodes(project, "model").values(), *nodes(project, "seed").values()):
+        assert of_tables[node.schema, node.name] == node.description, node.name
+        for column in node.columns.values():
+            assert of_columns[node.schema, node.name, column.name] == column.description
+
+
 @pytest.fixture(scope="module")
 def built(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """The whole project on an empty RAW, as on the first day, with all tests of data."""
