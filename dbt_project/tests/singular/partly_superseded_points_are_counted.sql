@@ -4,40 +4,32 @@
 -- fetch with the whole history supersedes all or nothing, and then there is nothing to read.
 {{ config(meta={'dagster': {'ref': {'name': 'stg_keepa_point'}}}) }}
 
-with
-
-newest_load as (
-
+{% set newest_load %}
+        select fetch_id
+        from {{ ref('stg_keepa_fetch') }}
+        where loaded_at = (select max(newest.loaded_at) from {{ ref('stg_keepa_fetch') }} as newest)
+    {% endset %}
+{% set cut_slices %}
     select *
-    from {{ ref('stg_keepa_fetch') }}
+    from (
+        select
+            *,
+            lead(fetch_id) over (
+                partition by domain_id, asin, series
+                order by first_minute
+            ) as next_fetch_id
+        from {{ ref('stg_keepa_slice') }}
+    ) as slices
     where
-        not is_repeat
-        and loaded_at = (select max(newest.loaded_at) from {{ ref('stg_keepa_fetch') }} as newest)
+        next_fetch_id is not null
+        and (fetch_id in ({{ newest_load }}) or next_fetch_id in ({{ newest_load }}))
+{% endset %}
 
-),
-
-slices as (
-
-    select
-        *,
-        lead(fetch_id) over (
-            partition by domain_id, asin, series
-            order by first_minute
-        ) as next_fetch_id
-    from {{ ref('stg_keepa_slice') }}
-
-),
+with
 
 cut_slices as (
 
-    select *
-    from slices
-    where
-        next_fetch_id is not null
-        and (
-            fetch_id in (select newest_load.fetch_id from newest_load)
-            or next_fetch_id in (select newest_load.fetch_id from newest_load)
-        )
+    {{ cut_slices }}
 
 ),
 
@@ -51,25 +43,9 @@ fetches as (
 
 ),
 
--- Only of the files concerned, so that the payloads of all others stay unread.
-raw_rows as (
-
-    select *
-    from {{ source('keepa', 'keepa_raw') }}
-    where source_file in (select fetches.source_file from fetches)
-
-),
-
 payloads as (
 
-    select
-        fetches.fetch_id,
-        raw_rows.payload
-    from fetches
-    inner join raw_rows
-        on
-            fetches.source_file = raw_rows.source_file
-            and fetches.file_row_number = raw_rows.file_row_number
+    {{ payloads_of('fetches', 'histories', payloads_are_held(cut_slices)) }}
 
 ),
 
