@@ -20,6 +20,7 @@ from veracitypro_pipeline.resources import dbt as dbt_resource
 from veracitypro_pipeline.resources.dbt import DbtResource
 from veracitypro_pipeline.resources.dbt_command import MANIFEST, build_folder, manifest_path
 from veracitypro_pipeline.resources.dbt_process import DbtProcess
+from veracitypro_pipeline.resources.warehouse import WarehouseResource
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 from veracitypro_pipeline.transform.assets import build_assets
 
@@ -97,7 +98,10 @@ class Night:
                         runbook_of=runbooks.of_check,
                         code=CodeLinks(),
                     ),
-                    resources={"dbt": DbtResource(settings=fixed(settings))},
+                    resources={
+                        "dbt": DbtResource(settings=fixed(settings)),
+                        "warehouse": WarehouseResource(settings=fixed(settings)),
+                    },
                     jobs=[dg.define_asset_job("night")],
                     executor=dg.in_process_executor,
                 )

@@ -25,9 +25,6 @@ from veracitypro_pipeline.resources.http import (
 )
 from veracitypro_pipeline.settings import Settings
 
-# dagster-airbyte calls its client beta at every use; the version is pinned, and tests cover it.
-warnings.filterwarnings("ignore", message="Class `AirbyteClient`", category=BetaWarning)
-
 SERVICE: Final = "Airbyte"
 RUNNING: Final = frozenset({"running", "pending", "incomplete"})
 SUCCEEDED: Final = "succeeded"
@@ -46,6 +43,9 @@ class SyncClient(AirbyteClient):
     def from_settings(cls, settings: Settings) -> "SyncClient":
         """From settings in which workspace, connection and sign-in are set."""
         assert settings.airbyte_client_secret is not None
+        # dagster-airbyte calls its client beta at every use; the version is pinned, and tests cover
+        # it. Said here, as a thread that imports Dagster meanwhile may undo what an import said.
+        warnings.filterwarnings("ignore", message="Class `AirbyteClient`", category=BetaWarning)
         return cls(
             rest_api_base_url=settings.airbyte_api_url,
             configuration_api_base_url=settings.airbyte_configuration_api_url,

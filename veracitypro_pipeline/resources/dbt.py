@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from signal import SIGKILL
 from typing import Any, Final
 
 import dagster as dg
@@ -67,7 +68,7 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         Raises:
             PermanentFailure: a model or a test failed; the message has dbt's own words.
-            TransientFailure: dbt could not get at the warehouse.
+            TransientFailure: dbt could not get at the warehouse, or was killed.
         """
         from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_context
         from dagster_dbt.core.dbt_cli_invocation import DbtCliInvocation
@@ -102,6 +103,11 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             with interrupts_are_final():
                 yield from invocation.stream()
         except DagsterDbtCliRuntimeError as error:
+            if invocation.process.returncode == -SIGKILL:
+                raise TransientFailure(
+                    "dbt was killed, as the system does when memory is short. What it finished"
+                    " stays, and the next try goes on from there."
+                ) from error
             raise _failure(str(error)) from error
 
     def _start(self, run_id: str, partition: str) -> DbtProcess:

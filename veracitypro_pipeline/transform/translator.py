@@ -26,6 +26,8 @@ _GUARDS: Final = {
     "holds": "In every row: {condition}.",
     "refers_to": "Each {columns} stands in {to}.",
     "relationships": "Each {column_name} stands in {to}.",
+    "unique": "No two rows have the same {column_name}.",
+    "not_null": "Never null: {column_name}.",
 }
 
 
