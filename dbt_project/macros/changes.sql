@@ -174,6 +174,7 @@ select
     slices.fetch_id,
     slices.first_minute,
     slices.until_minute,
+    slices.repeated_count,
     greatest(slices.first_minute, changed.from_minute) as from_minute
 from {{ ref('stg_keepa_slice') }} as slices
 inner join {{ changed }} as changed

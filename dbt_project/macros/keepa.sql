@@ -26,11 +26,14 @@ end
     coalesce(cast({{ text_as_integer(text) }} as varchar) = {{ text }}, false)
 {%- endmacro %}
 
+{# True for a series whose points have a text behind the minute. #}
+{% macro second_is_text() -%} series_group in ('buy_box', 'buy_box_used') {%- endmacro %}
+
 {# Every point of every series, with the columns that all series share.
 
-   `series`: a relation (fetch_id, series, series_group, stride, series_json). Gives the first four,
-   position, minute, value, second_value, text_value, is_whole and may_repeat (and point_text, see
-   `written_points`):
+   `series`: a relation as `numbers_of_series` gives. Gives fetch_id, series, series_group, stride and
+   `columns` of it, position, minute, value, second_value, text_value, is_whole and may_repeat (and
+   point_text, see `written_points`):
 
    - prices and offers: value is the price, second_value the shipping (null in a series without);
    - coupons: value is the one-time coupon, second_value that of subscribe-and-save;
@@ -38,12 +41,14 @@ end
      a seller holds it, else -1 or -2; second_value is then 1 if the used one is fulfilled by Amazon,
      else 0;
    - all others: value. #}
-{% macro points_of_series(series, with_text=false) %}
+{% macro points_of_series(series, columns=[], with_text=false) %}
 select
     fetch_id,
     series,
     series_group,
     stride,
+    {% for column in columns %}{{ column }},
+    {% endfor -%}
     position,
     minute,
     case
@@ -63,10 +68,7 @@ select
     point_text
     {%- endif %}
 from (
-    {{ written_points(
-        "(select *, series_group in ('buy_box', 'buy_box_used') as second_is_text from " ~ series ~ ")",
-        with_text
-    ) }}
+    {{ written_points(series, columns, with_text) }}
 ) as written
 {% endmacro %}
 
@@ -76,7 +78,7 @@ case
     when not is_whole then 'point_incomplete'
     when minute is null then 'minute_not_an_integer'
     when minute not between 0 and {{ keepa_largest_integer() }} then 'minute_out_of_range'
-    when value is null and series_group in ('buy_box', 'buy_box_used') then 'seller_malformed'
+    when value is null and {{ second_is_text() }} then 'seller_malformed'
     when value is null then 'value_not_an_integer'
     when
         abs(value) > {{ keepa_largest_integer() }}

@@ -24,7 +24,7 @@
 
 {% macro duckdb__histories_of_payloads(payloads) %}
 {%- set fields = ['csv', 'salesRanks', 'offers'] + plain_histories() %}
--- Each JSON function parses a payload anew and keeps what it parsed for a whole batch of rows: one call
+-- Each JSON function parses its text anew and keeps what it parsed for a whole batch of rows: one call
 -- for all collections, and all else on its results.
 with containers as materialized (
     select
@@ -33,6 +33,7 @@ with containers as materialized (
         parts[2] as ranks,
         parts[3] as offers,
         parts[4:] as plain,
+        json_type(parts[1]) = 'ARRAY' as is_list_of_slots,
         -- JSON with a name twice is legal. Snowflake refuses such a line when it is loaded.
         json_type(parts[2]) = 'OBJECT'
         and len(json_keys(parts[2])) = len(list_distinct(json_keys(parts[2]))) as is_map_of_ranks
@@ -58,7 +59,7 @@ from (
     from (
         select fetch_id, cast(csv as json []) as slots
         from containers
-        where json_type(csv) = 'ARRAY'
+        where is_list_of_slots
     ) as csv
     union all
     select
@@ -93,7 +94,7 @@ from (
     union all
     select fetch_id, 'csv' as source_array, null as slot, csv as series_json
     from containers
-    where json_type(csv) <> 'ARRAY'
+    where not is_list_of_slots
     union all
     select fetch_id, 'salesRanks' as source_array, null as slot, ranks as series_json
     from containers
@@ -103,7 +104,7 @@ from (
     from containers
     where json_type(offers) <> 'ARRAY'
 ) as histories
-where json_type(series_json) <> 'NULL'
+where cast(series_json as varchar) <> 'null'
 {% endmacro %}
 
 {% macro snowflake__histories_of_payloads(payloads) %}
@@ -228,25 +229,58 @@ from (
 ) as identified
 {% endmacro %}
 
-{# Every point of every series, as it is written.
-
-   `series`: a relation (fetch_id, series, series_group, stride, second_is_text, series_json),
-   series_json a JSON array. Gives the first four, position (of the point, from 0), minute, second, third
-   and fourth as numbers, second_text, is_whole and may_repeat. A number is null if it is no integer of
-   at most 18 digits (integers written as text count) or beyond the stride; second_text is null unless
-   `second_is_text`. A point is not whole if the array ends inside it. may_repeat is false only if no
-   minute stands twice in the series, so that nobody needs to count. With `with_text`, point_text is the
-   JSON text of the point as it came. #}
-{% macro written_points(series, with_text=false) -%}
-    {{ return(adapter.dispatch('written_points')(series, with_text)) }}
+{# Series with their arrays read once, for `written_points`: `series`, a relation (fetch_id, series,
+   series_group, stride, series_json, ...), series_json a JSON array, with what the engine reads points from
+   in place of series_json. `with_text` keeps the text as well. #}
+{% macro numbers_of_series(series, with_text=false) -%}
+    {{ return(adapter.dispatch('numbers_of_series')(series, with_text)) }}
 {%- endmacro %}
 
-{% macro duckdb__written_points(series, with_text) %}
+{% macro duckdb__numbers_of_series(series, with_text) %}
+select
+    * exclude (series_json),
+    {% if with_text %}cast(series_json as json []) as elements,{% endif %}
+    -- Nearly every series is clean, and then one cast does; it would round what is not.
+    case
+        when
+            regexp_full_match(
+                cast(series_json as varchar),
+                '\[(-?[0-9]{1,18}(,-?[0-9]{1,18})*)?\]'
+            )
+            then cast(series_json as bigint [])
+        else list_transform(
+            cast(series_json as varchar []),
+            lambda element: {{ text_as_integer('element') }}
+        )
+    end as numbers,
+    case when {{ second_is_text() }} then cast(series_json as varchar []) end as texts
+from {{ series }} as readable
+{% endmacro %}
+
+{% macro snowflake__numbers_of_series(series, with_text) %}
+select * from {{ series }}
+{% endmacro %}
+
+{# Every point of every series, as it is written.
+
+   `series`: a relation as `numbers_of_series` gives. Gives fetch_id, series, series_group, stride and
+   `columns` of it, position (of the point, from 0), minute, second, third and fourth as numbers,
+   second_text, is_whole and may_repeat. A number is null if it is no integer of at most 18 digits (integers
+   written as text count) or beyond the stride; second_text is null unless `second_is_text`. A point is not
+   whole if the array ends inside it. may_repeat is false only if no minute stands twice in the series, so
+   that nobody needs to count. With `with_text`, point_text is the JSON text of the point as it came. #}
+{% macro written_points(series, columns=[], with_text=false) -%}
+    {{ return(adapter.dispatch('written_points')(series, columns, with_text)) }}
+{%- endmacro %}
+
+{% macro duckdb__written_points(series, columns, with_text) %}
 select
     fetch_id,
     series,
     series_group,
     stride,
+    {% for column in columns %}{{ column }},
+    {% endfor -%}
     position,
     numbers[position * stride + 1] as minute,
     numbers[position * stride + 2] as second,
@@ -261,61 +295,32 @@ select
 from (
     select
         *,
-        unnest(range(point_count)) as position
+        unnest(range((len(numbers) + stride - 1) // stride)) as position
     from (
-        -- One level below the unnest, which would have it counted again for every point.
+        -- One level below the unnest, which would have it asked again for every point. That minutes only
+        -- rise is seen a good deal faster than different ones are counted.
         select
             *,
-            (len(numbers) + stride - 1) // stride as point_count,
-            list_unique(numbers[1:len(numbers):stride]) < (len(numbers) + stride - 1) // stride
-                as may_repeat
-        from (
-            select
-                fetch_id,
-                series,
-                series_group,
-                stride,
-                {% if with_text %}cast(series_json as json []) as elements,{% endif %}
-                -- Nearly every series is clean, and then one cast does; the other way takes ten
-                -- times as long.
-                case
-                    when
-                        regexp_full_match(
-                            cast(series_json as varchar),
-                            '\[(-?[0-9]{1,18}(,-?[0-9]{1,18})*)?\]'
-                        )
-                        then cast(cast(series_json as varchar) as bigint [])
-                    else list_transform(
-                        cast(series_json as json []),
-                        lambda element:
-                            case
-                                when regexp_full_match(element ->> '$', '-?[0-9]{1,18}')
-                                    then cast(element ->> '$' as bigint)
-                            end
-                    )
-                end as numbers,
-                case
-                    when second_is_text
-                        then list_transform(cast(series_json as json []), lambda element: element ->> '$')
-                end as texts
-            from {{ series }} as named
-        ) as numbered
+            len(list_filter(
+                range(stride + 1, len(numbers) + 1, stride),
+                lambda place: not coalesce(numbers[place] > numbers[place - stride], false)
+            )) > 0 as may_repeat
+        from {{ series }}
     ) as lists
 ) as points
 {% endmacro %}
 
-{% macro snowflake__written_points(series, with_text) %}
+{% macro snowflake__written_points(series, columns, with_text) %}
+{%- set handed_on = ['fetch_id', 'series', 'series_group', 'stride'] + columns %}
 select
-    fetch_id,
-    series,
-    series_group,
-    stride,
+    {% for column in handed_on %}{{ column }},
+    {% endfor -%}
     position,
     max(case when place = 0 then number end) as minute,
     max(case when place = 1 then number end) as second,
     max(case when place = 2 then number end) as third,
     max(case when place = 3 then number end) as fourth,
-    max(case when place = 1 and second_is_text then text end) as second_text,
+    max(case when place = 1 and {{ second_is_text() }} then text end) as second_text,
     count(*) = stride as is_whole,
     true as may_repeat
     {%- if with_text %},
@@ -323,11 +328,8 @@ select
     {%- endif %}
 from (
     select
-        series.fetch_id,
-        series.series,
-        series.series_group,
-        series.stride,
-        series.second_is_text,
+        {% for column in handed_on %}series.{{ column }},
+        {% endfor -%}
         -- array_agg would leave a null out.
         coalesce(item.value, parse_json('null')) as element,
         floor(item.index / series.stride) as position,
@@ -336,5 +338,5 @@ from (
         {{ text_as_integer('item.value::varchar') }} as number
     from {{ series }} as series, lateral flatten(input => series.series_json, mode => 'ARRAY') as item
 ) as elements
-group by fetch_id, series, series_group, stride, position
+group by {{ handed_on | join(', ') }}, position
 {% endmacro %}

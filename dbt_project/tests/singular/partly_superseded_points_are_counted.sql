@@ -72,9 +72,15 @@ readable as (
 
 ),
 
+numbered as {{ computed_once() }} (
+
+    {{ numbers_of_series('readable') }}
+
+),
+
 points as (
 
-    {{ points_of_series('readable') }}
+    {{ points_of_series('numbered') }}
 
 ),
 

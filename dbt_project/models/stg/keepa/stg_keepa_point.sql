@@ -51,10 +51,17 @@ readable as (
 
     select
         histories.fetch_id,
-        histories.series,
-        histories.series_group,
+        slices.domain_id,
+        slices.asin,
+        slices.series,
+        slices.series_group,
+        slices.slot,
         histories.stride,
-        histories.series_json
+        histories.series_json,
+        slices.first_minute,
+        slices.from_minute,
+        slices.until_minute,
+        slices.repeated_count
     from histories
     inner join slices
         on
@@ -64,21 +71,47 @@ readable as (
 
 ),
 
+numbered as {{ computed_once() }} (
+
+    {{ numbers_of_series('readable') }}
+
+),
+
 points as (
 
-    {{ points_of_series('readable') }}
+    {{ points_of_series(
+        'numbered',
+        columns=[
+            'domain_id',
+            'asin',
+            'slot',
+            'first_minute',
+            'from_minute',
+            'until_minute',
+            'repeated_count',
+        ],
+    ) }}
 
 ),
 
 good as (
 
-    select *
-    from points
+    select * from points
     where {{ point_refusal() }} is null
-    -- Nothing promises that a minute stands once in a series: what was written later counts.
+
+),
+
+-- Nothing promises that a minute stands once in a series: what was written later counts. To sort
+-- for that costs more than all else, and few series have it.
+counting as (
+
+    select * from good
+    where repeated_count = 0
+    union all
+    select * from good
+    where repeated_count > 0
     qualify
-        not may_repeat
-        or row_number() over (
+        row_number() over (
             partition by fetch_id, series, minute
             order by position desc
         ) = 1
@@ -89,23 +122,22 @@ final as (
 
     select
         -- ids
-        slices.domain_id,
-        slices.asin,
-        slices.series,
-        slices.series_group,
-        slices.slot,
-        cast(good.minute as integer) as minute,
-        slices.first_minute as slice_minute,
+        domain_id,
+        asin,
+        series,
+        series_group,
+        slot,
+        cast(minute as integer) as minute,
+        first_minute as slice_minute,
 
         -- numerics
-        cast(good.value as integer) as value,
-        cast(good.second_value as integer) as second_value,
+        cast(value as integer) as value,
+        cast(second_value as integer) as second_value,
 
         -- attributes
-        good.text_value
-    from good
-    inner join slices on good.fetch_id = slices.fetch_id and good.series = slices.series
-    where good.minute >= slices.from_minute and good.minute < slices.until_minute
+        text_value
+    from counting
+    where minute >= from_minute and minute < until_minute
 
 )
 

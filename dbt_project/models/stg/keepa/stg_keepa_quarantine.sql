@@ -86,9 +86,15 @@ readable as (
 
 ),
 
+numbered as {{ computed_once() }} (
+
+    {{ numbers_of_series('readable', with_text=true) }}
+
+),
+
 points as (
 
-    {{ points_of_series('readable', with_text=true) }}
+    {{ points_of_series('numbered', with_text=true) }}
 
 ),
 

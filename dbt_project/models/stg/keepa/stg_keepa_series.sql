@@ -107,9 +107,15 @@ readable as (
 
 ),
 
+numbered as {{ computed_once() }} (
+
+    {{ numbers_of_series('readable') }}
+
+),
+
 points as (
 
-    {{ points_of_series('readable') }}
+    {{ points_of_series('numbered') }}
 
 ),
 
@@ -132,11 +138,22 @@ counted as (
         series,
         count(*) as point_count,
         sum(case when is_good then 1 else 0 end) as good_count,
-        sum(case when is_good and may_repeat then 1 else 0 end)
-        - count(distinct case when is_good and may_repeat then minute end) as repeated_count,
         min(case when is_good then minute end) as first_minute,
         max(case when is_good then minute end) as last_minute
     from judged
+    group by fetch_id, series
+
+),
+
+-- By itself, because nearly every series can be left out before its points are made.
+repeated as (
+
+    select
+        fetch_id,
+        series,
+        count(*) - count(distinct minute) as repeated_count
+    from judged
+    where is_good and may_repeat
     group by fetch_id, series
 
 ),
@@ -150,12 +167,14 @@ counts as (
         histories.text_hash,
         counted.point_count,
         counted.good_count,
-        counted.repeated_count,
+        coalesce(repeated.repeated_count, 0) as repeated_count,
         counted.first_minute,
         counted.last_minute
     from counted
     inner join histories
         on counted.fetch_id = histories.fetch_id and counted.series = histories.series
+    left join repeated
+        on counted.fetch_id = repeated.fetch_id and counted.series = repeated.series
     union all
     select * from known
 

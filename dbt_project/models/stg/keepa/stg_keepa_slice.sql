@@ -62,6 +62,7 @@ final as (
         -- numerics
         cast(first_minute as bigint) as first_minute,
         cast(until_minute as bigint) as until_minute,
+        repeated_count,
 
         -- timestamps
         fetched_at
