@@ -62,6 +62,20 @@ class Settings(BaseSettings):
         None,
         "The DuckDB file; empty means warehouse/vp_dwh.duckdb in VP_HOME.",
     )
+    duckdb_memory: str = _setting(
+        "VP_DUCKDB_MEMORY",
+        "4GB",
+        "Memory (MB or GB) that a build on DuckDB keeps to; what needs more waits on disk, beside"
+        " the file.",
+        pattern=r"^[1-9]\d{0,6} ?[MG]B$",
+    )
+    daily_history_days: int | None = _setting(
+        "VP_DAILY_HISTORY_DAYS",
+        None,
+        "Days that the daily tables go back from the newest as-of day; empty means to the first"
+        " point. Points are kept, so that a larger number brings the older days back.",
+        ge=1,
+    )
     dbt_project_dir: Path = _setting(
         "VP_DBT_PROJECT_DIR", REPOSITORY_DIR / "dbt_project", "Folder of the dbt project."
     )

@@ -50,6 +50,9 @@
             and {{ condition }}
             {% endfor %}
     )
+    {%- if 'series_groups' in config.get('meta') and daily_history_days() %}
+    or outdated.date < {{ date_of_day(first_day_kept()) }}
+    {%- endif %}
     {%- endif %};
     insert into {{ arguments['target_relation'] }} ({{ columns }})
     select {{ columns }}
@@ -195,7 +198,8 @@ select
     series,
     points_digest,
     last_minute,
-    horizon_minute
+    horizon_minute,
+    {{ first_day_kept() }} as first_day_kept
 from {{ ref('core_keepa_series') }}
 where
     series_group in (
@@ -229,7 +233,9 @@ with states as (
         built.horizon_minute as built_horizon_minute,
         built.points_digest as built_digest,
         coalesce(known.points_digest = built.points_digest, false) as has_same_points,
-        coalesce(known.horizon_minute = built.horizon_minute, false) as has_same_horizon
+        coalesce(known.horizon_minute = built.horizon_minute, false) as has_same_horizon,
+        -- Days that were left out at the last build stand before those that it described.
+        coalesce(known.first_day_kept >= built.first_day_kept, false) as goes_no_further_back
     from ({{ series_known() }}) as known
     full outer join {{ built_state() }} as built
         on
@@ -241,9 +247,9 @@ compared as (
     select *
     from states
     qualify
-        max(case when has_same_points and has_same_horizon then 0 else 1 end) over (
-            partition by {{ row_keys }}
-        ) = 1
+        max(
+            case when has_same_points and has_same_horizon and goes_no_further_back then 0 else 1 end
+        ) over (partition by {{ row_keys }}) = 1
 ),
 past as (
     select
@@ -263,6 +269,7 @@ begun as (
     select
         compared.*,
         case
+            when not compared.goes_no_further_back then 0
             when compared.has_same_points
                 then least(compared.horizon_minute, compared.built_horizon_minute)
             when past.digest = compared.built_digest
@@ -320,6 +327,24 @@ left join carried
 {%- endif -%}
 {%- endmacro %}
 
+{# How many days the daily tables go back, as text; empty if to the first point. #}
+{% macro daily_history_days() -%} {{ return(env_var('VP_DAILY_HISTORY_DAYS', '')) }} {%- endmacro %}
+
+{# The first day that the daily tables describe, in days since 2011-01-01. The newest as-of day of all
+   products tells, so that it depends on the set of fetches alone. #}
+{% macro first_day_kept() -%}
+{#- Outside of the condition, for dbt to see it when it parses. -#}
+{%- set products = ref('stg_keepa_history') -%}
+{%- if daily_history_days() -%}
+(
+    select max({{ day_of_date('newest.last_as_of_date') }}) + 1 - {{ daily_history_days() | int }}
+    from {{ products }} as newest
+)
+{%- else -%}
+0
+{%- endif -%}
+{%- endmacro %}
+
 {# A relation of the series to describe: the columns of core_keepa_series, from_day (the first day to
    describe, in days since 2011-01-01) and carry_minute (no earlier point is needed for it). #}
 {% macro changed_days() -%}
@@ -331,10 +356,10 @@ left join carried
         series.first_minute,
         series.horizon_minute,
         {% if is_continued() -%}
-        changes.from_day,
+        greatest(changes.from_day, {{ first_day_kept() }}) as from_day,
         changes.carry_minute
         {%- else -%}
-        0 as from_day,
+        {{ first_day_kept() }} as from_day,
         0 as carry_minute
         {%- endif %}
     from {{ ref('core_keepa_series') }} as series

@@ -68,8 +68,9 @@ def test_each_variable_reaches_its_field(field: str, monkeypatch: pytest.MonkeyP
         "snowflake_url": "https://private.example/",
         "slack_mention": "U0123456",
         "deadline": "05:30",
+        "duckdb_memory": "6GB",
     }
-    is_whole = Settings.model_fields[field].annotation is int
+    is_whole = Settings.model_fields[field].annotation in (int, int | None)
     is_number = "float" in str(Settings.model_fields[field].annotation) or is_whole
     value = special.get(field, "12" if is_whole else "12.5" if is_number else "something")
     monkeypatch.setenv(variable_of(field), value)

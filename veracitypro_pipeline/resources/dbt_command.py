@@ -63,6 +63,8 @@ def environment(settings: Settings, target_path: Path) -> dict[str, str]:
         "DBT_VERSION_CHECK": "false",
         "PYTHONUNBUFFERED": "1",
         "VP_WAREHOUSE_PATH": str(settings.warehouse_path),
+        "VP_DUCKDB_MEMORY": settings.duckdb_memory,
+        "VP_DAILY_HISTORY_DAYS": str(settings.daily_history_days or ""),
         **_snowflake(settings),
     }
 
