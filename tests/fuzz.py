@@ -17,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +43,7 @@ from veracitypro_pipeline.statement import named
 FOLDER: Final = Path(tempfile.mkdtemp(prefix="vp-fuzz-"))
 # Small, so that a file of a few lines comes in several batches.
 BATCH_BYTES: Final = 64
+ARRIVED_AT: Final = datetime(2026, 2, 1, tzinfo=UTC)
 
 SEEDS: Final[dict[str, list[bytes]]] = {
     "lines": [
@@ -73,7 +74,7 @@ def lines(data: bytes) -> None:
     path.write_bytes({b"\x01": packed[: -1 - len(body) % 20], b"\x02": body}.get(kind, packed))
     is_whole = kind not in (b"\x01", b"\x02")
 
-    file = landed_file("a'; --", "e", 1, jsonl.lines(path), jsonl.DAMAGE)
+    file = landed_file("a'; --", "e", 1, jsonl.lines(path), jsonl.DAMAGE, ARRIVED_AT)
     assert file.lines == sum(file.sync_ids.values())
     if is_whole:
         expected = [line.rstrip(b"\r") for line in body.split(b"\n")]

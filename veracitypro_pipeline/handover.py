@@ -58,7 +58,7 @@ class LandedFile(_Value):
 
     `size_bytes` counts the compressed object, `lines` its lines after decompression; `sync_ids`
     maps an Airbyte job id to the lines that carry it, lines without one count under "none".
-    `damage` says why an object could not be read to its end.
+    `damage` says why an object could not be read to its end, `arrived_at` when S3 got this version.
     """
 
     key: str
@@ -67,6 +67,8 @@ class LandedFile(_Value):
     lines: int
     sync_ids: dict[str, int]
     damage: str | None = None
+    # An index that was written before this field was there lacks it until the next listing.
+    arrived_at: datetime | None = None
 
 
 class LandingManifest(_Value):

@@ -26,3 +26,7 @@ create table if not exists ${database}.MONITORING.LOAD_LEDGER (
     loaded_at timestamp_ntz not null comment 'When the file was loaded (UTC)',
     constraint load_ledger_pk primary key (source_file)
 ) comment = 'One row per file that RAW holds, with the version it came from';
+
+-- Added to a table that is there, because accounts have it without; null for files loaded before.
+alter table ${database}.MONITORING.LOAD_LEDGER add column if not exists
+    arrived_at timestamp_ntz comment 'When S3 got this version of the file (UTC)';

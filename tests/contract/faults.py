@@ -128,7 +128,8 @@ JOB: Final = Answer(body='{"jobId": 7, "status": "running"}')
 HISTORY: Final = Answer(body='{"value": [{"requestId": "r", "status": "Completed"}]}')
 STARTED: Final = Answer(202, "", {"RequestId": "r"})
 LISTING: Final = Answer(
-    body="<ListBucketResult><Contents><Key>prefix/a</Key><ETag>e</ETag><Size>1</Size></Contents>"
+    body="<ListBucketResult><Contents><Key>prefix/a</Key><ETag>e</ETag><Size>1</Size>"
+    "<LastModified>2026-02-01T00:20:00.000Z</LastModified></Contents>"
     "</ListBucketResult>"
 )
 OBJECT: Final = Answer(body="payload", headers={"ETag": '"e"'})

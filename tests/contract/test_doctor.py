@@ -168,7 +168,7 @@ def make_warehouse(path: Path, schemas: tuple[str, ...], tables: tuple[str, ...]
         for schema in schemas:
             connection.execute(f"create schema {schema}")
         for table in tables:
-            connection.execute(f"create table {table} as select 1 as one")
+            connection.execute(f"create table {table} as select 1 as one, now() as arrived_at")
     return path
 
 
@@ -406,6 +406,15 @@ def test_what_the_warehouse_lacks_is_named(
     finding = the_fault(stand.examine(warehouse_file=path))
     assert (finding.name, "`vp run`" in (finding.fix or "")) == (name, True)
     assert said in finding.said
+
+
+def test_a_column_that_an_older_warehouse_lacks_is_named(stand: Stand, tmp_path: Path) -> None:
+    path = make_warehouse(tmp_path / "dwh.duckdb", SCHEMAS, (*TABLES, *MODELS))
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("alter table MONITORING.LOAD_LEDGER drop column arrived_at")
+    finding = the_fault(stand.examine(warehouse_file=path))
+    assert finding.name == "warehouse tables"
+    assert finding.said.endswith("not there: MONITORING.LOAD_LEDGER.ARRIVED_AT")
 
 
 def test_a_webhook_is_enough_and_nothing_is_posted(stand: Stand) -> None:

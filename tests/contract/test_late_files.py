@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from veracitypro_pipeline.handover import LandingManifest, SyncReport
+from veracitypro_pipeline.handover import LandingIndex, LandingManifest, SyncReport
 from veracitypro_pipeline.ingest.assets import LOOK_BACK_DAYS, earlier_syncs
 from veracitypro_pipeline.landing import assets as landing_assets
 from veracitypro_pipeline.landing import checks as landing_checks
@@ -66,6 +66,7 @@ class Pipeline:
 
     def __init__(self, folder: Path) -> None:
         self.objects: dict[str, bytes] = {}
+        self.now = datetime(2026, 2, 1, 0, 20, tzinfo=UTC)
         self.jobs: list[Job] = []
         self.handover = HandoverInMemory()
         self.settings = fixed(Settings.load(warehouse_file=folder / "dwh.duckdb"))
@@ -78,7 +79,8 @@ class Pipeline:
     # S3, as the stages use it.
     def list_objects(self, _bucket: str, _prefix: str) -> Iterator[StoredObject]:
         for key, body in sorted(self.objects.items()):
-            yield StoredObject(key, hashlib.md5(body).hexdigest(), len(body))  # noqa: S324
+            etag = hashlib.md5(body).hexdigest()  # noqa: S324
+            yield StoredObject(key, etag, len(body), self.now)
 
     def download(self, _bucket: str, key: str, target: Path) -> str:
         target.write_bytes(self.objects[key])
@@ -188,6 +190,40 @@ def test_a_file_that_comes_after_its_day_is_loaded_by_the_next_run_under_its_own
     assert (pipeline.load["rows_in"], pipeline.load["late_rows"]) == (4, 5)
     assert pipeline.run(1) == []
     assert pipeline.load["late_files"] == []
+
+
+def test_the_ledger_says_when_a_file_came_however_often_it_is_listed(pipeline: Pipeline) -> None:
+    job = pipeline.sync(0, 3, 2)
+    held_back = pipeline.objects.pop(job.keys[1])
+    pipeline.run(0)
+    came_at = pipeline.now
+    pipeline.now += timedelta(hours=9)
+    pipeline.objects[job.keys[1]] = held_back
+    pipeline.sync(1, 4)
+    pipeline.run(1)
+    pipeline.now += timedelta(hours=9)
+    pipeline.run(0, reload=True)
+
+    arrivals = "select source_file, arrived_at from MONITORING.LOAD_LEDGER where as_of_date = $day"
+    assert dict(pipeline.warehouse.query(arrivals, {"day": FIRST}).rows) == {
+        job.keys[0]: came_at.replace(tzinfo=None),
+        job.keys[1]: (came_at + timedelta(hours=9)).replace(tzinfo=None),
+    }
+
+
+def test_an_index_that_was_written_without_arrivals_gets_them_from_the_listing(
+    pipeline: Pipeline,
+) -> None:
+    job = pipeline.sync(0, 3)
+    pipeline.run(0)
+    index = pipeline.handover.read(landing_assets.INDEX, LandingIndex)
+    assert index is not None
+    text = index.model_dump(exclude={"files": {job.keys[0]: {"arrived_at"}}})
+    pipeline.handover.write(landing_assets.INDEX, LandingIndex.model_validate(text))
+    pipeline.run(0)
+
+    assert pipeline.manifest is not None
+    assert [file.arrived_at for file in pipeline.manifest.files] == [pipeline.now]
 
 
 def test_a_sync_that_somebody_started_by_hand_is_loaded_too(pipeline: Pipeline) -> None:

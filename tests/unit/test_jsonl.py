@@ -2,6 +2,7 @@
 
 import gzip
 import tracemalloc
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from veracitypro_pipeline.handover import LandedFile
 from veracitypro_pipeline.landing.manifest import landed_file
 from veracitypro_pipeline.raw import engines
 
+ARRIVED_AT = datetime(2026, 2, 1, tzinfo=UTC)
+
 
 def landed(path: Path) -> LandedFile:
-    return landed_file("key", "etag", 1, jsonl.lines(path), jsonl.DAMAGE)
+    return landed_file("key", "etag", 1, jsonl.lines(path), jsonl.DAMAGE, ARRIVED_AT)
 
 
 def test_a_line_of_a_hundred_megabytes_is_named_and_not_held_in_memory(tmp_path: Path) -> None:

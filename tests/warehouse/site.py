@@ -3,7 +3,7 @@
 import gzip
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from contract.fixed_settings import fixed
@@ -20,6 +20,7 @@ from veracitypro_pipeline.statement import Statement
 KEY_ID: Final = "AKIATEST"
 SECRET: Final = "not-a-secret"
 DAY: Final = date(2026, 1, 31)
+ARRIVED_AT: Final = datetime(2026, 2, 1, 0, 29, tzinfo=UTC)
 LOADED_AT: Final = datetime(2026, 2, 1, 0, 30)
 
 
@@ -53,6 +54,7 @@ class Site:
             size_bytes=len(body),
             lines=len(lines),
             sync_ids={},
+            arrived_at=ARRIVED_AT,
         )
 
     def load(self, files: Sequence[LandedFile], load_id: str = "run", day: date = DAY) -> None:

@@ -7,7 +7,9 @@ from click.testing import CliRunner
 from emulator.running import Emulator, start_emulator
 
 from veracitypro_pipeline.cli.main import vp
+from veracitypro_pipeline.resources.snowflake_warehouse import SnowflakeWarehouse
 from veracitypro_pipeline.settings import variable_of
+from veracitypro_pipeline.statement import Statement
 
 from .conftest import STORAGE_ROLE
 
@@ -55,6 +57,27 @@ def test_an_empty_account_is_furnished_once(run: CliRunner) -> None:
 
     again = run.invoke(vp, ["infra", "apply"])
     assert again.output == "Nothing was missing.\n"
+
+
+def test_a_column_that_an_older_account_lacks_is_added(
+    run: CliRunner, empty_account: Emulator
+) -> None:
+    run.invoke(vp, ["infra", "apply"])
+    settings = empty_account.settings(snowflake_storage_role_arn=STORAGE_ROLE)
+    with SnowflakeWarehouse.of(settings, {}, role="SYSADMIN").session() as session:
+        session.run(Statement("alter table MONITORING.LOAD_LEDGER drop column arrived_at"))
+
+    planned = run.invoke(vp, ["infra", "plan"])
+    assert planned.exit_code == 1, planned.output
+    assert planned.output.splitlines()[0] == (
+        "missing  06_tables.sql  alter table VP_DWH.MONITORING.LOAD_LEDGER add column if not exists"
+    )
+    applied = run.invoke(vp, ["infra", "apply"])
+    assert applied.output.endswith(
+        "1 statements have run; nothing of infra/snowflake is missing.\n"
+    )
+    with SnowflakeWarehouse.of(settings, {}, role="SYSADMIN").session() as session:
+        assert session.query("select arrived_at from MONITORING.LOAD_LEDGER").rows == []
 
 
 def test_the_local_environment_needs_none(run: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 from veracitypro_pipeline.failures import PermanentFailure
 from veracitypro_pipeline.raw.tables import LEDGER_OF_FILES, ROWS_OF_FILES
 
-from .site import Site
+from .site import ARRIVED_AT, Site
 
 pytestmark = pytest.mark.xdist_group("snowflake")
 
@@ -79,8 +79,8 @@ def test_raw_is_the_same_on_both_engines(empty: tuple[Site, Site]) -> None:
         )
         ledgers.append(
             site.rows(
-                "select source_file, etag, as_of_date, lines, loaded, quarantined, load_id"
-                " from MONITORING.LOAD_LEDGER order by source_file"
+                "select source_file, etag, as_of_date, lines, loaded, quarantined, load_id,"
+                " arrived_at from MONITORING.LOAD_LEDGER order by source_file"
             )
         )
     assert tables[0] == tables[1]
@@ -90,6 +90,7 @@ def test_raw_is_the_same_on_both_engines(empty: tuple[Site, Site]) -> None:
     assert tables[0][0][4] == datetime(2026, 1, 1)
     assert [row[2] for row in tables[0][6:9]] == ["", " ", "{"]
     assert [row[3:6] for row in ledgers[0]] == [(17, 7, 10), (2, 2, 0)]
+    assert {row[7] for row in ledgers[0]} == {ARRIVED_AT.replace(tzinfo=None)}
 
 
 def test_a_changed_file_replaces_what_it_brought_and_nothing_else(

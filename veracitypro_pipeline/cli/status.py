@@ -151,6 +151,12 @@ def _print_red(console: "Console", found: Status) -> None:
         )
     if last.status == "started":
         console.print("A run is at work.")
+    for file in found.late_files:
+        console.print(
+            f"{file.source_file} came after the first run of {file.as_of_date}, at"
+            f" {_minute(file.arrived_at)}; its {file.lines:,} lines were loaded at"
+            f" {_minute(file.loaded_at)}."
+        )
     late = [mart.mart for mart in found.marts if mart.is_late]
     if late:
         console.print(Text(f"Late: {', '.join(late)}.", style="yellow"))

@@ -8,6 +8,8 @@ from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentCheck
 SCHEMAS: Final = ("RAW", "STG", "CORE", "MART", "MONITORING")
 # Filled by the load; dbt makes the others.
 TABLES: Final = ("RAW.KEEPA_RAW", "MONITORING.LOAD_LEDGER")
+# Younger than its table, so that an older deployment lacks it.
+COLUMNS: Final = ("MONITORING.LOAD_LEDGER.ARRIVED_AT",)
 # One per layer, read by what follows it.
 MODELS: Final = ("STG.STG_KEEPA_PRICE", "CORE.CORE_KEEPA_PRICE_DAILY", "MART.DIM_PRODUCT")
 
@@ -19,6 +21,11 @@ where catalog_name = current_database()
 _TABLES_THERE: Final = """
 select upper(table_schema) || '.' || upper(table_name)
 from information_schema.tables
+where table_catalog = current_database()
+"""
+_COLUMNS_THERE: Final = """
+select upper(table_schema) || '.' || upper(table_name) || '.' || upper(column_name)
+from information_schema.columns
 where table_catalog = current_database()
 """
 
@@ -35,6 +42,7 @@ def _schemas(deployment: Deployment) -> str:
 
 def _tables(deployment: Deployment) -> str:
     _all_there(deployment, _TABLES_THERE, TABLES)
+    _all_there(deployment, _COLUMNS_THERE, COLUMNS)
     return ", ".join(TABLES)
 
 

@@ -98,14 +98,20 @@ def _updated(
             if entry.key not in files:
                 etag = s3.download(bucket, entry.key, path)
                 files[entry.key] = landed_file(
-                    entry.key, etag, path.stat().st_size, jsonl.lines(path), jsonl.DAMAGE
+                    entry.key,
+                    etag,
+                    path.stat().st_size,
+                    jsonl.lines(path),
+                    jsonl.DAMAGE,
+                    entry.modified_at,
                 )
     return index_of(old, files.values())
 
 
 def _kept(old: LandingIndex, listing: list[StoredObject]) -> dict[str, LandedFile]:
+    """What was read before, in the version that the bucket holds; it arrived when first seen."""
     return {
-        entry.key: old.files[entry.key]
+        entry.key: file.model_copy(update={"arrived_at": file.arrived_at or entry.modified_at})
         for entry in listing
-        if entry.key in old.files and old.files[entry.key].etag == entry.etag
+        if (file := old.files.get(entry.key)) is not None and file.etag == entry.etag
     }

@@ -7,6 +7,7 @@ name or time: an interrupted attempt leaves files too, and they may arrive late.
 import re
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Final
 
 from veracitypro_pipeline.handover import (
@@ -37,6 +38,7 @@ def landed_file(
     size_bytes: int,
     lines: Iterable[bytes],
     damage: tuple[type[Exception], ...],
+    arrived_at: datetime,
 ) -> LandedFile:
     """Count a file's lines by the sync that wrote them.
 
@@ -56,6 +58,7 @@ def landed_file(
         lines=sync_ids.total(),
         sync_ids=dict(sync_ids),
         damage=problem,
+        arrived_at=arrived_at,
     )
 
 

@@ -14,11 +14,15 @@ from veracitypro_pipeline.service_levels import MARTS, Freshness, freshness, new
 
 SHOWN_RUNS: Final = 10
 
+# A first run may have ended before the load, and an older warehouse has no arrivals.
 _TABLES_ARE_THERE: Final = """
-select count(*) as tables
-from information_schema.tables
+select
+    count(distinct case when upper(table_name) like 'PIPELINE_RUN_%' then table_name end)
+        as tables,
+    count(case when upper(column_name) = 'ARRIVED_AT' then 1 end) as arrivals
+from information_schema.columns
 where upper(table_schema) = 'MONITORING'
-    and upper(table_name) in ('PIPELINE_RUN_MONITORING', 'PIPELINE_RUN_CHECK')
+    and upper(table_name) in ('PIPELINE_RUN_MONITORING', 'PIPELINE_RUN_CHECK', 'LOAD_LEDGER')
 """
 # The limit bounds how far back "red since" looks: two months of nights.
 RUNS_SHOWN: Final = """
@@ -84,6 +88,24 @@ where not evaluations.passed
     and (green.last_at is null or evaluations.started_at > green.last_at)
 order by evaluations.asset, evaluations.check_name, evaluations.started_at
 """
+# Whatever a day's first run could not see, because S3 did not have it yet.
+_LATE_FILES: Final = """
+with first_runs as (
+    select as_of_date, min(ended_at) as ended_at
+    from MONITORING.PIPELINE_RUN_MONITORING
+    group by as_of_date
+)
+select
+    ledger.source_file,
+    ledger.as_of_date,
+    ledger.lines,
+    ledger.arrived_at,
+    ledger.loaded_at
+from MONITORING.LOAD_LEDGER as ledger
+inner join first_runs on ledger.as_of_date = first_runs.as_of_date
+where ledger.arrived_at > first_runs.ended_at and ledger.arrived_at >= $since
+order by ledger.arrived_at desc, ledger.source_file
+"""
 _MARTS_THAT_ARE_THERE: Final = """
 select lower(table_name) as mart
 from information_schema.tables
@@ -143,10 +165,21 @@ class RedCheck(BaseModel):
     evaluations: int
 
 
+class LateFile(BaseModel):
+    """A file that came after the first run of its day had ended, and was loaded by a later one."""
+
+    source_file: str
+    as_of_date: date
+    lines: int
+    arrived_at: Instant
+    loaded_at: Instant
+
+
 class Status(BaseModel):
     """How things stand. `hops` are those of the newest run that has ended, `hops_of_run`.
 
-    Marts are measured against `as_of_date`, the newest day that has been run or is due.
+    Marts are measured against `as_of_date`, the newest day that has been run or is due. Late files
+    are those that came since the oldest of `runs`.
     """
 
     as_of_date: date | None
@@ -155,6 +188,7 @@ class Status(BaseModel):
     hops: list[Hop]
     red_checks: list[RedCheck]
     marts: list[Freshness]
+    late_files: list[LateFile]
 
 
 # A query and its values to the names of the columns and the rows.
@@ -182,6 +216,8 @@ def read_status(ask: Ask, due: date | None = None) -> Status | None:
     as_of_date = max((day for day in days if day is not None), default=None)
     there = sorted(MARTS.keys() & {row["mart"] for row in rows(_MARTS_THAT_ARE_THERE)})
     ended = next((run for run in runs if run.ended_at is not None), runs[0])
+    since = runs[:SHOWN_RUNS][-1].started_at.replace(tzinfo=None)
+    late = rows(_LATE_FILES, since=since) if tables["arrivals"] else []
     return Status(
         as_of_date=as_of_date,
         runs=runs[:SHOWN_RUNS],
@@ -189,6 +225,7 @@ def read_status(ask: Ask, due: date | None = None) -> Status | None:
         hops=[Hop(**row) for row in rows(_STAGES_OF_RUN, run_id=ended.run_id)],
         red_checks=red_checks(rows(_RED_CHECKS, since=runs[-1].started_at.replace(tzinfo=None))),
         marts=freshness(rows(newest_days(there)), as_of_date) if there and as_of_date else [],
+        late_files=[LateFile(**row) for row in late],
     )
 
 

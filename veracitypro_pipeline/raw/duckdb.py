@@ -38,6 +38,8 @@ create table if not exists MONITORING.LOAD_LEDGER (
     loaded_at timestamp not null
 )
 """),
+    # Of a warehouse that was made before the column was: null for the files that it had loaded.
+    Statement("alter table MONITORING.LOAD_LEDGER add column if not exists arrived_at timestamp"),
 )
 
 # A line of Airbyte's S3 destination carries the record in `_airbyte_data`, or, with flattening, at

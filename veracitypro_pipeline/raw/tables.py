@@ -4,7 +4,7 @@ Everything but names of tables is bound, because file names are whatever somebod
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
 from veracitypro_pipeline.handover import LandedFile
@@ -32,7 +32,16 @@ _FORGET_LEDGER: Final = "delete from MONITORING.LOAD_LEDGER where source_file in
 
 _INSERT_LEDGER: Final = """
 insert into MONITORING.LOAD_LEDGER (
-    source_file, etag, as_of_date, size_bytes, lines, loaded, quarantined, load_id, loaded_at
+    source_file,
+    etag,
+    as_of_date,
+    size_bytes,
+    lines,
+    loaded,
+    quarantined,
+    load_id,
+    loaded_at,
+    arrived_at
 )
 select
     $source_file as source_file,
@@ -43,7 +52,8 @@ select
     count(payload) as loaded,
     count(*) - count(payload) as quarantined,
     $load_id as load_id,
-    cast($loaded_at as timestamp) as loaded_at
+    cast($loaded_at as timestamp) as loaded_at,
+    cast($arrived_at as timestamp) as arrived_at
 from RAW.KEEPA_RAW
 where source_file = $source_file
 """
@@ -92,11 +102,19 @@ def replacing(load: Load, inserts: Sequence[Statement]) -> list[Statement]:
                     "etag": file.etag,
                     "size_bytes": file.size_bytes,
                     "lines": file.lines,
+                    "arrived_at": _stamp(file.arrived_at),
                 },
             )
             for file in load.files
         ),
     ]
+
+
+def _stamp(arrived_at: datetime | None) -> str | None:
+    """UTC without a zone, as the tables' instants are."""
+    if arrived_at is None:
+        return None
+    return arrived_at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
 
 
 def miscounted(load: Load, raw_rows: dict[str, int]) -> list[str]:

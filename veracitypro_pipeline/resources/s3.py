@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -21,11 +22,12 @@ _MISSING: Final = frozenset({"NoSuchKey", "404", "NotFound"})
 
 
 class StoredObject(NamedTuple):
-    """One entry of a bucket listing; `etag` without its quotes."""
+    """One entry of a bucket listing; `etag` without its quotes, `modified_at` in UTC."""
 
     key: str
     etag: str
     size_bytes: int
+    modified_at: datetime
 
 
 class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -55,7 +57,9 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
             )
             for page in pages:
                 for entry in page.get("Contents", []):
-                    yield StoredObject(entry["Key"], entry["ETag"].strip('"'), entry["Size"])
+                    yield StoredObject(
+                        entry["Key"], entry["ETag"].strip('"'), entry["Size"], entry["LastModified"]
+                    )
 
     def read_start(self, bucket: str, key: str) -> bytes:
         """The first bytes of an object, to see that it can be read and decrypted."""

@@ -33,12 +33,16 @@ SHOWN: Final[Mapping[str, str]] = {
     "STAGE": "show stages in database {database}",
     "FILE FORMAT": "show file formats in database {database}",
     "TABLE": "show tables in database {database}",
+    "COLUMN": "show columns in database {database}",
     "VIEW": "show views in database {database}",
 }
 _IN_SCHEMA: Final = frozenset({"STAGE", "FILE FORMAT", "TABLE", "VIEW"})
 
 _CREATE: Final = re.compile(
     rf"create (?P<kind>{'|'.join(SHOWN).lower()}) if not exists (?P<name>[\w.]+)\b", re.IGNORECASE
+)
+_ADD_COLUMN: Final = re.compile(
+    r"alter table (?P<table>[\w.]+) add column if not exists (?P<name>\w+) \w+", re.IGNORECASE
 )
 _GRANT: Final = re.compile(
     r"grant (?P<privileges>[a-z, ]+) on (?P<future>future )?(?P<on>[a-z]+)"
@@ -66,7 +70,10 @@ class Grant:
 
 @dataclass(frozen=True)
 class InfraObject:
-    """An object by its kind and full name, e.g. TABLE VP_DWH.RAW.KEEPA_RAW."""
+    """An object by its kind and full name, e.g. TABLE VP_DWH.RAW.KEEPA_RAW.
+
+    A column's name is that of its table and its own.
+    """
 
     kind: str
     name: str
@@ -128,12 +135,15 @@ def objects_shown(
 ) -> Iterator[InfraObject]:
     """The objects in the rows of a `SHOW` of `SHOWN`."""
     for row in rows:
-        name = str(row["name"])
-        if kind == "SCHEMA":
-            name = f"{database}.{name}"
+        if kind == "COLUMN":
+            parts = [database, row["schema_name"], row["table_name"], row["column_name"]]
+        elif kind == "SCHEMA":
+            parts = [database, row["name"]]
         elif kind in _IN_SCHEMA:
-            name = f"{database}.{row['schema_name']}.{name}"
-        yield InfraObject(kind, name)
+            parts = [database, row["schema_name"], row["name"]]
+        else:
+            parts = [row["name"]]
+        yield InfraObject(kind, ".".join(map(str, parts)))
 
 
 def grants_shown(
@@ -149,6 +159,9 @@ def _made_by(sql: str, file: str) -> tuple[InfraObject | Grant, ...]:
     flat = " ".join(sql.split())
     if created := _CREATE.match(flat):
         return (InfraObject(created.group("kind").upper(), created.group("name").upper()),)
+    if added := _ADD_COLUMN.match(flat):
+        name = f"{added.group('table')}.{added.group('name')}"
+        return (InfraObject("COLUMN", name.upper()),)
     if granted := _GRANT_ROLE.fullmatch(flat):
         role, name = granted.group("role").upper(), granted.group("name").upper()
         return (Grant(role, "USAGE", "ROLE", name),)
@@ -163,8 +176,9 @@ def _made_by(sql: str, file: str) -> tuple[InfraObject | Grant, ...]:
             for privilege in granted.group("privileges").split(",")
         )
     raise InfraError(
-        f"{file} holds a statement that is neither `create ... if not exists` nor a grant of a"
-        f" known form: {flat[:60]!r}; what exists already could not be told from it."
+        f"{file} holds a statement that is neither `create ... if not exists`, nor `alter table ..."
+        f" add column if not exists`, nor a grant of a known form: {flat[:60]!r}; what exists"
+        " already could not be told from it."
     )
 
 

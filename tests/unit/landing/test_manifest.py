@@ -14,6 +14,8 @@ from veracitypro_pipeline.landing.manifest import (
     sync_id_of,
 )
 
+ARRIVED_AT = datetime(2026, 2, 1, tzinfo=UTC)
+
 
 def a_report(job_id: int, records: int = 0) -> SyncReport:
     return SyncReport(
@@ -48,7 +50,7 @@ def test_damage_is_kept_with_the_lines_before_it() -> None:
         yield b'{"sync_id":1}'
         raise EOFError("cut")
 
-    file = landed_file("a", "e", 3, cut(), (EOFError,))  # type: ignore[arg-type]
+    file = landed_file("a", "e", 3, cut(), (EOFError,), ARRIVED_AT)  # type: ignore[arg-type]
     assert (file.lines, file.damage) == (1, "EOFError: cut")
 
 

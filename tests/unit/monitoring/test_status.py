@@ -122,6 +122,38 @@ def test_while_a_run_is_at_work_the_hops_are_those_of_the_one_before(nights: Nig
     assert found.hops[2].rows_in == 3
 
 
+def test_a_file_that_came_after_the_first_run_of_its_day_is_late(nights: Nights) -> None:
+    """The first night of a warehouse that has no ledger yet, or one without arrivals, has none."""
+    nights.night(0)
+    assert nights.status().late_files == []
+    nights.warehouse.transact(
+        [
+            Statement(
+                "create table MONITORING.LOAD_LEDGER as select 'late' as source_file,"
+                " date '2026-01-31' as as_of_date, 7 as lines, timestamp '2026-02-02' as loaded_at"
+            )
+        ]
+    )
+    assert nights.status().late_files == []
+    nights.warehouse.transact(
+        [
+            Statement("alter table MONITORING.LOAD_LEDGER add column arrived_at timestamp"),
+            Statement("update MONITORING.LOAD_LEDGER set arrived_at = '2026-02-01 09:00:00'"),
+            Statement(
+                "insert into MONITORING.LOAD_LEDGER values"
+                " ('in time', '2026-01-31', 7, '2026-02-01 00:10:50', '2026-02-01 00:10:40'),"
+                " ('before arrivals were kept', '2026-01-31', 7, '2026-02-01 00:10:50', null)"
+            ),
+        ]
+    )
+    nights.night(1)
+
+    (late,) = nights.status().late_files
+
+    assert (late.source_file, late.as_of_date, late.lines) == ("late", FIRST, 7)
+    assert late.arrived_at == datetime(2026, 2, 1, 9, tzinfo=UTC)
+
+
 def test_a_mart_is_as_old_as_its_newest_day(nights: Nights) -> None:
     """What is no mart of ours, or has no day, is left out."""
     nights.night(4)
@@ -163,6 +195,6 @@ def test_every_question_is_snowflake_too() -> None:
         for name, text in vars(status).items()
         if isinstance(text, str) and text.lstrip().startswith(("select", "with"))
     }
-    assert len(questions) == 5
+    assert len(questions) == 6
     for sql in questions.values():
         assert sqlglot.parse_one(sql, dialect="snowflake").sql(dialect="snowflake")

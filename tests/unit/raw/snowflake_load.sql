@@ -99,7 +99,16 @@ from records
 -- values: ['env=dev/source=keepa/stream=product_raw/', 'env=dev/source=keepa/stream=product_raw/', '2026-01-31', 'run', '2026-02-01 00:30:00']
 
 insert into MONITORING.LOAD_LEDGER (
-    source_file, etag, as_of_date, size_bytes, lines, loaded, quarantined, load_id, loaded_at
+    source_file,
+    etag,
+    as_of_date,
+    size_bytes,
+    lines,
+    loaded,
+    quarantined,
+    load_id,
+    loaded_at,
+    arrived_at
 )
 select
     ? as source_file,
@@ -110,13 +119,23 @@ select
     count(payload) as loaded,
     count(*) - count(payload) as quarantined,
     ? as load_id,
-    cast(? as timestamp) as loaded_at
+    cast(? as timestamp) as loaded_at,
+    cast(? as timestamp) as arrived_at
 from RAW.KEEPA_RAW
 where source_file = ?
--- values: ['env=dev/source=keepa/stream=product_raw/a_1.jsonl.gz', 'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee', '2026-01-31', 9, 2, 'run', '2026-02-01 00:30:00', 'env=dev/source=keepa/stream=product_raw/a_1.jsonl.gz']
+-- values: ['env=dev/source=keepa/stream=product_raw/a_1.jsonl.gz', 'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee', '2026-01-31', 9, 2, 'run', '2026-02-01 00:30:00', '2026-02-01 00:29:05', 'env=dev/source=keepa/stream=product_raw/a_1.jsonl.gz']
 
 insert into MONITORING.LOAD_LEDGER (
-    source_file, etag, as_of_date, size_bytes, lines, loaded, quarantined, load_id, loaded_at
+    source_file,
+    etag,
+    as_of_date,
+    size_bytes,
+    lines,
+    loaded,
+    quarantined,
+    load_id,
+    loaded_at,
+    arrived_at
 )
 select
     ? as source_file,
@@ -127,7 +146,8 @@ select
     count(payload) as loaded,
     count(*) - count(payload) as quarantined,
     ? as load_id,
-    cast(? as timestamp) as loaded_at
+    cast(? as timestamp) as loaded_at,
+    cast(? as timestamp) as arrived_at
 from RAW.KEEPA_RAW
 where source_file = ?
--- values: ['env=dev/source=keepa/stream=product_raw/b/2.jsonl.gz', 'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee', '2026-01-31', 9, 2, 'run', '2026-02-01 00:30:00', 'env=dev/source=keepa/stream=product_raw/b/2.jsonl.gz']
+-- values: ['env=dev/source=keepa/stream=product_raw/b/2.jsonl.gz', 'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee', '2026-01-31', 9, 2, 'run', '2026-02-01 00:30:00', '2026-02-01 00:29:05', 'env=dev/source=keepa/stream=product_raw/b/2.jsonl.gz']

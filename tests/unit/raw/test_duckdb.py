@@ -3,7 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from veracitypro_pipeline.resources.warehouse_engine import WarehouseMissing, Wa
 from veracitypro_pipeline.statement import Statement
 
 DAY = date(2026, 1, 31)
+ARRIVED_AT = datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
 
 
 def a_line(**data: Any) -> bytes:
@@ -54,6 +55,7 @@ class Raw:
                     size_bytes=9,
                     lines=len(lines),
                     sync_ids={},
+                    arrived_at=ARRIVED_AT,
                 )
             )
         load = Load(landed, as_of_date=DAY, load_id=load_id, loaded_at=datetime(2026, 2, 1))
@@ -150,6 +152,17 @@ def test_a_changed_file_replaces_what_it_brought_and_nothing_else(raw: Raw) -> N
     raw.load({"a.gz": [a_line(asin="X"), a_line(asin="Y")], "b.gz": [a_line(asin="Z")]})
     raw.load({"a.gz": [a_line(asin="W")]}, "later")
     assert [(row[0], row[1]) for row in raw.rows()] == [("a.gz", 1), ("b.gz", 1)]
+
+
+def test_a_warehouse_of_before_arrivals_were_kept_goes_on(raw: Raw) -> None:
+    raw.load({"a.gz": [a_line(asin="X")]})
+    raw.run([Statement("alter table MONITORING.LOAD_LEDGER drop column arrived_at")])
+    raw.run(CREATE_TABLES)
+    raw.load({"b.gz": [a_line(asin="Y")]})
+    ledger = raw.warehouse.query(
+        "select source_file, arrived_at from MONITORING.LOAD_LEDGER order by all"
+    ).rows
+    assert ledger == [("a.gz", None), ("b.gz", ARRIVED_AT.replace(tzinfo=None))]
 
 
 def test_a_file_name_is_a_value_and_never_sql(raw: Raw) -> None:

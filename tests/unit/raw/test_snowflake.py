@@ -1,6 +1,6 @@
 """The load into Snowflake as statements: exactly the manifest's files, whatever they are called."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,15 @@ GOLDEN = Path(__file__).with_name("snowflake_load.sql")
 
 def load_of(*names: str) -> Load:
     files = [
-        LandedFile(key=PREFIX + name, etag="e" * 32, size_bytes=9, lines=2, sync_ids={})
+        LandedFile(
+            key=PREFIX + name,
+            etag="e" * 32,
+            size_bytes=9,
+            lines=2,
+            sync_ids={},
+            # In another zone than the ledger's, which is UTC.
+            arrived_at=datetime(2026, 1, 31, 19, 29, 5, tzinfo=timezone(timedelta(hours=-5))),
+        )
         for name in names
     ]
     return Load(files, date(2026, 1, 31), "run", datetime(2026, 2, 1, 0, 30))
