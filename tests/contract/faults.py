@@ -39,6 +39,7 @@ from veracitypro_pipeline.resources import (
     snowflake_warehouse,
 )
 from veracitypro_pipeline.resources.airbyte_client import SyncClient
+from veracitypro_pipeline.resources.dbt import failure_of
 from veracitypro_pipeline.resources.powerbi import PowerBIClient
 from veracitypro_pipeline.resources.s3 import S3Resource
 from veracitypro_pipeline.resources.slack import SlackNotDelivered, SlackResource
@@ -93,6 +94,41 @@ def snowflake_query(settings: Settings) -> Any:
     return WarehouseResource(settings=fixed(prod)).query("select 1 as n").rows
 
 
+def snowflake_build(settings: Settings) -> Any:
+    """A statement as dbt's adapter sends it; a failure as the transform stage reads its words."""
+    import snowflake.connector
+    from dbt.adapters.contracts.connection import Connection, Identifier
+    from dbt.adapters.snowflake.connections import SnowflakeConnectionManager, SnowflakeCredentials
+    from dbt_common.exceptions import DbtRuntimeError
+    from snowflake.connector.errors import Error
+    from snowflake.connector.vendored.requests.exceptions import RequestException
+
+    assert settings.snowflake_password is not None
+    assert settings.snowflake_url is not None
+    credentials = SnowflakeCredentials(
+        account=str(settings.snowflake_account),
+        user=settings.snowflake_user,
+        password=settings.snowflake_password.get_secret_value(),
+        database=settings.snowflake_database,
+        schema="STG",
+        protocol=settings.snowflake_url.scheme,
+        host=settings.snowflake_url.host,
+        port=settings.snowflake_url.port,
+        connect_retries=0,
+    )
+    in_a_second = partial(snowflake.connector.connect, login_timeout=1, network_timeout=1)
+    manager: Any = SnowflakeConnectionManager
+    connection = Connection(Identifier(manager.TYPE), "model", credentials)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(snowflake.connector, "connect", in_a_second)
+            manager.open(connection)
+        with connection.handle:
+            return connection.handle.cursor().execute("select 1 as n").fetchall()
+    except (DbtRuntimeError, Error, RequestException) as error:
+        raise failure_of(str(error)) from error
+
+
 CALLS: Final[dict[str, Call]] = {
     "airbyte read": lambda settings: airbyte(settings).find_job(7),
     "airbyte start": lambda settings: airbyte(settings).start(),
@@ -105,6 +141,7 @@ CALLS: Final[dict[str, Call]] = {
     "slack bot": slack_bot,
     "slack webhook": slack_webhook,
     "snowflake query": snowflake_query,
+    "snowflake build": snowflake_build,
 }
 SERVICES: Final = {
     "airbyte": "Airbyte",
@@ -121,7 +158,8 @@ STAGES: Final = {
     "s3 download": "landing, raw",
     "s3 write": "every hand-over",
     "slack": "notify",
-    "snowflake": "raw to bi",
+    "snowflake query": "raw to bi",
+    "snowflake build": "stg to mart",
 }
 
 JOB: Final = Answer(body='{"jobId": 7, "status": "running"}')
@@ -158,6 +196,7 @@ GOOD: Final = {
     "slack bot": Answer(body='{"ok": true}'),
     "slack webhook": Answer(body="ok"),
     "snowflake query": ROWS,
+    "snowflake build": ROWS,
 }
 
 
@@ -226,6 +265,14 @@ REFUSALS: Final[list[Line]] = [
         "Object T does not exist",
         2,
     ),
+    (
+        "snowflake build",
+        "no such table",
+        [ROWS, snowflake_error("002003", "Object T does not exist or not authorized.")],
+        P,
+        "dbt build failed.*Object T does not exist",
+        2,
+    ),
 ]
 SIGN_INS: Final[list[Line]] = [
     ("airbyte read", "token ended", [refused(401), JOB], FINE, "", 2),
@@ -244,6 +291,15 @@ SIGN_INS: Final[list[Line]] = [
         "the sign-in as.*JWT token is invalid",
         1,
     ),
+    *(
+        ("snowflake build", fault, [snowflake_error(code, said)], P, f"dbt build failed.*{said}", 1)
+        for fault, code, said in (
+            ("key refused", "390144", "JWT token is invalid."),
+            ("user unknown", "390100", "Incorrect username or password was specified."),
+            ("address refused", "390420", "Incoming request with IP 1.2.3.4 is not allowed"),
+        )
+    ),
+    ("snowflake build", "403", [Answer(403)], P, "dbt build failed", 1),
 ]
 PASSING: Final[list[Line]] = [
     ("airbyte read", "500 once", [refused(500), JOB], FINE, "", 2),
@@ -268,6 +324,15 @@ PASSING: Final[list[Line]] = [
         "lock timeout",
         2,
     ),
+    ("snowflake build", "503", [Answer(503)], T, "could not get at the warehouse", None),
+    (
+        "snowflake build",
+        "a lock held too long",
+        [ROWS, snowflake_error("000625", "Statement was aborted: lock timeout.")],
+        T,
+        "could not get at the warehouse.*lock timeout",
+        2,
+    ),
 ]
 SILENCES: Final[list[Line]] = [
     ("airbyte read", "silent once", [SILENT, JOB], FINE, "", 2),
@@ -279,6 +344,7 @@ SILENCES: Final[list[Line]] = [
     ("slack bot", "silent", [SILENT], S, "Slack did not answer", 1),
     ("slack webhook", "silent", [SILENT], S, "Slack did not answer", 1),
     ("snowflake query", "silent", [SILENT], T, "the sign-in as", None),
+    ("snowflake build", "silent", [SILENT], T, "could not get at the warehouse", None),
 ]
 GARBAGE: Final[list[Line]] = [
     ("airbyte read", "HTML", [HTML], T, "Airbyte did not answer", 1),

@@ -5,6 +5,7 @@ each call of it starts a second process for `dbt --version`, which costs a third
 and its manifest parsing belongs to `resources/dbt_command.py`.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -18,7 +19,9 @@ from pydantic import PrivateAttr
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure, interrupts_are_final
 from veracitypro_pipeline.resources import dbt_command
 from veracitypro_pipeline.resources.dbt_process import DbtProcess
+from veracitypro_pipeline.resources.http import TRANSIENT_STATUSES
 from veracitypro_pipeline.resources.run_settings import RunSettings
+from veracitypro_pipeline.resources.snowflake_warehouse import TRANSIENT_ERRORS
 from veracitypro_pipeline.run_events import PARTITION_TAG
 
 # Unit tests judge the SQL, not the night's data: they run where the SQL changes.
@@ -26,14 +29,24 @@ BUILD: Final = ("build", "--exclude-resource-type", "unit_test")
 SHOWN_CHARACTERS: Final = 1_000
 # How dagster-dbt introduces what dbt said (0.29.27).
 _ERRORS_FOLLOW: Final = "Errors parsed from dbt logs:"
-# DuckDB's and Snowflake's words for a file in use and a service that cannot be reached.
+# Of a failure dbt leaves us the words. Those of DuckDB for a file in use, and of Snowflake's
+# connector (4.7) for a service that cannot be reached: it numbers these 250001, as it does a key or
+# a user that is refused.
 PASSING: Final = (
     "Could not set lock on file",
-    "250001",
-    "Failed to connect",
+    "Could not connect to Snowflake backend",
+    "Failed to connect to DB. Service is unavailable",
     "timed out",
     "reached its statement or warehouse timeout",
 )
+# The connector's numbers for a request that got no answer, and for HTTP statuses.
+_NO_ANSWER: Final = 250003
+_HTTP: Final = 290000
+PASSING_CODES: Final = (
+    TRANSIENT_ERRORS | {_NO_ANSWER} | {_HTTP + status for status in TRANSIENT_STATUSES}
+)
+# How the connector writes them before what it says, e.g. `000625 (57014): Statement was aborted`.
+_CODE: Final = re.compile(r"\b(\d{6})(?: \(\w{5}\))?: ")
 
 
 class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -108,7 +121,7 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                     "dbt was killed, as the system does when memory is short. What it finished"
                     " stays, and the next try goes on from there."
                 ) from error
-            raise _failure(str(error)) from error
+            raise failure_of(str(error)) from error
 
     def _start(self, run_id: str, partition: str) -> DbtProcess:
         settings = self.settings.get()
@@ -124,10 +137,11 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         )
 
 
-def _failure(said: str) -> dg.Failure:
+def failure_of(said: str) -> dg.Failure:
     """A failed model or test fails again; a warehouse that is busy or away may come back."""
     reason = said.partition(_ERRORS_FOLLOW)[2].strip() or said
     shortened = " ".join(reason.split())[:SHOWN_CHARACTERS]
-    if any(mark in reason for mark in PASSING):
+    codes = {int(code) for code in _CODE.findall(reason)}
+    if codes & PASSING_CODES or any(mark in reason for mark in PASSING):
         return TransientFailure(f"dbt could not get at the warehouse: {shortened}")
     return PermanentFailure(f"dbt build failed: {shortened}")
