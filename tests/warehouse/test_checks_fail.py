@@ -97,6 +97,7 @@ def given_warehouse(project: Project, tmp_path_factory: pytest.TempPathFactory) 
         }
     )
     new = a_product(series={"NEW": [START + 1, 3, START + 6, 4, START + 7, 5]})
+    garbled = a_product("B0PADDLE03", series={"SALES": [START, 1, *[START + 1, "x"] * 7]})
     warehouse.load(
         [
             line_of(fetch_at(old, FIRST_NIGHT), "old.gz"),
@@ -107,6 +108,7 @@ def given_warehouse(project: Project, tmp_path_factory: pytest.TempPathFactory) 
                 line_of(fetch_at(a_product(asin=f"wrong {row}"), FIRST_NIGHT), "late.gz", row)
                 for row in range(1, 7)
             ),
+            line_of(fetch_at(garbled, FIRST_NIGHT), "garbled.gz"),
         ]
     )
     warehouse.build()
@@ -127,23 +129,62 @@ def test_a_check_notices(
     assert damaged.red_checks(CHECKS) >= expected
 
 
-@pytest.mark.parametrize(("day", "is_said"), [(0, False), (1, True)])
-def test_an_earlier_day_full_of_refusals_is_named_and_holds_up_no_report(
-    day: int, is_said: bool, given_warehouse: Warehouse
+@pytest.fixture
+def refusals(
+    given_warehouse: Warehouse, new_warehouse: Callable[[], Warehouse]
+) -> Callable[..., dg.AssetCheckResult]:
+    """The check of the newest day beside earlier syncs, whose files were loaded `hours` before."""
+
+    def judged(*earlier: LandingManifest, hours: int) -> dg.AssetCheckResult:
+        warehouse = new_warehouse()
+        warehouse.path.write_bytes(given_warehouse.path.read_bytes())
+        with duckdb.connect(str(warehouse.path)) as connection:
+            connection.execute(
+                f"update RAW.KEEPA_RAW set loaded_at = loaded_at - interval {hours} hour"
+                " where source_file <> 'new.gz'"
+            )
+        manifest = a_manifest(9, 1, "new.gz", lines=1).model_copy(update={"earlier": earlier})
+        settings = Settings.load(warehouse_file=warehouse.path)
+        result = refusals_are_few(manifest, warehouse=WarehouseResource(settings=fixed(settings)))
+        assert isinstance(result, dg.AssetCheckResult)
+        assert result.severity is dg.AssetCheckSeverity.WARN, "it holds up no report"
+        assert str(result.description).startswith("Refused: 0 of 1 records, 0 of 3 points")
+        return result
+
+    return judged
+
+
+@pytest.mark.parametrize(
+    ("file", "lines", "said"),
+    [
+        ("late.gz", 6, "refused 6 of 6 records, 0 of 0 points, 0 of 0 histories"),
+        ("garbled.gz", 1, "refused 0 of 1 records, 7 of 8 points, 0 of 1 histories"),
+    ],
+)
+def test_an_earlier_day_full_of_refusals_is_named_until_it_is_fetched_again(
+    file: str, lines: int, said: str, refusals: Callable[..., dg.AssetCheckResult]
 ) -> None:
-    """A late file of six records, all refused; not once another sync of its day has come."""
-    late = a_manifest(1, 0, "late.gz", lines=6)
-    later = a_manifest(2, -day, "old.gz", lines=1)
-    manifest = a_manifest(3, 1, "new.gz", lines=1).model_copy(update={"earlier": (late, later)})
-    settings = Settings.load(warehouse_file=given_warehouse.path)
+    garbled = a_manifest(1, 0, file, lines)
+    result = refusals(garbled, hours=24)
+    assert not result.passed
+    assert f"Airbyte job 1 of {FIRST_NIGHT.date()} ({file}): {said}." in str(result.description)
 
-    result = refusals_are_few(manifest, warehouse=WarehouseResource(settings=fixed(settings)))
+    again = a_manifest(2, 0, "other.gz", lines=1)
+    assert refusals(garbled, again, hours=24).passed
 
-    assert isinstance(result, dg.AssetCheckResult)
-    said = f"Airbyte job 1 of {FIRST_NIGHT.date()}: 6 of 6 records refused (late.gz)"
-    assert (said in str(result.description)) == is_said
-    assert result.passed == (not is_said)
-    assert result.severity is dg.AssetCheckSeverity.WARN
+
+def test_a_single_refusal_in_a_late_file_is_named_by_the_run_that_loads_it(
+    refusals: Callable[..., dg.AssetCheckResult],
+) -> None:
+    """And by no other: as the refusal of a day is named on its day."""
+    late = a_manifest(1, 0, "old.gz", lines=1)
+    result = refusals(late, hours=0)
+    assert not result.passed
+    assert f"Airbyte job 1 of {FIRST_NIGHT.date()} (old.gz): refused 0 of 1 records, 1 of 5" in (
+        str(result.description)
+    )
+
+    assert refusals(late, hours=24).passed
 
 
 def a_manifest(job_id: int, day: int, key: str, lines: int) -> LandingManifest:

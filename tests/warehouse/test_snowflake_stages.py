@@ -14,7 +14,7 @@ from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.raw.assets import build_assets
 from veracitypro_pipeline.raw.checks import CHECKS
 from veracitypro_pipeline.statement import Statement, positional
-from veracitypro_pipeline.transform.checks import COUNTS_OF_DAY, REFUSALS_OF_DAY, REFUSED_RECORDS
+from veracitypro_pipeline.transform.checks import COUNTS_OF_DAY, REFUSALS_OF_FILES
 
 from .site import DAY, Site
 from .test_snowflake_load import LINES
@@ -116,7 +116,7 @@ def test_each_statement_of_a_run_carries_run_step_and_day(snowflake: Site) -> No
     }
 
 
-@pytest.mark.parametrize("sql", [COUNTS_OF_DAY, REFUSALS_OF_DAY, REFUSED_RECORDS])
+@pytest.mark.parametrize("sql", [COUNTS_OF_DAY, REFUSALS_OF_FILES])
 def test_the_gate_asks_in_sql_of_both_engines(sql: str) -> None:
     for dialect in ("snowflake", "duckdb"):
         (parsed,) = sqlglot.parse(positional(Statement(sql, {"files": ["a"]}))[0], dialect=dialect)

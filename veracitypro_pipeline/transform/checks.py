@@ -4,8 +4,9 @@ What holds inside one model, or must stop the build before the next layer, is a 
 checks count over all three layers once dbt is done, and report the counts.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, NamedTuple
 
 import dagster as dg
 
@@ -172,36 +173,50 @@ def row_count(asset: dg.AssetKey, rows: int, as_of_date: str) -> dg.AssetObserva
     return dg.AssetObservation(asset, partition=as_of_date, metadata={"dagster/row_count": rows})
 
 
-# Of the day's files: records refused, and points and whole histories refused in those accepted.
-REFUSALS_OF_DAY: Final = """
-with series as (
-    select point_count, refused_count, refusal_reason
-    from STG.STG_KEEPA_SERIES
-    where fetch_id in (
-        select fetch_id from STG.STG_KEEPA_FETCH where source_file in ($files)
-    )
+# Of each file: when it was loaded, records refused, and points and whole histories refused in those
+# accepted.
+REFUSALS_OF_FILES: Final = """
+with loads as (
+    select source_file, count(*) as records, max(loaded_at) as loaded_at
+    from RAW.KEEPA_RAW
+    where source_file in ($files)
+    group by source_file
+),
+refused as (
+    select source_file, count(*) as refused_records
+    from STG.STG_KEEPA_QUARANTINE
+    where source_file in ($files) and scope = 'record'
+    group by source_file
+),
+fetches as (
+    -- A line can stand twice in a file.
+    select distinct source_file, fetch_id
+    from STG.STG_KEEPA_FETCH
+    where source_file in ($files)
+),
+series as (
+    select
+        fetches.source_file,
+        sum(series.point_count) as points,
+        sum(series.refused_count) as refused_points,
+        count(*) as histories,
+        count(series.refusal_reason) as refused_histories
+    from STG.STG_KEEPA_SERIES as series
+    inner join fetches on series.fetch_id = fetches.fetch_id
+    group by fetches.source_file
 )
 select
-    (
-        select count(*) from RAW.KEEPA_RAW where source_file in ($files)
-    ) as records,
-    (
-        select count(*)
-        from STG.STG_KEEPA_QUARANTINE
-        where source_file in ($files) and scope = 'record'
-    ) as refused_records,
-    (select coalesce(sum(point_count), 0) from series) as points,
-    (select coalesce(sum(refused_count), 0) from series) as refused_points,
-    (select count(*) from series) as histories,
-    (select count(refusal_reason) from series) as refused_histories
-"""
-
-# Whole records that STG refused, lines that are no record among them.
-REFUSED_RECORDS: Final = """
-select source_file, count(*) as refused
-from STG.STG_KEEPA_QUARANTINE
-where source_file in ($files) and scope = 'record'
-group by source_file
+    loads.source_file,
+    loads.loaded_at,
+    loads.records,
+    coalesce(refused.refused_records, 0) as refused_records,
+    coalesce(series.points, 0) as points,
+    coalesce(series.refused_points, 0) as refused_points,
+    coalesce(series.histories, 0) as histories,
+    coalesce(series.refused_histories, 0) as refused_histories
+from loads
+left join refused on loads.source_file = refused.source_file
+left join series on loads.source_file = series.source_file
 """
 
 
@@ -216,59 +231,91 @@ group by source_file
 def refusals_are_few(
     manifest: LandingManifest, warehouse: WarehouseResource
 ) -> dg.AssetCheckResult:
-    """What STG refused of the day's files is little enough to be the fault of single products.
+    """What STG refused of the files loaded is little enough to be the fault of single products.
 
     If it warns: those products keep their older figures; STG.STG_KEEPA_QUARANTINE has each refusal
     with its reason and text. If red: Keepa or Airbyte has changed the format, reports would freeze
     unnoticed, and Power BI is not refreshed; compare a refused text with infra/airbyte and the data
-    contract in the models' descriptions. An earlier day of which STG refused as much, e.g. in a
-    file that came late, is named too, but holds up no report of this one.
+    contract in the models' descriptions. A file of an earlier day that came late is judged too, as
+    is an earlier day of which STG refused as much as is red, but neither holds up a report of this
+    day.
 
     Runbook: infra/runbooks/refusals_are_few.md
     """
-    of_day = {"files": [file.key for file in manifest.files]}
-    (row,) = warehouse.query(REFUSALS_OF_DAY, of_day).dicts()
-    counts = {name: int(count) for name, count in row.items()}
-    shares = [
-        (counts[f"refused_{kind}"], counts[kind]) for kind in ("records", "points", "histories")
+    # Of a day that was fetched again, the newest sync counts.
+    by_day = {sync.as_of_date: sync for sync in sorted(manifest.loadable[1:], key=_job_of)}
+    files = {file.key for sync in (manifest, *by_day.values()) for file in sync.files}
+    rows = warehouse.query(REFUSALS_OF_FILES, {"files": sorted(files)}).dicts()
+    by_file = {row.pop("source_file"): row for row in rows}
+    of_day = refusals_of(manifest, by_file)
+    said = [
+        f"Airbyte job {sync.job_id} of {sync.as_of_date}"
+        f" ({', '.join(file.key for file in sync.files)}): refused {refusals.said}."
+        for sync in by_day.values()
+        if (refusals := refusals_of(sync, by_file)).total
+        and (refusals.are_grave or is_late(sync, manifest, by_file))
     ]
-    severities = {refusal_severity(refused, of) for refused, of in shares}
-    earlier = {
-        sync.as_of_date: sync for sync in sorted(manifest.loadable[1:], key=lambda one: one.job_id)
-    }
-    files = {"files": [file.key for sync in earlier.values() for file in sync.files]}
-    refused_of_earlier = (
-        dict(warehouse.query(REFUSED_RECORDS, files).rows) if files["files"] else {}
-    )
-    garbled = garbled_syncs(earlier.values(), refused_of_earlier)
     return dg.AssetCheckResult(
-        passed=not any(refused for refused, _ in shares) and not garbled,
-        severity=(
-            dg.AssetCheckSeverity.ERROR
-            if dg.AssetCheckSeverity.ERROR in severities
-            else dg.AssetCheckSeverity.WARN
-        ),
-        description=(
-            f"Refused: {counts['refused_records']} of {counts['records']} records,"
-            f" {counts['refused_points']} of {counts['points']} points,"
-            f" {counts['refused_histories']} of {counts['histories']} histories."
-            + "".join(f" {sentence}." for sentence in garbled)
-        ),
-        metadata={**counts, "core_rows_refused": counts["refused_points"]},
+        passed=not of_day.total and not said,
+        severity=(dg.AssetCheckSeverity.ERROR if of_day.are_grave else dg.AssetCheckSeverity.WARN),
+        description=" ".join([f"Refused: {of_day.said}.", *said]),
+        metadata={**of_day._asdict(), "core_rows_refused": of_day.refused_points},
     )
 
 
-def garbled_syncs(syncs: Iterable[LandingManifest], refused: Mapping[str, int]) -> list[str]:
-    """A sentence for each sync of which more than single records are `refused`, counts by file."""
-    said = []
-    for sync in syncs:
-        of_sync = {file.key: int(refused[file.key]) for file in sync.files if file.key in refused}
-        if refusal_severity(sum(of_sync.values()), sync.lines) is dg.AssetCheckSeverity.ERROR:
-            said.append(
-                f"Airbyte job {sync.job_id} of {sync.as_of_date}: {sum(of_sync.values())} of"
-                f" {sync.lines} records refused ({', '.join(sorted(of_sync))})"
-            )
-    return said
+class Refusals(NamedTuple):
+    """What STG refused of some files; points and histories are those of accepted records."""
+
+    records: int
+    refused_records: int
+    points: int
+    refused_points: int
+    histories: int
+    refused_histories: int
+
+    @property
+    def total(self) -> int:
+        return self.refused_records + self.refused_points + self.refused_histories
+
+    @property
+    def are_grave(self) -> bool:
+        """More than single products are at fault."""
+        return dg.AssetCheckSeverity.ERROR in (
+            refusal_severity(self.refused_records, self.records),
+            refusal_severity(self.refused_points, self.points),
+            refusal_severity(self.refused_histories, self.histories),
+        )
+
+    @property
+    def said(self) -> str:
+        return (
+            f"{self.refused_records} of {self.records} records, {self.refused_points} of"
+            f" {self.points} points, {self.refused_histories} of {self.histories} histories"
+        )
+
+
+def refusals_of(sync: LandingManifest, by_file: Mapping[str, Mapping[str, Any]]) -> Refusals:
+    """The sum over a sync's files; `by_file` are rows of `REFUSALS_OF_FILES`."""
+    rows = [by_file[file.key] for file in sync.files if file.key in by_file]
+    return Refusals(*(sum(int(row[name]) for row in rows) for name in Refusals._fields))
+
+
+def is_late(
+    sync: LandingManifest, manifest: LandingManifest, by_file: Mapping[str, Mapping[str, Any]]
+) -> bool:
+    """Whether a file of an earlier sync was loaded with those of the manifest, or since.
+
+    Not by the run's id: a run that failed after its load is followed by one that loads nothing.
+    """
+    loaded_at, of_manifest = (
+        [by_file[file.key]["loaded_at"] for file in one.files if file.key in by_file]
+        for one in (sync, manifest)
+    )
+    return bool(of_manifest) and max(loaded_at, default=datetime.min) >= min(of_manifest)
+
+
+def _job_of(sync: LandingManifest) -> int:
+    return sync.job_id
 
 
 def broken_equations(counts: dict[str, int]) -> list[str]:
