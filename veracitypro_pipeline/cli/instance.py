@@ -1,6 +1,8 @@
 """The Dagster instance under the home: where runs of `vp run` and `vp dev` are kept."""
 
+import hashlib
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -43,17 +45,47 @@ compute_logs:
   class: NoOpComputeLogManager
 """
 _CONFIGURATIONS: Final = {"dagster.yaml": _DAGSTER_YAML, "vp_run.yaml": _VP_RUN_YAML}
+# The first line of a file that we made, with the digest of what follows it.
+_MADE: Final = re.compile(r"# Made by vp \((?P<digest>\w+)\)[^\n]*\n")
+# Of those that we made before they said so.
+_FORMER: Final = frozenset(
+    {
+        "43e102bfa0110902",
+        "2ff69c6827aa4e05",
+        "b3b424bc008a52e9",
+        "797eaef61942f36c",
+        "5b3d7dc560fbec0f",
+    }
+)
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
     """Make the instance's folder, point Dagster (and child processes) to it, and return it."""
     folder = make_private_folder(settings.dagster_home)
     for name, text in _CONFIGURATIONS.items():
-        # Once only, so that whoever edits it keeps the edit.
-        if not (folder / name).exists():
-            (folder / name).write_text(text, encoding="utf-8")
+        _write_unless_edited(folder / name, text)
     os.environ["DAGSTER_HOME"] = str(folder)
     return folder
+
+
+def _write_unless_edited(path: Path, text: str) -> None:
+    """A file as this version makes it, unless somebody has changed what a version has made."""
+    made = f"# Made by vp ({_digest(text)}) and kept up to date until you edit it.\n{text}"
+    if path.exists():
+        there = path.read_text(encoding="utf-8")
+        head = _MADE.match(there)
+        digest = _digest(there[head.end() :] if head else there)
+        is_ours = digest == head.group("digest") if head else digest in _FORMER
+        if there == made or not is_ours:
+            return
+    # In one step, because another process may be reading it.
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_text(made, encoding="utf-8")
+    fresh.replace(path)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def bury_dead_runs(instance: "dg.DagsterInstance", *, of_vp_run_only: bool = True) -> None:

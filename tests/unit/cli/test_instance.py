@@ -1,0 +1,64 @@
+"""The configuration of a home's Dagster instance: renewed with `vp`, kept if somebody edits it."""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+import yaml
+
+from veracitypro_pipeline.cli import instance
+from veracitypro_pipeline.cli.instance import prepare_dagster_home
+from veracitypro_pipeline.settings import Settings
+
+# As `vp` made it before it kept its files up to date, with Dagster's own slow event storage.
+FORMER: Final = """\
+telemetry:
+  enabled: false
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DAGSTER_HOME", "")  # What `prepare_dagster_home` sets is taken back.
+    return tmp_path
+
+
+def prepared(home: Path) -> Path:
+    return prepare_dagster_home(Settings.load(home=home)) / "vp_run.yaml"
+
+
+def test_a_file_that_an_older_version_made_is_renewed(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = prepared(home)
+    today = file.read_text()
+    assert "OpenSqliteEventLogStorage" in yaml.safe_load(today)["event_log_storage"]["class"]
+
+    with monkeypatch.context() as older:
+        older.setattr(instance, "_CONFIGURATIONS", {"vp_run.yaml": "telemetry: {enabled: false}\n"})
+        assert yaml.safe_load(prepared(home).read_text()) == {"telemetry": {"enabled": False}}
+    assert prepared(home).read_text() == today
+
+    file.write_text(FORMER)
+    assert prepared(home).read_text() == today
+
+
+@pytest.mark.parametrize("former", [True, False])
+def test_a_file_that_somebody_edited_stays(home: Path, former: bool) -> None:
+    file = prepared(home)
+    edited = (FORMER if former else file.read_text()) + "# ours\n"
+    file.write_text(edited)
+    assert prepared(home).read_text() == edited
+
+
+def test_a_file_that_is_up_to_date_is_not_written_again(home: Path) -> None:
+    file = prepared(home)
+    before = file.stat()
+    assert (prepared(home).stat().st_ino, file.stat().st_mtime_ns) == (
+        before.st_ino,
+        before.st_mtime_ns,
+    )
+    assert {path.name for path in file.parent.iterdir()} == {"dagster.yaml", "vp_run.yaml"}
