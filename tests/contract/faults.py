@@ -204,6 +204,10 @@ def s3_error(status: int, code: str) -> Answer:
     return Answer(status, f"<Error><Code>{code}</Code><Message>m</Message></Error>")
 
 
+def with_checksum(answer: Answer) -> Answer:
+    return Answer(answer.status, answer.body, {"x-amz-checksum-crc32": "AAAAAA=="})
+
+
 def snowflake_error(code: str, message: str) -> Answer:
     data = {"errorCode": code, "sqlState": "42000", "queryId": "q"}
     return Answer(
@@ -312,6 +316,14 @@ PASSING: Final[list[Line]] = [
     ("s3 list", "slow down once", [SLOW_DOWN, LISTING], FINE, "", 2),
     ("s3 list", "slow down for good", [SLOW_DOWN], T, "could not list.*SlowDown", S3_REQUESTS),
     ("s3 download", "500 once", [s3_error(500, "InternalError"), OBJECT], FINE, "", 2),
+    (
+        "s3 download",
+        "500 in the form of the object",
+        [with_checksum(s3_error(500, "InternalError"))],
+        T,
+        "could not read.*boto3 cannot read",
+        1,
+    ),
     ("s3 write", "503 once", [SLOW_DOWN, GOOD["s3 write"]], FINE, "", 2),
     ("slack bot", "503", [Answer(503, "away")], S, "Slack refused it", 1),
     ("slack webhook", "500", [Answer(500, "rollup_error")], S, "webhook answered 500", 1),
@@ -354,6 +366,14 @@ GARBAGE: Final[list[Line]] = [
     ("powerbi read", "a list", [Answer(body="[]")], T, "JSON that is no object", 1),
     ("powerbi read", "no list", [Answer(body='{"value": 1}')], T, "history is no list", 1),
     ("s3 list", "HTML", [Answer(body="<html")], T, "could not list", S3_REQUESTS),
+    (
+        "s3 download",
+        "404 in the form of the object",
+        [with_checksum(s3_error(404, "NoSuchKey"))],
+        T,
+        "could not read.*boto3 cannot read",
+        1,
+    ),
     ("slack bot", "HTML", [HTML], S, "Slack refused it", 1),
     ("snowflake query", "HTML", [HTML], T, "the sign-in as", None),
 ]

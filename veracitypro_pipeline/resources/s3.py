@@ -139,6 +139,14 @@ def _explained(action: str) -> Iterator[None]:
         raise TransientFailure(
             f"S3 did not answer when asked to {action} ({type(error).__name__})."
         ) from error
+    except (AttributeError, TypeError) as error:
+        # An error that carries a checksum, as some S3 servers send it while a file is taken away,
+        # is read by boto3 as if it were the object (boto/boto3#4754 and #4765; 1.43).
+        if "StreamingChecksumBody" not in str(error):
+            raise
+        raise TransientFailure(
+            f"S3 could not {action}: it sent an error in a form that boto3 cannot read."
+        ) from error
 
 
 def _code(error: "ClientError") -> str:
