@@ -50,7 +50,12 @@ class Home:
 
     def vp(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         process = self.start(*arguments, **environment)
-        out, err = process.communicate(timeout=RUN_SECONDS)
+        try:
+            out, err = process.communicate(timeout=RUN_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def run(self, *arguments: str) -> dict[str, Any]:
