@@ -13,8 +13,10 @@ import pytest
 import typer
 import yaml
 
+from veracitypro_pipeline.cli.instance import CONFIGURATIONS
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 
+DEPLOYMENT_SETTINGS: Final = "infra/dagster/deployment_settings.yaml"
 BIN: Final = Path(sys.executable).parent
 GITHUB: Final = REPOSITORY_DIR / ".github"
 WORKFLOWS: Final = sorted((GITHUB / "workflows").glob("*.yml"))
@@ -40,6 +42,18 @@ def dagster_cloud_commands() -> list[list[str]]:
         for step in STEPS
         if step.get("run", "").startswith("dagster-cloud ")
     ]
+
+
+def test_a_deployment_runs_one_run_at_a_time_as_a_laptop_does() -> None:
+    """Two at once would replace each other's rows; dbt does not guard against that."""
+    settings = yaml.safe_load((REPOSITORY_DIR / DEPLOYMENT_SETTINGS).read_text())
+    on_a_laptop = yaml.safe_load(CONFIGURATIONS["dagster.yaml"])
+    assert settings == {"concurrency": on_a_laptop["concurrency"]}
+    assert settings["concurrency"]["runs"]["max_concurrent_runs"] == 1
+
+    command = f"dagster-cloud deployment settings set-from-file {DEPLOYMENT_SETTINGS}"
+    assert command in (REPOSITORY_DIR / "infra" / "README.md").read_text()
+    passes(str(BIN / "dagster-cloud"), *shlex.split(command)[1:-1], "--help")
 
 
 def test_the_code_location_is_one_that_dagster_cloud_accepts(tmp_path: Path) -> None:

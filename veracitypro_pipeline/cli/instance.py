@@ -44,7 +44,7 @@ compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
 """
-_CONFIGURATIONS: Final = {"dagster.yaml": _DAGSTER_YAML, "vp_run.yaml": _VP_RUN_YAML}
+CONFIGURATIONS: Final = {"dagster.yaml": _DAGSTER_YAML, "vp_run.yaml": _VP_RUN_YAML}
 # The first line of a file that we made, with the digest of what follows it.
 _MADE: Final = re.compile(r"# Made by vp \((?P<digest>\w+)\)[^\n]*\n")
 # Of those that we made before they said so.
@@ -62,7 +62,7 @@ _FORMER: Final = frozenset(
 def prepare_dagster_home(settings: Settings) -> Path:
     """Make the instance's folder, point Dagster (and child processes) to it, and return it."""
     folder = make_private_folder(settings.dagster_home)
-    for name, text in _CONFIGURATIONS.items():
+    for name, text in CONFIGURATIONS.items():
         _write_unless_edited(folder / name, text)
     os.environ["DAGSTER_HOME"] = str(folder)
     return folder

@@ -38,7 +38,7 @@ def test_a_file_that_an_older_version_made_is_renewed(
     assert "OpenSqliteEventLogStorage" in yaml.safe_load(today)["event_log_storage"]["class"]
 
     with monkeypatch.context() as older:
-        older.setattr(instance, "_CONFIGURATIONS", {"vp_run.yaml": "telemetry: {enabled: false}\n"})
+        older.setattr(instance, "CONFIGURATIONS", {"vp_run.yaml": "telemetry: {enabled: false}\n"})
         assert yaml.safe_load(prepared(home).read_text()) == {"telemetry": {"enabled": False}}
     assert prepared(home).read_text() == today
 
