@@ -131,9 +131,13 @@ _transform: Callable[..., Any] = FakeSnowflakeCursor._transform
 def transform(self: Any, expression: exp.Expression, params: Any) -> Any:
     """What a variant is, and how it is compared and written.
 
-    The stock TYPEOF says JSON to everything, ARRAY_CONTAINS takes no variants, and text in a
-    column of variants keeps its quotes when it is cast.
+    The stock TYPEOF says JSON to everything, ARRAY_CONTAINS takes no variants, text in a column of
+    variants keeps its quotes when it is cast, and TRY_PARSE_JSON takes an object that has a key
+    twice.
     """
+    for parsing in list(expression.find_all(exp.ParseJSON)):
+        if parsing.args.get("safe"):
+            parsing.replace(exp.Anonymous(this="_strict_json", expressions=[parsing.this]))
     for cast in list(expression.find_all(exp.Cast)):
         if isinstance(cast.this, exp.Column) and cast.to.is_type("varchar", "text"):
             cast.replace(exp.Anonymous(this="_as_text", expressions=[cast.this]))
@@ -187,6 +191,16 @@ _FUNCTIONS: Final = """
 CREATE OR REPLACE MACRO {catalog}.try_to_timestamp_tz(text) AS try_cast(text AS TIMESTAMPTZ);
 CREATE OR REPLACE MACRO {catalog}.as_array(value) AS
     CASE WHEN json_type(value::JSON) = 'ARRAY' THEN value::JSON END;
+-- Snowflake looks at every object of the text; this one where landing lines have theirs.
+CREATE OR REPLACE MACRO {catalog}._strict_json(text) AS
+    CASE
+        WHEN list_bool_and(
+            list_transform(
+                json_keys(try_cast(text AS JSON), ['$', '$._airbyte_data']),
+                lambda keys: len(keys) = len(list_distinct(keys))
+            )
+        ) THEN try_cast(text AS JSON)
+    END;
 CREATE OR REPLACE MACRO {catalog}._variants_contain(variants, value) AS
     list_contains(cast(variants AS JSON[]), to_json(value));
 CREATE OR REPLACE MACRO {catalog}._as_text(value) AS

@@ -114,6 +114,18 @@ def test_typeof_tells_what_a_variant_holds(account: SnowflakeWarehouse) -> None:
     assert one(account, "typeof(parse_json('{}'):absent)") is None
 
 
+def test_a_text_with_a_key_twice_is_no_json(account: SnowflakeWarehouse) -> None:
+    for text, is_json in (
+        ('{"a": 1, "b": {"a": 1}}', True),
+        ("[1]", True),
+        ("null", True),
+        ('{"a": 1, "a": 1}', False),
+        ('{"_airbyte_data": {"a": 1, "a": 2}}', False),
+        ("{", False),
+    ):
+        assert one(account, f"try_parse_json('{text}') is not null") is is_json, text
+
+
 def test_text_in_a_variant_loses_its_quotes_when_it_is_cast(account: SnowflakeWarehouse) -> None:
     rows = account.query(
         "select v::varchar, to_json(v), n::varchar from (select parse_json('\"t\"') as v, 5 as n)"

@@ -45,7 +45,9 @@ create table if not exists MONITORING.LOAD_LEDGER (
 # A line of Airbyte's S3 destination carries the record in `_airbyte_data`, or, with flattening, at
 # its root. The instant is epoch milliseconds, as a number or quoted, or ISO 8601; what is neither,
 # or lies beyond any date, is null: one line must not end the load. A line that is no JSON object,
-# or whose `_airbyte_data` is none, keeps its text in place of a payload.
+# or whose `_airbyte_data` is none, keeps its text in place of a payload; so does one in which a key
+# of the line or of the record stands twice, which says two things and is no JSON to Snowflake.
+# Each JSON function reads its line from the start, so that one is asked for several places.
 _INSERT_ROWS: Final = """
 insert into RAW.KEEPA_RAW
 with parsed as (
@@ -56,24 +58,34 @@ with parsed as (
         try_cast(raw_line as json) as line
     from landing_lines
 ),
+looked_at as (
+    select
+        *,
+        json_extract_string(line, ['_airbyte_raw_id', '_airbyte_extracted_at']) as envelope,
+        json_type(line, ['$', '$._airbyte_data']) as kinds,
+        json_keys(line, ['$', '$._airbyte_data']) as keys
+    from parsed
+),
 records as (
     select
         source_file,
         file_row_number,
         raw_line,
-        line,
-        line ->> '_airbyte_extracted_at' as extracted_at,
+        envelope[1] as raw_id,
+        envelope[2] as extracted_at,
         case
-            when json_type(line) is distinct from 'OBJECT' then null
-            when not json_exists(line, '$._airbyte_data') then line
-            when json_type(line, '$._airbyte_data') = 'OBJECT' then line -> '_airbyte_data'
+            when kinds[1] is distinct from 'OBJECT' then null
+            when not list_bool_and([len(names) = len(list_distinct(names)) for names in keys])
+                then null
+            when kinds[2] is null then line
+            when kinds[2] = 'OBJECT' then line -> '_airbyte_data'
         end as payload
-    from parsed
+    from looked_at
 )
 select
     payload,
     case when payload is null then raw_line end as raw_line,
-    line ->> '_airbyte_raw_id' as _airbyte_raw_id,
+    raw_id as _airbyte_raw_id,
     coalesce(
         make_timestamp_ms(
             case when regexp_full_match(extracted_at, '-?[0-9]{1,14}') then extracted_at::bigint end

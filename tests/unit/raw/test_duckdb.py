@@ -131,6 +131,9 @@ def test_root_fields_are_a_record_too(raw: Raw) -> None:
         b'"text"',
         b"\xff\xfe",
         b'{"_airbyte_data": 3}',
+        b'{"asin":"X","asin":"Y"}',
+        b'{"_airbyte_data":{"asin":"X"},"_airbyte_data":{"asin":"Y"}}',
+        b'{"_airbyte_data":{"asin":"X","csv":null,"asin":"X"}}',
         b"\x00",
     ],
 )
