@@ -72,6 +72,7 @@ class Pipeline:
         self.settings = fixed(Settings.load(warehouse_file=folder / "dwh.duckdb"))
         self.warehouse = WarehouseResource(settings=self.settings)
         self.manifest: LandingManifest | None = None
+        self.landed: dict[str, Any] = {}
         self.load: dict[str, Any] = {}
         self.said: dict[str, str] = {}
         self.asins_seen: set[str] = set()
@@ -129,7 +130,7 @@ class Pipeline:
         resources = {"run_settings": self.settings, "s3": self}
         (landing,) = landing_assets.build_assets(dg.RetryPolicy())
         landed = body_of(landing)(report, **resources, handover=self.handover)
-        self.manifest = landed.value
+        self.manifest, self.landed = landed.value, dict(landed.metadata or {})
         red, is_blocked = self._red(landing_checks.CHECKS)
         if is_blocked:
             return red
@@ -224,6 +225,20 @@ def test_an_index_that_was_written_without_arrivals_gets_them_from_the_listing(
 
     assert pipeline.manifest is not None
     assert [file.arrived_at for file in pipeline.manifest.files] == [pipeline.now]
+
+
+def test_what_a_file_is_called_is_no_markdown_in_the_ui(pipeline: Pipeline) -> None:
+    job = pipeline.sync(0, 3)
+    name = "`![x](https://example.com/x.png)`\n# a.jsonl.gz"
+    pipeline.objects[name] = pipeline.objects.pop(job.keys[0])
+    pipeline.run(0)
+
+    assert pipeline.landed["files"].records[0].data == {
+        "key": name,
+        "lines": 3,
+        "bytes": len(pipeline.objects[name]),
+        "arrived_at": str(pipeline.now),
+    }
 
 
 def test_a_sync_that_somebody_started_by_hand_is_loaded_too(pipeline: Pipeline) -> None:
