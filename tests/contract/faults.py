@@ -27,6 +27,7 @@ import duckdb
 import pytest
 from airbyte_cdk.test.models import ExpectedOutcome
 from pydantic import HttpUrl, SecretStr
+from starlette.responses import Response
 
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.resources import (
@@ -565,11 +566,13 @@ def _healing(failure: Exception | None) -> str:
 # --- Keepa, which Airbyte's connector asks --------------------------------------------------------
 
 # What the connector is answered, before Keepa is well again; and what is said.
-KEEPA: Final[dict[str, tuple[list[int], dict[str, str], str]]] = {
+KEEPA: Final[dict[str, tuple[list[int | Response], dict[str, str], str]]] = {
     "500 twice": ([500, 500], {}, ""),
     "502 for good": ([502] * 99, {}, "502"),
     "429 once": ([429], {}, ""),
     "key refused": ([], {"api_key": "an0therk3y"}, "Keepa refuses the API key"),
+    "HTML": ([Response("<html>")], {}, "IncompleteJSONError"),
+    "cut": ([Response('{"products": [{"asin":')], {}, "IncompleteJSONError"),
 }
 
 

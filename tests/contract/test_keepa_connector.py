@@ -23,7 +23,7 @@ from airbyte_cdk.test.catalog_builder import CatalogBuilder
 from airbyte_cdk.test.entrypoint_wrapper import discover, read
 from airbyte_cdk.test.models import ExpectedOutcome
 from jsonschema import Draft7Validator  # type: ignore[import-untyped]
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from veracitypro_pipeline.local.catalogue import CatalogueSource, TrackedProduct
@@ -52,7 +52,7 @@ class Keepa:
     def __init__(self, source: ProductSource, bucket: TokenBucket | None = None) -> None:
         self.queries: list[dict[str, str]] = []
         self.paths: list[str] = []
-        self.faults: list[int] = []
+        self.faults: list[int | Response] = []
         self._app = create_keepa_app(
             api_key=KEY, now=lambda: AT, source=lambda: source, bucket=bucket
         )
@@ -64,7 +64,8 @@ class Keepa:
             self.queries.append({name: ",".join(values) for name, values in query.items()})
             self.paths.append(scope["path"])
             if self.faults:
-                app = JSONResponse({}, self.faults.pop(0))
+                fault = self.faults.pop(0)
+                app = fault if isinstance(fault, Response) else JSONResponse({}, fault)
         await app(scope, receive, send)
 
 
