@@ -34,7 +34,8 @@ def fetches_of(random: Random, asin: str, domain_id: int) -> list[Fetch]:
     """One product over some nights, oldest first.
 
     Points are added; the newest is withdrawn; one in the past is restated; a series is left out;
-    only the last days are sent; the ASIN is unknown for a night; two answers come in one minute.
+    only the last days are sent; the ASIN is unknown for a night; two answers come in one minute. A
+    series is cut within its last point; an offer or a video has an attribute of a wrong type.
     """
     truth: Points = {}
     fetches: list[Fetch] = []
@@ -94,11 +95,13 @@ def _answer(
         recent = [point for point in points if point[0] >= since]
         if recent and random.random() < 0.8:
             sent[name] = [number for point in recent for number in point]
+            if random.random() < 0.1:
+                sent[name].pop()
     offers = [
         {
             "offerId": offer_id,
             "sellerId": f"A{offer_id}",
-            "condition": 1,
+            "condition": random.choice((1, 1, "new")),
             "lastSeen": minute(now) - random.randrange(3000),
             "offerCSV": sent.get(f"offerCSV:{offer_id}"),
             "stockCSV": sent.get(f"stockCSV:{offer_id}"),
@@ -117,7 +120,7 @@ def _answer(
         liveOffersOrder=random.choice(([], [0], [0, 1])),
         categoryTree=random.choice(([], [{"catId": 1, "name": "Sports"}, {"catId": 2}], None)),
         variations=random.choice((None, [{"asin": "B0PADDLE02"}])),
-        videos=random.choice((None, [], [{"url": "a"}, {"title": "b"}])),
+        videos=random.choice((None, [], [{"url": "a"}, {"title": "b"}], [{"url": 7}])),
         aPlus=random.choice((None, [{"module": [{"image": ["a", "b"], "imageAltText": ["A"]}]}])),
         **{field: sent[field] for field in FIELDS if field in sent},
     )

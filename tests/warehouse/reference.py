@@ -1,8 +1,9 @@
 """What the tables must hold, worked out from the payloads in plain Python.
 
 Written from the rules, not from the SQL: a fold over fetches instead of windows, and a walk along
-each day instead of pieces. Amounts are exact; dates and instants are UTC. Only for payloads that
-are in order; what happens to broken ones is told case by case in `test_hostile_payloads.py`.
+each day instead of pieces. Amounts are exact; dates and instants are UTC. Only for payloads whose
+histories are in order, or cut; what else can be broken is told case by case in
+`test_hostile_payloads.py`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -117,8 +118,11 @@ def merged(fetches: Sequence[Fetch]) -> dict[str, Series]:
         for name, stride, numbers in histories(fetch.product):
             brought = {
                 int(numbers[place]): point(name, numbers[place : place + stride], fetch.fetched_at)
-                for place in range(0, len(numbers), stride)
+                # The rest of a point that was cut is none.
+                for place in range(0, len(numbers) - stride + 1, stride)
             }
+            if not brought:
+                continue
             first = min(brought)
             before = {m: p for m, p in result.get(name, {}).items() if m < first}
             result[name] = before | brought

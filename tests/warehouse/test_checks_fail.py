@@ -25,11 +25,11 @@ DAMAGES = {
         {"raw_rows_are_accepted_or_refused"},
     ),
     "a refused line is lost": (
-        "delete from STG.stg_keepa_quarantine where scope = 'record'",
+        "delete from STG.stg_keepa_record where refusal_reason is not null",
         {"raw_rows_are_accepted_or_refused"},
     ),
     "a refused point is lost": (
-        "delete from STG.stg_keepa_quarantine where scope = 'point'",
+        "delete from STG.stg_keepa_refused_part where scope = 'point'",
         {"points_are_kept_refused_or_superseded"},
     ),
     "a point is lost": (

@@ -35,7 +35,7 @@ def tables(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
         "select table_schema || '.' || table_name from information_schema.tables"
         " where table_schema in ('STG', 'CORE', 'MART') order by 1"
     )
-    assert len(names) == 56
+    assert len(names) == 57
     return {
         name: warehouse.query(
             f"select columns(lambda c: c not in {_ABOUT_THE_LOAD}) from {name} order by all"
@@ -103,6 +103,8 @@ def test_any_order_and_number_of_loads_gives_the_same_tables(
     at_once.load(lines)
     at_once.run()
     built_stepwise = tables(stepwise)
+    scopes = {row[4] for row in built_stepwise["STG.stg_keepa_quarantine"]}
+    assert scopes == {"record", "point", "attribute"}
     assert_same(built_stepwise, tables(at_once))
     stepwise.refresh()
     assert_same(built_stepwise, tables(stepwise))
@@ -400,9 +402,11 @@ def test_a_build_without_anything_new_writes_nothing(warehouse: Warehouse) -> No
 
 
 def test_a_night_opens_its_payloads_once(warehouse: Warehouse) -> None:
-    """Neither other models nor products without offers or histories make RAW be read again."""
+    """Neither other models, nor products without offers or histories, nor what was refused in an
+    earlier night make RAW be read again."""
     silent = a_product("B0SILENT01")
-    answers = [a_product(series={"NEW": [START, 5]}), silent]
+    damaged = a_product("B0DAMAGED1", series={"NEW": [START, "x"]}, brand=7)
+    answers = [a_product(series={"NEW": [START, 5]}), silent, damaged]
     for number in range(3):
         night = FIRST_NIGHT + timedelta(days=number)
         warehouse.load(
@@ -413,6 +417,25 @@ def test_a_night_opens_its_payloads_once(warehouse: Warehouse) -> None:
         )
         warehouse.run()
         assert warehouse.readers_of_raw() == {"stg_keepa_record", "stg_keepa_payload"}
+    refused = warehouse.query(
+        "select source_file, file_row_number, scope, series from STG.stg_keepa_quarantine"
+        " order by all"
+    )
+    assert refused == [
+        (f"{number}.gz", 3, *what)
+        for number in range(3)
+        for what in (("attribute", "brand"), ("point", "NEW"))
+    ]
+
+
+def test_a_refusal_stands_where_its_fetch_is_read(warehouse: Warehouse) -> None:
+    """A file that comes a second time under a name that sorts before the first."""
+    fetch = fetch_at(a_product(series={"NEW": [START, "x"]}), FIRST_NIGHT)
+    for number, name in enumerate(("b.gz", "a.gz")):
+        warehouse.load([replace(line_of(fetch, name), load_id=f"load-{number}")])
+        warehouse.run()
+        refused = warehouse.query("select source_file, series from STG.stg_keepa_quarantine")
+        assert refused == [(name, "NEW")]
 
 
 def test_a_payload_of_an_earlier_load_is_read_from_raw(warehouse: Warehouse) -> None:
