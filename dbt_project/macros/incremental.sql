@@ -1,10 +1,11 @@
 {# How a table follows what comes and goes as a whole; see changes.sql for series and days.
 
-   No model follows a watermark. Each row carries the key of what it was built from
-   (`meta.built_from` names the columns), and `meta.current` names the relation that lists the keys in
-   force. A build makes the rows of keys that are not there yet and removes those of keys no longer
-   in force. So a late, repeated or replaced load is found whenever it comes, a build that failed is
-   made up for by the next, and the table equals a full refresh. #}
+   No model follows a watermark. Each row carries the key of what it was built from (`meta.built_from`
+   names the columns), and `meta.current` names the relation that lists the keys in force: those of its rows
+   that meet `meta.current_where`, a condition on `in_force`, if there is one. A build makes the rows of keys
+   that are not there yet and removes those of keys no longer in force. So a late, repeated or replaced load
+   is found whenever it comes, a build that failed is made up for by the next, and the table equals a full
+   refresh. #}
 
 {# A condition on `candidate`: its key has no rows in this model yet. True outside of an
    incremental build. #}
@@ -45,14 +46,16 @@
     create or replace table {{ keys_without_rows() }} as
     select distinct {% for column in key %}in_force.{{ column }}{{ ", " if not loop.last }}{% endfor %}
     from {{ current }} as in_force
-    where not exists (
-        select 1
-        from {{ this }} as built
-        where
-            {% for column in key -%}
-            {{ "and " if not loop.first }}built.{{ column }} = in_force.{{ column }}
-            {% endfor %}
-    )
+    where
+        {{ config.get('meta')['current_where'] or 'true' }}
+        and not exists (
+            select 1
+            from {{ this }} as built
+            where
+                {% for column in key -%}
+                {{ "and " if not loop.first }}built.{{ column }} = in_force.{{ column }}
+                {% endfor %}
+        )
 {%- endmacro %}
 
 {# dbt's hook for `incremental_strategy='replace_outdated'`. #}
@@ -67,8 +70,9 @@
         select 1
         from {{ current }} as in_force
         where
+            {{ meta['current_where'] or 'true' }}
             {% for column in meta['built_from'] -%}
-            {{ "and " if not loop.first }}in_force.{{ column }} = outdated.{{ column }}
+            and in_force.{{ column }} = outdated.{{ column }}
             {% endfor %}
     );
     insert into {{ target_relation }} ({{ columns }})

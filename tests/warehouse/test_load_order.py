@@ -35,7 +35,7 @@ def tables(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
         "select table_schema || '.' || table_name from information_schema.tables"
         " where table_schema in ('STG', 'CORE', 'MART') order by 1"
     )
-    assert len(names) == 57
+    assert len(names) == 58
     return {
         name: warehouse.query(
             f"select columns(lambda c: c not in {_ABOUT_THE_LOAD}) from {name} order by all"
@@ -402,13 +402,19 @@ def test_a_build_without_anything_new_writes_nothing(warehouse: Warehouse) -> No
 
 
 def test_a_night_opens_its_payloads_once(warehouse: Warehouse) -> None:
-    """Neither other models, nor products without offers or histories, nor what was refused in an
-    earlier night make RAW be read again."""
+    """Neither other models, nor products without offers or histories, nor what was refused or asked
+    for in an earlier night make RAW be read again."""
     silent = a_product("B0SILENT01")
     damaged = a_product("B0DAMAGED1", series={"NEW": [START, "x"]}, brand=7)
-    answers = [a_product(series={"NEW": [START, 5]}), silent, damaged]
+    # The first has its content in the first night only, the second is not fetched again.
+    asked_once = [
+        a_product("B0ONCE0001", videos=[{"url": "a"}]),
+        a_product("B0EMPTY001", videos=[]),
+    ]
     for number in range(3):
         night = FIRST_NIGHT + timedelta(days=number)
+        answers = [a_product(series={"NEW": [START, 5]}), silent, damaged]
+        answers += asked_once if number == 0 else [a_product("B0ONCE0001")]
         warehouse.load(
             [
                 line_of(fetch_at(product, night), f"{number}.gz", row)
@@ -426,6 +432,8 @@ def test_a_night_opens_its_payloads_once(warehouse: Warehouse) -> None:
         for number in range(3)
         for what in (("attribute", "brand"), ("point", "NEW"))
     ]
+    videos = warehouse.query("select asin, url, fetched_at from STG.stg_keepa_video")
+    assert videos == [("B0ONCE0001", "a", FIRST_NIGHT)]
 
 
 def test_a_refusal_stands_where_its_fetch_is_read(warehouse: Warehouse) -> None:

@@ -2,23 +2,25 @@
     config(
         materialized='incremental',
         incremental_strategy='replace_outdated',
+        post_hook="{{ remember_keys_without_rows(ref('stg_keepa_newest_content')) }}",
         meta={
-            'built_from': ['domain_id', 'asin', 'history_version'],
-            'current': 'stg_keepa_history',
+            'built_from': ['fetch_id'],
+            'current': 'stg_keepa_newest_content',
+            'current_where': "in_force.content = 'aPlus'",
         },
     )
 }}
 
 with
 
-{{ content_elements('has_aplus', 'aPlus') }},
+{{ content_elements('aPlus') }},
 
 contents as (
 
     select
+        fetch_id,
         domain_id,
         asin,
-        history_version,
         fetched_at,
         position as aplus_position,
         {{ json_boolean('element', 'fromManufacturer') }} as is_from_manufacturer,
@@ -30,9 +32,9 @@ contents as (
 modules as (
 
     select
+        fetch_id,
         domain_id,
         asin,
-        history_version,
         fetched_at,
         is_from_manufacturer,
         aplus_position,
@@ -42,9 +44,9 @@ modules as (
         {{ elements_of(
             'contents',
             [
+                'fetch_id',
                 'domain_id',
                 'asin',
-                'history_version',
                 'fetched_at',
                 'is_from_manufacturer',
                 'aplus_position',
@@ -66,9 +68,9 @@ assets as (
     ] %}
     {{ "union all" if not loop.first }}
     select
+        fetch_id,
         domain_id,
         asin,
-        history_version,
         fetched_at,
         is_from_manufacturer,
         aplus_position,
@@ -80,9 +82,9 @@ assets as (
         {{ elements_of(
             'modules',
             [
+                'fetch_id',
                 'domain_id',
                 'asin',
-                'history_version',
                 'fetched_at',
                 'is_from_manufacturer',
                 'aplus_position',
@@ -105,7 +107,7 @@ final as (
         assets.module_position,
         assets.asset_type,
         assets.position,
-        assets.history_version,
+        assets.fetch_id,
 
         -- attributes
         assets.asset,

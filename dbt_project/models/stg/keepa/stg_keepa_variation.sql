@@ -2,16 +2,18 @@
     config(
         materialized='incremental',
         incremental_strategy='replace_outdated',
+        post_hook="{{ remember_keys_without_rows(ref('stg_keepa_newest_content')) }}",
         meta={
-            'built_from': ['domain_id', 'asin', 'history_version'],
-            'current': 'stg_keepa_history',
+            'built_from': ['fetch_id'],
+            'current': 'stg_keepa_newest_content',
+            'current_where': "in_force.content = 'variations'",
         },
     )
 }}
 
 with
 
-{{ content_elements('has_variations', 'variations') }},
+{{ content_elements('variations') }},
 
 final as (
 
@@ -21,7 +23,7 @@ final as (
         asin,
         position,
         {{ text_or_none('element', 'asin') }} as variation_asin,
-        history_version,
+        fetch_id,
 
         -- attributes
         case

@@ -2,16 +2,18 @@
     config(
         materialized='incremental',
         incremental_strategy='replace_outdated',
+        post_hook="{{ remember_keys_without_rows(ref('stg_keepa_newest_content')) }}",
         meta={
-            'built_from': ['domain_id', 'asin', 'history_version'],
-            'current': 'stg_keepa_history',
+            'built_from': ['fetch_id'],
+            'current': 'stg_keepa_newest_content',
+            'current_where': "in_force.content = 'videos'",
         },
     )
 }}
 
 with
 
-{{ content_elements('has_videos', 'videos') }},
+{{ content_elements('videos') }},
 
 final as (
 
@@ -20,7 +22,7 @@ final as (
         domain_id,
         asin,
         position,
-        history_version,
+        fetch_id,
 
         -- attributes
         {{ text_or_none('element', 'url') }} as url,
