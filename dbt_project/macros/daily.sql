@@ -1,15 +1,15 @@
 {# From points, which are changes, to days: every day has the value carried into it. #}
 
-{# Cut the time between points at midnight (UTC).
+{# Cut the time between the changes of series at midnight (UTC), for the days that this model has to
+   describe (`changed_days`).
 
-   `points`: a relation with the columns of `keys` and `values`, minute (of the Keepa clock),
-   first_minute (that of the whole series), horizon_minute (the end of the last day to describe) and
-   from_day (the first day to describe); it must hold the point in force when that day begins. Gives,
-   per piece of a day in which nothing changes: keys, values, day_number (days since 2011-01-01),
-   minutes (its length), and whether it is_opening (the day's first known), is_closing (runs to
-   midnight) and is_change (begins at a point). Every day to describe has pieces, and exactly one that
-   closes. Points at or after the horizon wait for their day to be complete. #}
-{% macro pieces_of_days(points, keys, values) %}
+   `changes`: a relation with the columns of `keys` and `values`, domain_id, asin and minute (of the Keepa
+   clock), one row per change. `series`: the name of the series that a row of it belongs to, an expression
+   on `changes`. Gives, per piece of a day in which nothing changes: keys, values, day_number (days since
+   2011-01-01), minutes (its length), and whether it is_opening (the day's first known), is_closing (runs to
+   midnight) and is_change (begins at a change). Every day to describe has pieces, and exactly one that
+   closes. Changes at or after the horizon wait for their day to be complete. #}
+{% macro pieces_of_days(changes, series, keys, values) %}
 select
     {{ (keys + values) | join(',\n    ') }},
     day_number,
@@ -19,7 +19,7 @@ select
     minute >= day_number * 1440 as is_change
 from (
     {{ with_each_integer(
-        '(' ~ _spans_between_points(points, keys, values) ~ ') as spans',
+        '(' ~ _spans_between_changes(changes, series, keys, values) ~ ') as spans',
         keys + values + ['minute', 'first_minute', 'end_minute'],
         'greatest(from_day, ' ~ quotient('minute', '1440') ~ ')',
         quotient('end_minute - 1', '1440'),
@@ -28,18 +28,26 @@ from (
 ) as pieces
 {% endmacro %}
 
-{% macro _spans_between_points(points, keys, values) %}
+{% macro _spans_between_changes(changes, series, keys, values) %}
 select
-    {{ (keys + values) | join(',\n    ') }},
-    minute,
-    first_minute,
-    from_day,
-    lead(minute, 1, horizon_minute) over (
-        partition by {{ keys | join(', ') }}
-        order by minute
+    {% for column in keys + values -%}
+    changes.{{ column }},
+    {% endfor -%}
+    changes.minute,
+    series.first_minute,
+    series.from_day,
+    lead(changes.minute, 1, series.horizon_minute) over (
+        partition by {% for column in keys %}changes.{{ column }}{{ ", " if not loop.last }}{% endfor %}
+        order by changes.minute
     ) as end_minute
-from {{ points }}
-where minute < horizon_minute
+from {{ changes }} as changes
+inner join {{ changed_days() }} as series
+    on
+        changes.domain_id = series.domain_id
+        and changes.asin = series.asin
+        and {{ series }} = series.series
+        and changes.minute >= series.carry_minute
+where changes.minute < series.horizon_minute
 {% endmacro %}
 
 {# The end of the last complete day that a product's fetches speak for, as a Keepa minute. #}
@@ -69,4 +77,10 @@ where minute < horizon_minute
         cast({{ quotient('2000000 * ' ~ minutes ~ ' + 1440', '2880') }} as decimal(18, 0)) * 0.0001
         as decimal(18, 4)
     )
+{%- endmacro %}
+
+{# For models of CORE. The checks that nothing is lost on the way through STG need the quarantine: naming it
+   makes dbt run them before the model, so that a red one stops the build. #}
+{% macro after_the_checks_of_stg() -%}
+    -- depends_on: {{ ref('stg_keepa_quarantine') }}
 {%- endmacro %}

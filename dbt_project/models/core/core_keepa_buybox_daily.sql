@@ -13,41 +13,18 @@
     )
 }}
 
--- The checks that nothing is lost on the way through STG need the quarantine. Naming it here makes
--- dbt run them before this model, so that a red one stops the build.
--- depends_on: {{ ref('stg_keepa_quarantine') }}
+{{ after_the_checks_of_stg() }}
 
 with
 
-series as (
-
-    select * from {{ changed_days() }}
-
-),
-
-points as (
-
-    select
-        changes.domain_id,
-        changes.asin,
-        changes.seller_id,
-        changes.minute,
-        series.first_minute,
-        series.horizon_minute,
-        series.from_day
-    from {{ ref('stg_keepa_buybox') }} as changes
-    inner join series
-        on
-            changes.domain_id = series.domain_id
-            and changes.asin = series.asin
-            and changes.minute >= series.carry_minute
-    where series.series = 'buyBoxSellerIdHistory'
-
-),
-
 pieces as (
 
-    {{ pieces_of_days('points', ['domain_id', 'asin'], ['seller_id']) }}
+    {{ pieces_of_days(
+        ref('stg_keepa_buybox'),
+        series="'buyBoxSellerIdHistory'",
+        keys=['domain_id', 'asin'],
+        values=['seller_id'],
+    ) }}
 
 ),
 

@@ -14,47 +14,25 @@
     )
 }}
 
--- The checks that nothing is lost on the way through STG need the quarantine. Naming it here makes
--- dbt run them before this model, so that a red one stops the build.
--- depends_on: {{ ref('stg_keepa_quarantine') }}
+{{ after_the_checks_of_stg() }}
 
 with
 
-series as (
+ranks as (
 
-    select * from {{ changed_days() }}
-
-),
-
-points as (
-
-    select
-        changes.domain_id,
-        changes.asin,
-        changes.category_id,
-        changes.sales_rank,
-        changes.minute,
-        series.first_minute,
-        series.horizon_minute,
-        series.from_day
-    from {{ ref('stg_keepa_rank') }} as changes
-    inner join series
-        on
-            changes.domain_id = series.domain_id
-            and changes.asin = series.asin
-            and changes.series = series.series
-            and changes.minute >= series.carry_minute
+    select * from {{ ref('stg_keepa_rank') }}
     -- Without a category it is the main series, which has a model of its own.
-    where changes.category_id is not null
+    where category_id is not null
 
 ),
 
 pieces as (
 
     {{ pieces_of_days(
-        'points',
-        ['domain_id', 'asin', 'category_id'],
-        ['sales_rank'],
+        'ranks',
+        series='changes.series',
+        keys=['domain_id', 'asin', 'category_id'],
+        values=['sales_rank'],
     ) }}
 
 ),

@@ -14,45 +14,17 @@
     )
 }}
 
--- The checks that nothing is lost on the way through STG need the quarantine. Naming it here makes
--- dbt run them before this model, so that a red one stops the build.
--- depends_on: {{ ref('stg_keepa_quarantine') }}
+{{ after_the_checks_of_stg() }}
 
 with
-
-series as (
-
-    select * from {{ changed_days() }}
-
-),
-
-points as (
-
-    select
-        changes.domain_id,
-        changes.asin,
-        changes.count_channel,
-        changes.offer_count,
-        changes.minute,
-        series.first_minute,
-        series.horizon_minute,
-        series.from_day
-    from {{ ref('stg_keepa_offer_count') }} as changes
-    inner join series
-        on
-            changes.domain_id = series.domain_id
-            and changes.asin = series.asin
-            and changes.count_channel = series.series
-            and changes.minute >= series.carry_minute
-
-),
 
 pieces as (
 
     {{ pieces_of_days(
-        'points',
-        ['domain_id', 'asin', 'count_channel'],
-        ['offer_count'],
+        ref('stg_keepa_offer_count'),
+        series='changes.count_channel',
+        keys=['domain_id', 'asin', 'count_channel'],
+        values=['offer_count'],
     ) }}
 
 ),

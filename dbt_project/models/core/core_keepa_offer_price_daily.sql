@@ -14,47 +14,17 @@
     )
 }}
 
--- The checks that nothing is lost on the way through STG need the quarantine. Naming it here makes
--- dbt run them before this model, so that a red one stops the build.
--- depends_on: {{ ref('stg_keepa_quarantine') }}
+{{ after_the_checks_of_stg() }}
 
 with
-
-series as (
-
-    select * from {{ changed_days() }}
-
-),
-
-points as (
-
-    select
-        changes.domain_id,
-        changes.asin,
-        changes.offer_id,
-        changes.price,
-        changes.landed_price,
-        changes.currency_code,
-        changes.minute,
-        series.first_minute,
-        series.horizon_minute,
-        series.from_day
-    from {{ ref('stg_keepa_offer_price') }} as changes
-    inner join series
-        on
-            changes.domain_id = series.domain_id
-            and changes.asin = series.asin
-            and changes.series = series.series
-            and changes.minute >= series.carry_minute
-
-),
 
 pieces as (
 
     {{ pieces_of_days(
-        'points',
-        ['domain_id', 'asin', 'offer_id'],
-        ['price', 'landed_price', 'currency_code'],
+        ref('stg_keepa_offer_price'),
+        series='changes.series',
+        keys=['domain_id', 'asin', 'offer_id'],
+        values=['price', 'landed_price', 'currency_code'],
     ) }}
 
 ),

@@ -14,48 +14,17 @@
     )
 }}
 
--- The checks that nothing is lost on the way through STG need the quarantine. Naming it here makes
--- dbt run them before this model, so that a red one stops the build.
--- depends_on: {{ ref('stg_keepa_quarantine') }}
+{{ after_the_checks_of_stg() }}
 
 with
-
-series as (
-
-    select * from {{ changed_days() }}
-
-),
-
-points as (
-
-    select
-        prices.domain_id,
-        prices.asin,
-        prices.price_channel,
-        prices.price,
-        prices.landed_price,
-        prices.state,
-        prices.currency_code,
-        prices.minute,
-        series.first_minute,
-        series.horizon_minute,
-        series.from_day
-    from {{ ref('stg_keepa_price') }} as prices
-    inner join series
-        on
-            prices.domain_id = series.domain_id
-            and prices.asin = series.asin
-            and prices.price_channel = series.series
-            and prices.minute >= series.carry_minute
-
-),
 
 pieces as (
 
     {{ pieces_of_days(
-        'points',
-        ['domain_id', 'asin', 'price_channel'],
-        ['price', 'landed_price', 'state', 'currency_code'],
+        ref('stg_keepa_price'),
+        series='changes.price_channel',
+        keys=['domain_id', 'asin', 'price_channel'],
+        values=['price', 'landed_price', 'state', 'currency_code'],
     ) }}
 
 ),

@@ -13,43 +13,26 @@
     )
 }}
 
--- The checks that nothing is lost on the way through STG need the quarantine. Naming it here makes
--- dbt run them before this model, so that a red one stops the build.
--- depends_on: {{ ref('stg_keepa_quarantine') }}
+{{ after_the_checks_of_stg() }}
 
 with
 
-series as (
+ranks as (
 
-    select * from {{ changed_days() }}
-
-),
-
-points as (
-
-    select
-        ranks.domain_id,
-        ranks.asin,
-        ranks.sales_rank,
-        ranks.minute,
-        series.first_minute,
-        series.horizon_minute,
-        series.from_day
-    from {{ ref('stg_keepa_rank') }} as ranks
-    inner join series
-        on
-            ranks.domain_id = series.domain_id
-            and ranks.asin = series.asin
-            and ranks.series = series.series
-            and ranks.minute >= series.carry_minute
+    select * from {{ ref('stg_keepa_rank') }}
     -- Ranks of different categories do not compare; the main series is the one that goes through.
-    where ranks.category_id is null
+    where category_id is null
 
 ),
 
 pieces as (
 
-    {{ pieces_of_days('points', ['domain_id', 'asin'], ['sales_rank']) }}
+    {{ pieces_of_days(
+        'ranks',
+        series='changes.series',
+        keys=['domain_id', 'asin'],
+        values=['sales_rank'],
+    ) }}
 
 ),
 

@@ -14,45 +14,17 @@
     )
 }}
 
--- The checks that nothing is lost on the way through STG need the quarantine. Naming it here makes
--- dbt run them before this model, so that a red one stops the build.
--- depends_on: {{ ref('stg_keepa_quarantine') }}
+{{ after_the_checks_of_stg() }}
 
 with
-
-series as (
-
-    select * from {{ changed_days() }}
-
-),
-
-points as (
-
-    select
-        reviews.domain_id,
-        reviews.asin,
-        reviews.measure,
-        reviews.value,
-        reviews.minute,
-        series.first_minute,
-        series.horizon_minute,
-        series.from_day
-    from {{ ref('stg_keepa_reviews') }} as reviews
-    inner join series
-        on
-            reviews.domain_id = series.domain_id
-            and reviews.asin = series.asin
-            and reviews.series = series.series
-            and reviews.minute >= series.carry_minute
-
-),
 
 pieces as (
 
     {{ pieces_of_days(
-        'points',
-        ['domain_id', 'asin', 'measure'],
-        ['value'],
+        ref('stg_keepa_reviews'),
+        series='changes.series',
+        keys=['domain_id', 'asin', 'measure'],
+        values=['value'],
     ) }}
 
 ),
