@@ -76,6 +76,14 @@ DAMAGES = {
         " CORE.core_keepa_price_daily)",
         {"refers_to_fct_price_history_daily_domain_id__asin__ref_dim_product_"},
     ),
+    "a day is missing from the calendar": (
+        "delete from MART.dim_date where date = (select max(date) from MART.dim_date)",
+        {"refers_to_fct_price_history_daily_date__ref_dim_date_"},
+    ),
+    "a tracked product has no role": (
+        "update MART.dim_product set is_tracked = not is_tracked",
+        {"dim_product_has_role_and_line_exactly_where_tracked"},
+    ),
     "a point without a value": (
         "update STG.stg_keepa_point set value = null",
         {"never_null_stg_keepa_point_value__slice_minute"},
