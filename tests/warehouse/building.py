@@ -171,8 +171,14 @@ class Warehouse:
 
     def readers_of_raw(self) -> set[str]:
         """The models that went to RAW in the last build."""
-        folder = self.project.target / "compiled" / "veracitypro" / "models"
-        return {file.stem for file in folder.rglob("*.sql") if "keepa_raw" in file.read_text()}
+        # By name: dbt leaves the SQL of unit tests in the same folder.
+        folder = self.project.target / "compiled" / "veracitypro"
+        return {
+            node.name
+            for node in self.project.manifest.nodes.values()
+            if node.resource_type == "model"
+            and "keepa_raw" in (folder / node.original_file_path).read_text()
+        }
 
     def failed_unit_tests(self) -> dict[str, str]:
         """Why, by name. The tables must be there: unit tests ask them for their columns."""

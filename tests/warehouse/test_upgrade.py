@@ -1,0 +1,93 @@
+"""A warehouse of an older version of the models meets the newer one."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import duckdb
+
+from .building import UNTESTED, Warehouse, fetch_at, line_of
+from .histories import FIRST_NIGHT
+from .products import a_product
+from .test_load_order import NIGHT, START, assert_same, tables
+
+
+def bring(warehouse: Warehouse, night: int) -> None:
+    """Load an answer with a price and a video."""
+    product = a_product(
+        series={"NEW": [START, 5 + night]},
+        videos=[{"url": "a"}],
+        offers=[{"offerId": 1, "offerCSV": [START, 7, 0]}],
+    )
+    line = line_of(fetch_at(product, FIRST_NIGHT + night * NIGHT), f"{night}.gz")
+    warehouse.load([replace(line, load_id=f"load-{night}")])
+
+
+def change(warehouse: Warehouse, *statements: str) -> None:
+    with duckdb.connect(str(warehouse.path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def columns_of(warehouse: Warehouse, table: str) -> set[str]:
+    return {
+        name
+        for (name,) in warehouse.query(
+            f"select column_name from information_schema.columns where table_name = '{table}'"
+        )
+    }
+
+
+# As they were before the key had another name, and before there was a mean.
+OLDER = (
+    "alter table STG.stg_keepa_video rename fetch_id to history_version",
+    "alter table CORE.core_keepa_price_daily drop price_avg",
+)
+
+
+def test_a_table_of_other_columns_is_made_anew_by_the_night_that_meets_it(
+    new_warehouse: Callable[[], Warehouse],
+) -> None:
+    older, fresh = new_warehouse(), new_warehouse()
+    bring(older, 0)
+    older.run()
+    change(older, *OLDER)
+
+    bring(older, 1)
+    older.run()
+
+    for night in (0, 1):
+        bring(fresh, night)
+    fresh.run()
+    assert_same(tables(older), tables(fresh))
+
+
+def test_a_build_drops_no_table_that_it_does_not_make(warehouse: Warehouse) -> None:
+    bring(warehouse, 0)
+    warehouse.run()
+    change(warehouse, *OLDER)
+
+    failures = warehouse.project.dbt(
+        warehouse.path, "build", "--select", "stg_keepa_video", *UNTESTED
+    )
+
+    assert not failures
+    assert "fetch_id" in columns_of(warehouse, "stg_keepa_video")
+    assert columns_of(warehouse, "core_keepa_price_daily") > {"price_open"}
+    assert "price_avg" not in columns_of(warehouse, "core_keepa_price_daily")
+
+
+def test_a_column_of_another_type_stops_the_build_with_the_next_step(
+    warehouse: Warehouse,
+) -> None:
+    bring(warehouse, 0)
+    warehouse.run()
+    change(warehouse, "alter table CORE.core_keepa_offer alter offer_id type varchar")
+
+    bring(warehouse, 1)
+    failures = warehouse.project.dbt(warehouse.path, "build", *UNTESTED)
+
+    said = " ".join(failures["core_keepa_offer"].split())
+    assert (
+        'core_keepa_offer" was made by another version of its model: other columns (none), other'
+        " types (offer_id). Make it anew by `vp backfill --full-refresh` of the last day."
+    ) in said
