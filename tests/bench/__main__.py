@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from . import explode, nights, orchestration, soak, starting, statements, tokens
+from . import explode, nights, orchestration, pages, soak, starting, statements, tokens
 from .harness import Benchmark, machine, show, write
 
 FULL: Final = "full"
@@ -52,6 +52,10 @@ BENCHMARKS: Final[dict[str, dict[str, Callable[[], Benchmark]]]] = {
     "scale": {
         FULL: lambda: nights.scale((100, 500, 1000, 2000), limited=20_000),
         TINY: lambda: nights.scale((1,), limited=1),
+    },
+    "dashboard": {
+        FULL: lambda: pages.dashboard(nights=30, repetitions=5),
+        TINY: lambda: pages.dashboard(nights=1, repetitions=1),
     },
     "soak": {
         FULL: lambda: soak.soak(60),

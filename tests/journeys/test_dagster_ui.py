@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,15 +14,16 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, FloatRect, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.local.stack import stop_stack
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 
+from .looking import CHROMIUM, a_browser
+
 pytestmark = pytest.mark.xdist_group("ui")
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 GRAPH = REPOSITORY_DIR / "tests" / "definitions" / "graph.json"
 RUNS = """
 {runsOrError {... on Runs {results {
@@ -81,13 +81,8 @@ def _wait_until_up(url: str, process: "subprocess.Popen[bytes]", log: Path) -> N
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
+    with a_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

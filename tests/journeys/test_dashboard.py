@@ -14,16 +14,15 @@ from typing import Any, Final
 import duckdb
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from veracitypro_pipeline.lineage import STAGES
 
 from .conftest import Home
+from .looking import CHROMIUM, Dashboard, a_browser, drawn
 
 pytestmark = pytest.mark.xdist_group("nights")
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-START_SECONDS: Final = 60.0
 # What a reader waits for at most.
 ANSWER_SECONDS: Final = 2.0
 # The generated catalogue gives it a history of every kind.
@@ -43,32 +42,6 @@ insert into STG.STG_KEEPA_QUARANTINE
 select 'night.jsonl.gz', line, date '2025-11-21', 'no JSON', 'record', '{broken'
 from (values (1), (2)) as lines (line);
 """
-
-
-class Dashboard:
-    """The command in a home of its own, and what it has said."""
-
-    def __init__(self, home: Home) -> None:
-        self.home = home
-        elsewhere = {"STREAMLIT_SERVER_ADDRESS": "0.0.0.0"}  # noqa: S104 - it must not count
-        self.process = home.start("dashboard", "--no-browser", **elsewhere)
-        assert self.process.stderr is not None
-        self.said = self.process.stderr.readline()
-        self.address = next((word for word in self.said.split() if word.startswith("http")), "")
-        deadline = time.monotonic() + START_SECONDS
-        while self.process.poll() is None and time.monotonic() < deadline:
-            try:
-                httpx.get(f"{self.address}/_stcore/health", timeout=1).raise_for_status()
-            except httpx.HTTPError:
-                time.sleep(0.2)
-            else:
-                return
-        pytest.fail(f"The dashboard did not come up: {self.said}")
-
-    def interrupt(self) -> int:
-        self.process.send_signal(signal.SIGINT)
-        self.process.communicate(timeout=30)
-        return self.process.returncode
 
 
 @pytest.fixture(scope="module")
@@ -92,13 +65,8 @@ def dashboard(
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("There is no Chromium on the PATH to look at the pages with.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
+    with a_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -131,12 +99,6 @@ def whole(page: Page) -> bytes:
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": 1400, "height": height})
     return page.screenshot()
-
-
-def drawn(page: Page, count: int) -> None:
-    """So many charts, each with its marks."""
-    charts = page.get_by_test_id("stVegaLiteChart").locator("canvas, svg")
-    expect(charts).to_have_count(count)
 
 
 def test_the_page_of_the_pipeline_tells_of_both_nights(

@@ -1,4 +1,7 @@
-"""The Streamlit script of `vp dashboard`: two pages, and each fault in a sentence on the page."""
+"""The Streamlit script of `vp dashboard`: two pages, and each fault in a sentence on the page.
+
+`infra/streamlit` has that of the app inside Snowflake, which shows the same.
+"""
 
 import streamlit as st
 
@@ -22,7 +25,8 @@ def main() -> None:
         position="top",
     )
     try:
-        page.run()
+        with reading.one_session():
+            page.run()
     except WarehouseMissing:
         st.info("There is no warehouse yet: `vp run` makes one, and then this page tells of it.")
     except WarehouseUnavailable as unavailable:
@@ -46,4 +50,5 @@ def _offer_fresh_answers() -> None:
         st.rerun()
 
 
-main()
+if __name__ == "__main__":
+    main()

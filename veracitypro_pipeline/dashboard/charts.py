@@ -1,13 +1,12 @@
-"""The pictures of the pages: rows in, Altair charts out. One accent colour; red and amber mean red.
+"""The pictures of the pages: rows in, Vega-Lite out. One accent colour; red and amber mean red.
 
-Days and instants are drawn in UTC, whatever the browser's time zone is.
+Days and instants are drawn in UTC, whatever the browser's time zone is. Not by way of Altair, which
+holds every part of a chart against a schema and so takes longer than all that a page asks.
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, Final, Literal
-
-import altair as alt
 
 ACCENT: Final = "#0f766e"
 AMBER: Final = "#d97706"
@@ -32,80 +31,66 @@ WIDEST_BAR: Final = 40
 WIDTH_OF_BARS: Final = 600
 
 Row = dict[str, Any]
+# As `st.vega_lite_chart` draws it, with its data.
+Chart = dict[str, Any]
+
+DAY: Final = {"field": "date", "timeUnit": "utcyearmonthdate", "type": "temporal"}
 
 
-def seconds_by_stage(rows: Sequence[Row], stages: Sequence[str]) -> alt.Chart:
+def seconds_by_stage(rows: Sequence[Row], stages: Sequence[str]) -> Chart:
     """Bars of runs, oldest first, stacked by stage. Rows: run, stage, stage_number, seconds."""
-    chart: alt.Chart = (
-        alt.Chart(_data(rows))
-        .mark_bar(size=_width(rows))
-        .encode(
-            x=_runs(),
-            y=alt.Y("sum(seconds):Q", title="Seconds", axis=alt.Axis(format=",.0f")),
-            color=alt.Color(
-                "stage:N",
-                title=None,
-                scale=alt.Scale(domain=list(stages), range=list(STAGE_COLOURS)),
-                legend=_legend(),
-            ),
-            order=alt.Order("stage_number:Q"),
-            tooltip=[
-                alt.Tooltip("run:N", title="Run"),
-                alt.Tooltip("stage:N", title="Stage"),
-                alt.Tooltip("seconds:Q", title="Seconds", format=",.1f"),
+    return {
+        "data": _data(rows, "run", "stage", "stage_number", "seconds"),
+        "height": HEIGHT,
+        "mark": {"type": "bar", "size": _width(rows)},
+        "encoding": {
+            "x": _runs(),
+            "y": {**_sum("seconds", "Seconds"), "axis": {"format": ",.0f"}},
+            "color": _colours("stage", stages, STAGE_COLOURS),
+            "order": {"field": "stage_number", "type": "quantitative"},
+            "tooltip": [
+                {"field": "run", "title": "Run"},
+                {"field": "stage", "title": "Stage"},
+                _number("seconds", "Seconds", ",.1f"),
             ],
-        )
-        .properties(height=HEIGHT)
-    )
-    return chart
+        },
+    }
 
 
-def red_by_run(rows: Sequence[Row]) -> alt.Chart:
+def red_by_run(rows: Sequence[Row]) -> Chart:
     """Bars of runs, oldest first, of checks that did not pass. Rows: run, outcome, checks."""
     names = ["warned", "failed"]
-    chart: alt.Chart = (
-        alt.Chart(_data(rows))
-        .mark_bar(size=_width(rows))
-        .encode(
-            x=_runs(),
-            y=alt.Y(
-                "sum(checks):Q", title="Red checks", axis=alt.Axis(format=",.0f", tickMinStep=1)
-            ),
-            color=alt.Color(
-                "outcome:N",
-                title=None,
-                scale=alt.Scale(domain=names, range=[AMBER, RED]),
-                legend=_legend(),
-            ),
-            order=alt.Order("rank:Q"),
-            tooltip=[
-                alt.Tooltip("run:N", title="Run"),
-                alt.Tooltip("outcome:N", title="Outcome"),
-                alt.Tooltip("checks:Q", title="Checks", format=","),
+    ranked = [{**row, "rank": names.index(row["outcome"])} for row in rows]
+    return {
+        "data": _data(ranked, "run", "outcome", "rank", "checks"),
+        "height": HEIGHT,
+        "mark": {"type": "bar", "size": _width(rows)},
+        "encoding": {
+            "x": _runs(),
+            "y": {**_sum("checks", "Red checks"), "axis": _whole_numbers()},
+            "color": _colours("outcome", names, (AMBER, RED)),
+            "order": {"field": "rank", "type": "quantitative"},
+            "tooltip": [
+                {"field": "run", "title": "Run"},
+                {"field": "outcome", "title": "Outcome"},
+                _number("checks", "Checks", ","),
             ],
-        )
-        .transform_calculate(rank=f"indexof({names}, datum.outcome)")
-        .properties(height=HEIGHT)
-    )
-    return chart
+        },
+    }
 
 
-def tokens_by_run(rows: Sequence[Row]) -> alt.Chart:
+def tokens_by_run(rows: Sequence[Row]) -> Chart:
     """Bars of runs, oldest first, for half of the page. Rows: run, tokens."""
-    chart: alt.Chart = (
-        alt.Chart(_data(rows))
-        .mark_bar(color=ACCENT, size=_width(rows, WIDTH_OF_BARS // 2))
-        .encode(
-            x=_runs(),
-            y=alt.Y("tokens:Q", title="Keepa tokens", axis=alt.Axis(format=",.0f", tickMinStep=1)),
-            tooltip=[
-                alt.Tooltip("run:N", title="Run"),
-                alt.Tooltip("tokens:Q", title="Keepa tokens", format=","),
-            ],
-        )
-        .properties(height=HEIGHT)
-    )
-    return chart
+    return {
+        "data": _data(rows, "run", "tokens"),
+        "height": HEIGHT,
+        "mark": {"type": "bar", "color": ACCENT, "size": _width(rows, WIDTH_OF_BARS // 2)},
+        "encoding": {
+            "x": _runs(),
+            "y": {**_number("tokens", "Keepa tokens"), "axis": _whole_numbers()},
+            "tooltip": [{"field": "run", "title": "Run"}, _number("tokens", "Keepa tokens", ",")],
+        },
+    }
 
 
 def lines(
@@ -116,89 +101,86 @@ def lines(
     *,
     number: str = ",.2f",
     best_is_lowest: bool = False,
-) -> alt.LayerChart:
+) -> Chart:
     """A line of daily values per name, the first in the accent colour. Rows: date, name, `value`.
 
     The value of a day is the one at its end; a day without one interrupts its line. A scale whose
     best is lowest, as of ranks, is logarithmic and upside down.
     """
     scale = (
-        alt.Scale(type="log", reverse=True, nice=False)
+        {"type": "log", "reverse": True, "nice": False}
         if best_is_lowest
-        else alt.Scale(zero=False, nice=True)
+        else {"zero": False, "nice": True}
     )
-    colours = [ACCENT, *(GREYS[place % len(GREYS)] for place in range(len(names) - 1))]
     dashes = [list(DASHES[place % len(DASHES)]) for place in range(len(names))]
-    chart = alt.Chart(_data(_with_lonely(rows, value))).encode(
-        x=_days(),
-        y=alt.Y(f"{value}:Q", title=title, scale=scale, axis=alt.Axis(format=number)),
-        color=alt.Color(
-            "name:N",
-            title=None,
-            scale=alt.Scale(domain=list(names), range=colours),
-            legend=_legend("stroke"),
-        ),
-        tooltip=[
-            alt.Tooltip("utcyearmonthdate(date):T", title="Day (UTC)"),
-            alt.Tooltip("name:N", title="Series"),
-            alt.Tooltip(f"{value}:Q", title=title, format=number),
-        ],
-    )
-    drawn = chart.mark_line(interpolate="step-after").encode(
-        strokeDash=alt.StrokeDash(
-            "name:N",
-            title=None,
-            scale=alt.Scale(domain=list(names), range=dashes),
-            legend=_legend("stroke"),
-        ),
-        strokeWidth=alt.condition(alt.datum.name == names[0], alt.value(2.4), alt.value(1.6)),
-    )
+    drawn = {
+        "mark": {"type": "line", "interpolate": "step-after"},
+        "encoding": {
+            "strokeDash": {**_colours("name", names, dashes), "legend": _legend("stroke")},
+            "strokeWidth": {
+                "condition": {"test": {"field": "name", "equal": names[0]}, "value": 2.4},
+                "value": 1.6,
+            },
+        },
+    }
     # A pointer finds each day by its point; only one without neighbours, which no line shows, is
     # to be seen.
-    days = chart.mark_point(filled=True, size=36).encode(
-        opacity=alt.condition("datum.is_lonely", alt.value(1), alt.value(0))
-    )
-    return alt.LayerChart(layer=[drawn, days], height=HEIGHT)
+    days = {
+        "mark": {"type": "point", "filled": True, "size": 36},
+        "encoding": {
+            "opacity": {"condition": {"test": "datum.is_lonely", "value": 1}, "value": 0},
+        },
+    }
+    return {
+        "data": _data(_with_lonely(rows, value), "date", "name", value, "is_lonely"),
+        "height": HEIGHT,
+        "layer": [drawn, days],
+        "encoding": {
+            "x": _days(),
+            "y": {**_number(value, title), "scale": scale, "axis": {"format": number}},
+            "color": {
+                **_colours("name", names, _accent_and_greys(names)),
+                "legend": _legend("stroke"),
+            },
+            "tooltip": [
+                {**DAY, "title": "Day (UTC)"},
+                {"field": "name", "title": "Series"},
+                _number(value, title, number),
+            ],
+        },
+    }
 
 
-def shares(rows: Sequence[Row], sellers: Sequence[str]) -> alt.Chart:
+def shares(rows: Sequence[Row], sellers: Sequence[str]) -> Chart:
     """Bars of days, stacked by seller; what is missing to 100 nobody held.
 
     Rows: date, seller, share_pct.
     """
-    colours = [ACCENT, *(GREYS[place % len(GREYS)] for place in range(len(sellers) - 1))]
-    chart: alt.Chart = (
-        alt.Chart(_data(rows))
-        .mark_bar()
-        .encode(
-            x=_days(timeUnit="utcyearmonthdate"),
-            y=alt.Y(
-                "sum(share_pct):Q", title="Share of the day (%)", scale=alt.Scale(domain=[0, 100])
-            ),
-            color=alt.Color(
-                "seller:N",
-                title=None,
-                scale=alt.Scale(domain=list(sellers), range=colours),
-                legend=_legend(),
-            ),
-            tooltip=[
-                alt.Tooltip("utcyearmonthdate(date):T", title="Day (UTC)"),
-                alt.Tooltip("seller:N", title="Seller"),
-                alt.Tooltip("sum(share_pct):Q", title="Share of the day (%)", format=".1f"),
+    share = _sum("share_pct", "Share of the day (%)")
+    return {
+        "data": _data(rows, "date", "seller", "share_pct"),
+        "height": HEIGHT,
+        "mark": {"type": "bar"},
+        "encoding": {
+            "x": {**_days(), **DAY},
+            "y": {**share, "scale": {"domain": [0, 100]}},
+            "color": _colours("seller", sellers, _accent_and_greys(sellers)),
+            "tooltip": [
+                {**DAY, "title": "Day (UTC)"},
+                {"field": "seller", "title": "Seller"},
+                {**share, "format": ".1f"},
             ],
-        )
-        .properties(height=HEIGHT)
-    )
-    return chart
+        },
+    }
 
 
-def _data(rows: Sequence[Row]) -> dict[str, Any]:
-    """Days and instants as ISO 8601, which every browser takes for UTC."""
+def _data(rows: Sequence[Row], *names: str) -> dict[str, Any]:
+    """These columns; days and instants as ISO 8601, which every browser takes for UTC."""
     return {
         "values": [
             {
-                name: value.isoformat() if isinstance(value, date | datetime) else value
-                for name, value in row.items()
+                name: value.isoformat() if isinstance(value := row[name], date) else value
+                for name in names
             }
             for row in rows
         ]
@@ -220,26 +202,58 @@ def _with_lonely(rows: Sequence[Row], value: str) -> list[Row]:
     ]
 
 
-def _days(**more: Any) -> alt.X:
-    return alt.X(
-        "date:T",
-        title="Day (UTC)",
-        scale=alt.Scale(type="utc"),
-        axis=alt.Axis(format="%d %b", tickCount=8, labelOverlap=True),
-        **more,
-    )
+def _days() -> dict[str, Any]:
+    return {
+        "field": "date",
+        "type": "temporal",
+        "title": "Day (UTC)",
+        "scale": {"type": "utc"},
+        "axis": {"format": "%d %b", "tickCount": 8, "labelOverlap": True},
+    }
 
 
-def _runs() -> alt.X:
+def _runs() -> dict[str, Any]:
     """In the order of the rows; of a run's start, the seconds only tell two of a minute apart."""
-    return alt.X(
-        "run:N",
-        title="Start of the run (UTC)",
-        sort=None,
-        axis=alt.Axis(
-            labelAngle=0, labelOverlap=True, labelLimit=0, labelExpr="slice(datum.label, 0, 12)"
-        ),
-    )
+    return {
+        "field": "run",
+        "type": "nominal",
+        "title": "Start of the run (UTC)",
+        "sort": None,
+        "axis": {
+            "labelAngle": 0,
+            "labelOverlap": True,
+            "labelLimit": 0,
+            "labelExpr": "slice(datum.label, 0, 12)",
+        },
+    }
+
+
+def _number(field: str, title: str, form: str | None = None) -> dict[str, Any]:
+    found = {"field": field, "type": "quantitative", "title": title}
+    return found if form is None else {**found, "format": form}
+
+
+def _sum(field: str, title: str) -> dict[str, Any]:
+    return {**_number(field, title), "aggregate": "sum"}
+
+
+def _whole_numbers() -> dict[str, Any]:
+    return {"format": ",.0f", "tickMinStep": 1}
+
+
+def _colours(field: str, names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    """A colour, or a dash, for each name."""
+    return {
+        "field": field,
+        "type": "nominal",
+        "title": None,
+        "scale": {"domain": list(names), "range": list(values)},
+        "legend": _legend(),
+    }
+
+
+def _accent_and_greys(names: Sequence[str]) -> list[str]:
+    return [ACCENT, *(GREYS[place % len(GREYS)] for place in range(len(names) - 1))]
 
 
 def _width(rows: Sequence[Row], of_all: int = WIDTH_OF_BARS) -> int:
@@ -247,7 +261,7 @@ def _width(rows: Sequence[Row], of_all: int = WIDTH_OF_BARS) -> int:
     return max(2, min(WIDEST_BAR, of_all // max(runs, 1)))
 
 
-def _legend(symbol: Literal["square", "stroke"] = "square") -> alt.Legend:
+def _legend(symbol: Literal["square", "stroke"] = "square") -> dict[str, Any]:
     # Names of products are long: two fit beside each other in a chart of half the page.
     columns = 2 if symbol == "stroke" else 0
-    return alt.Legend(orient="top", labelLimit=280, symbolType=symbol, columns=columns)
+    return {"orient": "top", "labelLimit": 280, "symbolType": symbol, "columns": columns}

@@ -117,7 +117,9 @@ def _show_history(runs: list[Run], stages: list[dict[str, Any]]) -> None:
     bars = [{"run": labels[row["run_id"]], **row} for row in stages if row["seconds"]]
     if bars:
         order = {row["stage"]: row["stage_number"] for row in stages}
-        st.altair_chart(charts.seconds_by_stage(bars, sorted(order, key=lambda name: order[name])))
+        st.vega_lite_chart(
+            charts.seconds_by_stage(bars, sorted(order, key=lambda name: order[name]))
+        )
     else:
         st.info("No run has come to the end of a stage yet.")
     with st.expander(f"The last {_counted(len(runs), 'run')} as a table"):
@@ -155,7 +157,7 @@ def _show_checks(runs: list[Run], chosen: Run, found: Status) -> None:
     st.subheader("What was red, run by run")
     labels = _labels(runs)
     if any(run.tests_warned or run.tests_failed for run in runs):
-        st.altair_chart(
+        st.vega_lite_chart(
             charts.red_by_run(
                 [
                     {"run": labels[run.run_id], "outcome": outcome, "checks": checks}
@@ -286,7 +288,7 @@ def _show_tokens(runs: list[Run]) -> None:
         return
     total = sum(run.tokens_spent or 0 for run in runs)
     st.caption(f"{total:,} in {_counted(len(spent), 'run')}.")
-    st.altair_chart(charts.tokens_by_run(spent))
+    st.vega_lite_chart(charts.tokens_by_run(spent))
 
 
 def _show_quarantine() -> None:

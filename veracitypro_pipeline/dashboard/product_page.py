@@ -48,7 +48,7 @@ def show() -> None:
         st.info("Choose the last day of the range, too.")
         return
     rivals = _rivals(product, products)
-    _show_standing(product, spans, days)
+    _show_standing(product, rivals, spans, days)
     _show_channels(product, spans, days)
     _show_landed(product, rivals, spans, days)
     _show_ranks(product, rivals, days)
@@ -116,8 +116,15 @@ def _rivals(product: Product, products: dict[Key, Product]) -> list[Product]:
     ]
 
 
-def _show_standing(product: Product, spans: list[dict[str, Any]], days: tuple[date, date]) -> None:
-    domain_id, asins, money = product["domain_id"], [product["asin"]], product["currency_code"]
+def _show_standing(
+    product: Product,
+    rivals: list[Product],
+    spans: list[dict[str, Any]],
+    days: tuple[date, date],
+) -> None:
+    """Of the answers that the comparisons below ask for, too."""
+    domain_id, money = product["domain_id"], product["currency_code"]
+    asins = _asins(product, rivals)
     channel = _first_channel(spans, days)
     prices = rows(product_queries.prices(domain_id, asins, [channel], *days)) if channel else []
     ranks = rows(product_queries.ranks(domain_id, asins, *days))
@@ -129,7 +136,8 @@ def _show_standing(product: Product, spans: list[dict[str, Any]], days: tuple[da
         ("Ratings", reviews, "review_count_close", ",.0f"),
     )
     for column, (label, found, value, form) in zip(st.columns(len(figures)), figures, strict=True):
-        known = [row[value] for row in found if row[value] is not None]
+        ours = (row[value] for row in found if row["asin"] == product["asin"])
+        known = [one for one in ours if one is not None]
         if not known:
             column.metric(label, "none")
             continue
@@ -162,7 +170,7 @@ def _show_channels(product: Product, spans: list[dict[str, Any]], days: tuple[da
         return
     found = rows(product_queries.prices(product["domain_id"], [product["asin"]], chosen, *days))
     st.caption("Price at the end of each day, without shipping; a gap is a day without an offer.")
-    st.altair_chart(
+    st.vega_lite_chart(
         charts.lines(
             [{**row, "name": channel_title(row["price_channel"])} for row in found],
             [channel_title(channel) for channel in chosen],
@@ -237,7 +245,7 @@ def _show_buy_box(product: Product, days: tuple[date, date]) -> None:
         f" {held[sellers[0]] / count:.0f} % of these {count} days; what is missing to 100 % nobody"
         " held whom Keepa can name."
     )
-    st.altair_chart(
+    st.vega_lite_chart(
         charts.shares(found, named if len(sellers) == len(named) else [*named, OTHER_SELLERS])
     )
 
@@ -257,7 +265,7 @@ def _compare(
         st.info("Keepa told no value in these days.")
         return
     drawn = [names[asin] for asin in names if asin in known or asin == product["asin"]]
-    st.altair_chart(
+    st.vega_lite_chart(
         charts.lines(
             [{**row, "name": names[row["asin"]]} for row in found if row["asin"] in names],
             drawn,

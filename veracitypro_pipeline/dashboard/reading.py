@@ -1,18 +1,26 @@
-"""How the pages ask the warehouse: one short session per query, answers kept for a short while.
+"""How the pages ask the warehouse: one session for a page, answers kept for a short while.
 
-A page never keeps a DuckDB file open, so that a nightly run which wants to write it waits for
-milliseconds at most.
+The session is opened when a page has something to ask and ends with the page. A DuckDB file is then
+held for the part of a second in which a page is put together, and a nightly run that wants to write
+it waits that long.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 
 import streamlit as st
 
 from veracitypro_pipeline.monitoring.status import Status, read_status
-from veracitypro_pipeline.resources.warehouse_engine import open_warehouse
+from veracitypro_pipeline.resources.warehouse_engine import (
+    ReadableWarehouse,
+    Reading,
+    open_warehouse,
+)
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.statement import Answer, Statement
 
@@ -22,11 +30,50 @@ KEPT_SECONDS: Final = 60.0
 PATIENCE_SECONDS: Final = 1.5
 
 
+def warehouse_of_settings() -> ReadableWarehouse:
+    """With the pipeline's role: those who read MART need not see MONITORING.
+
+    Raises:
+        SettingsError: see `open_warehouse`.
+    """
+    return open_warehouse(
+        Settings.load(), {"app": "vp dashboard"}, patience_seconds=PATIENCE_SECONDS
+    )
+
+
+_open_warehouse: Callable[[], ReadableWarehouse] = warehouse_of_settings
+# Of the page that this thread puts together.
+_session: ContextVar[Callable[[], Reading]] = ContextVar("_session")
+
+
+def read_from(opener: Callable[[], ReadableWarehouse]) -> None:
+    """Ask another warehouse than that of the settings, as an app inside Snowflake does.
+
+    It is one for the whole process, whose readers share the answers that are kept.
+    """
+    global _open_warehouse
+    _open_warehouse = opener
+
+
+@contextmanager
+def one_session() -> Iterator[None]:
+    """What is asked within is asked in one session, which is opened for the first question.
+
+    Raises:
+        WarehouseUnavailable, WarehouseRefusal, SettingsError: see `warehouse_of_settings`.
+    """
+    with ExitStack() as stack:
+        token = _session.set(cache(lambda: stack.enter_context(_open_warehouse().reading())))
+        try:
+            yield
+        finally:
+            _session.reset(token)
+
+
 def rows(statement: Statement) -> list[dict[str, Any]]:
     """Rows by column name in lower case; decimals as floats, for tables and charts.
 
-    Raises:
-        WarehouseUnavailable, WarehouseRefusal, SettingsError: see `open_warehouse`.
+    Within `one_session`, which says what is raised.
     """
     columns, found = _ask(statement.sql, dict(statement.values))
     names = [column.lower() for column in columns]
@@ -45,11 +92,7 @@ def forget() -> None:
 
 @st.cache_data(ttl=KEPT_SECONDS, max_entries=300, show_spinner=False)
 def _ask(sql: str, values: Mapping[str, Any]) -> Answer:
-    # With the pipeline's role: those who read MART need not see MONITORING.
-    warehouse = open_warehouse(
-        Settings.load(), {"app": "vp dashboard"}, patience_seconds=PATIENCE_SECONDS
-    )
-    return warehouse.query(sql, values or None)
+    return _session.get()().query(sql, values or None)
 
 
 def _number(value: Any) -> Any:

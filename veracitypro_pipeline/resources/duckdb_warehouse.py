@@ -15,6 +15,7 @@ import duckdb
 
 from veracitypro_pipeline.resources.warehouse_engine import (
     RELATIONS_OF_SCHEMA,
+    Reading,
     WarehouseMissing,
     WarehouseRefusal,
     WarehouseUnavailable,
@@ -61,10 +62,16 @@ class DuckDBWarehouse:
             WarehouseMissing: no run has made the file yet. WarehouseBusy: see `_open`.
             WarehouseRefusal: the statement is wrong or would write.
         """
+        with self.reading() as session:
+            return session.query(sql, values)
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """One session for several questions; meanwhile no run can write. Raises as `query` does."""
         if not self.path.exists():
             raise WarehouseMissing(f"There is no warehouse at {self.path} yet: `vp run` makes it.")
         with self._open(read_only=True) as connection:
-            return DuckDBTransaction(connection).query(sql, values)
+            yield DuckDBTransaction(connection)
 
     def row_counts(self, schema: str) -> dict[str, int]:
         """Rows of each table and view of a schema, by name; raises as `query` does."""

@@ -7,12 +7,13 @@ seven seconds to import. Values are bound on the server, never written into a st
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from veracitypro_pipeline.resources.warehouse_engine import (
     RELATIONS_OF_SCHEMA,
+    Reading,
     WarehouseRefusal,
     WarehouseUnavailable,
     folded,
@@ -22,7 +23,6 @@ from veracitypro_pipeline.settings import Settings, SettingsError
 from veracitypro_pipeline.statement import Answer, Statement, positional
 
 if TYPE_CHECKING:
-    from snowflake.connector import SnowflakeConnection
     from snowflake.connector.cursor import SnowflakeCursor
 
 APPLICATION_NAME: Final = "VeracityPro"
@@ -94,6 +94,17 @@ class SnowflakeTransaction:
 
 
 @dataclass(frozen=True)
+class SnowflakeReading:
+    """A session in which nothing but what reads is asked."""
+
+    session: SnowflakeTransaction
+
+    def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
+        refuse_what_writes(sql)
+        return self.session.query(sql, values)
+
+
+@dataclass(frozen=True)
 class SnowflakeWarehouse:
     """Queries and transactions, each in a session of its own, in UTC.
 
@@ -154,18 +165,22 @@ class SnowflakeWarehouse:
     def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
         """Rows of one statement that reads.
 
-        The first word decides before Snowflake is asked; what a function may do, the role does.
-
         Raises:
-            WarehouseUnavailable, WarehouseRefusal: see `session`.
+            WarehouseUnavailable, WarehouseRefusal: see `refuse_what_writes` and `session`.
         """
-        if not _READS.match(sql) or _HOLDS_PROCEDURE.search(sql):
-            raise WarehouseRefusal(
-                "Only a statement that reads is run here (select, with, show, describe, explain,"
-                f" list); this one begins with {sql.strip()[:40]!r}."
-            )
+        refuse_what_writes(sql)
         with self.session() as session:
             return session.query(sql, values)
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """One session for several questions.
+
+        Raises:
+            WarehouseUnavailable, WarehouseRefusal: see `refuse_what_writes` and `session`.
+        """
+        with self.session() as session:
+            yield SnowflakeReading(session)
 
     def row_counts(self, schema: str) -> dict[str, int]:
         """Rows of each table and view; of a table Snowflake knows them without reading it."""
@@ -222,59 +237,69 @@ class SnowflakeWarehouse:
             WarehouseRefusal: the sign-in or a statement is refused.
         """
         import snowflake.connector
-        from snowflake.connector.errors import Error
 
-        # An answer that is cut leaves the connector as its HTTP library says it.
-        from snowflake.connector.vendored.requests.exceptions import RequestException
-
-        connection: SnowflakeConnection | None = None
-        try:
+        whose = f"(account {self.account}, role {self.role})"
+        with explained(f"the sign-in as {self.arguments['user']} {whose}"):
             connection = snowflake.connector.connect(**self.arguments)
-            with connection.cursor() as cursor:
-                if self.is_reader:
-                    # Otherwise every other role of the user counts too.
-                    cursor.execute("use secondary roles none")
-                yield SnowflakeTransaction(cursor)
-        except (Error, RequestException) as error:
-            where = (
-                "a statement"
-                if connection is not None
-                else f"the sign-in as {self.arguments['user']}"
-            )
-            raise _explained(
-                error, f"{where} (account {self.account}, role {self.role})"
-            ) from error
-        finally:
-            if connection is not None:
-                connection.close()
+        with closing(connection), explained(f"a statement {whose}"), connection.cursor() as cursor:
+            if self.is_reader:
+                # Otherwise every other role of the user counts too.
+                cursor.execute("use secondary roles none")
+            yield SnowflakeTransaction(cursor)
 
 
-def _explained(error: Any, what: str) -> Exception:
+def refuse_what_writes(sql: str) -> None:
+    """The first word decides before Snowflake is asked; what a function may do, the role does.
+
+    Raises:
+        WarehouseRefusal: the statement is not one that reads.
+    """
+    if not _READS.match(sql) or _HOLDS_PROCEDURE.search(sql):
+        raise WarehouseRefusal(
+            "Only a statement that reads is run here (select, with, show, describe, explain,"
+            f" list); this one begins with {sql.strip()[:40]!r}."
+        )
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """What the connector raises, as a sentence about what was done.
+
+    Raises:
+        WarehouseUnavailable: no connection, a timeout, or an error that passes.
+        WarehouseRefusal: every other error.
+    """
     from snowflake.connector import errors
 
-    if not isinstance(error, errors.Error):
-        return WarehouseUnavailable(
+    # An answer that is cut leaves the connector as its HTTP library says it.
+    from snowflake.connector.vendored.requests.exceptions import RequestException
+
+    try:
+        yield
+    except RequestException as error:
+        raise WarehouseUnavailable(
             f"Snowflake did not carry out {what}: the connection broke ({type(error).__name__})"
+        ) from error
+    except errors.Error as error:
+        said = " ".join(str(error.msg or error).split())
+        is_passing = (
+            isinstance(
+                error,
+                errors.OperationalError
+                | errors.InternalServerError
+                | errors.ServiceUnavailableError
+                | errors.GatewayTimeoutError
+                | errors.BadGatewayError
+                | errors.RequestTimeoutError
+                | errors.TooManyRequests
+                | errors.OtherHTTPRetryableError
+                | errors.RequestExceedMaxRetryError,
+            )
+            or error.errno in TRANSIENT_ERRORS
         )
-    said = " ".join(str(error.msg or error).split())
-    is_passing = (
-        isinstance(
-            error,
-            errors.OperationalError
-            | errors.InternalServerError
-            | errors.ServiceUnavailableError
-            | errors.GatewayTimeoutError
-            | errors.BadGatewayError
-            | errors.RequestTimeoutError
-            | errors.TooManyRequests
-            | errors.OtherHTTPRetryableError
-            | errors.RequestExceedMaxRetryError,
-        )
-        or error.errno in TRANSIENT_ERRORS
-    )
-    if is_passing:
-        return WarehouseUnavailable(f"Snowflake did not carry out {what}: {said}")
-    return WarehouseRefusal(f"Snowflake refuses {what}: {said}")
+        if is_passing:
+            raise WarehouseUnavailable(f"Snowflake did not carry out {what}: {said}") from error
+        raise WarehouseRefusal(f"Snowflake refuses {what}: {said}") from error
 
 
 def _address(settings: Settings) -> dict[str, Any]:

@@ -35,14 +35,30 @@ class Transaction(Protocol):
         """Rows as the statements before have left them."""
 
 
-class Warehouse(Protocol):
+class Reading(Protocol):
+    """A session, or what opens one for each question."""
+
+    def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
+        """Rows of one statement that reads; any other is refused."""
+
+
+class ReadableWarehouse(Protocol):
+    """What an app needs that only shows."""
+
+    def reading(self) -> AbstractContextManager[Reading]:
+        """One session for several questions, until the block ends.
+
+        Raises:
+            WarehouseUnavailable, WarehouseRefusal: with a sentence; of a question by the end of
+                the block at the latest.
+        """
+
+
+class Warehouse(Reading, ReadableWarehouse, Protocol):
     """Queries and transactions. Sessions run in UTC.
 
     Every method raises WarehouseUnavailable or WarehouseRefusal, with a sentence.
     """
-
-    def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
-        """Rows of one statement that reads; any other is refused."""
 
     def row_counts(self, schema: str) -> dict[str, int]:
         """Rows of each table and view; names in lower case unless they are quoted."""

@@ -72,11 +72,9 @@ class Site:
         )
         self.run(*create_tables(STAGES), *record_statements(record, datetime.now(UTC)))
 
-    def page(self, name: str = "") -> AppTest:
+    def page(self) -> AppTest:
         reading.forget()
         page = AppTest.from_file(str(SCRIPT), default_timeout=30).run()
-        if name:
-            page = page.switch_page(name).run()
         assert not page.exception
         return page
 

@@ -1,0 +1,56 @@
+"""How long a reader waits for a page of `vp dashboard`, in a browser."""
+
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from journeys.conftest import Home
+from journeys.looking import Dashboard, a_browser, drawn
+from playwright.sync_api import Browser
+
+from veracitypro_pipeline.local.stack import stop_stack
+
+from .harness import Benchmark, Cost
+
+LAST: Final = date(2026, 1, 31)
+# Where each page is, and how many charts it has when no check is red.
+PAGES: Final = {"Pipeline": ("", 2), "Product": ("product", 6)}
+
+
+def dashboard(nights: int, repetitions: int) -> Benchmark:
+    """From the address being typed to the last chart drawn, in a browser that keeps no files.
+
+    The first visit is also the first of the server, which then imports and opens the warehouse; the
+    second comes while the answers are kept.
+    """
+    result = Benchmark(
+        "dashboard",
+        f"how long does a page take, with {nights} nights recorded?",
+        baseline="Pipeline, first visit",
+    )
+    with tempfile.TemporaryDirectory(prefix="vp-bench-") as folder, a_browser() as browser:
+        home = Home(Path(folder) / "home")
+        home.run("--days", str(nights), "--date", str(LAST))
+        stop_stack(home.path)
+        for _ in range(repetitions):
+            for name, (path, charts) in PAGES.items():
+                running = Dashboard(home)
+                for visit in ("first", "second"):
+                    seconds = _visit(browser, f"{running.address}/{path}", charts)
+                    result.variant(f"{name}, {visit} visit").costs.append(Cost(seconds))
+                running.interrupt()
+    return result
+
+
+def _visit(browser: Browser, address: str, charts: int) -> float:
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.set_default_timeout(60_000)
+    started = time.perf_counter()
+    page.goto(address, wait_until="commit")
+    page.get_by_role("button", name="Read again").wait_for()
+    drawn(page, charts)
+    seconds = time.perf_counter() - started
+    page.close()
+    return seconds
