@@ -6,6 +6,7 @@ grant role AIRBYTE_ROLE to role SYSADMIN;
 grant role DAGSTER_ROLE to role SYSADMIN;
 grant role DBT_ROLE to role SYSADMIN;
 grant role ANALYST_ROLE to role SYSADMIN;
+grant role DASHBOARD_ROLE to role SYSADMIN;
 grant role DS to role SYSADMIN;
 
 -- The pipeline: replaces the lines of a file, and counts what dbt made of them.
@@ -43,6 +44,20 @@ grant usage on database ${database} to role ANALYST_ROLE;
 grant usage on schema ${database}.MART to role ANALYST_ROLE;
 grant select on future tables in schema ${database}.MART to role ANALYST_ROLE;
 grant select on future views in schema ${database}.MART to role ANALYST_ROLE;
+
+-- The app of infra/streamlit, which runs with the rights of its owner: how runs went, what was
+-- refused, and MART.
+grant usage on warehouse WH_BI to role DASHBOARD_ROLE;
+grant usage on database ${database} to role DASHBOARD_ROLE;
+grant usage on schema ${database}.MONITORING to role DASHBOARD_ROLE;
+grant usage on schema ${database}.STG to role DASHBOARD_ROLE;
+grant usage on schema ${database}.MART to role DASHBOARD_ROLE;
+grant select on future tables in schema ${database}.MONITORING to role DASHBOARD_ROLE;
+grant select on future views in schema ${database}.MONITORING to role DASHBOARD_ROLE;
+grant select on future tables in schema ${database}.STG to role DASHBOARD_ROLE;
+grant select on future views in schema ${database}.STG to role DASHBOARD_ROLE;
+grant select on future tables in schema ${database}.MART to role DASHBOARD_ROLE;
+grant select on future views in schema ${database}.MART to role DASHBOARD_ROLE;
 
 -- Data science.
 grant usage on warehouse WH_BI to role DS;

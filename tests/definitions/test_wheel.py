@@ -13,9 +13,6 @@ import pytest
 
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 
-PACKED: Final = ("veracitypro_pipeline", "dbt_project", "infra", ".ci")
-PACKED_FILES: Final = (".gitignore", "pyproject.toml", "README.md", "LICENSE", "requirements.txt")
-NOT_PACKED: Final = shutil.ignore_patterns("target", "logs", "__pycache__")
 # Refuses every connection, look-up of a name and start of dbt; the checkout is not on the path, so
 # that only the wheel can be found.
 ALONE: Final = """
@@ -40,26 +37,6 @@ print(manifest_path(Settings.load()))
 """
 
 pytestmark = pytest.mark.xdist_group("graph")
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built by the documented step, from a copy, so that the checkout stays as it is."""
-    source = tmp_path_factory.mktemp("source")
-    for folder in PACKED:
-        shutil.copytree(REPOSITORY_DIR / folder, source / folder, ignore=NOT_PACKED)
-    for file in PACKED_FILES:
-        shutil.copy(REPOSITORY_DIR / file, source / file)
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("VP_", "PYTHON"))
-    }
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    built = subprocess.run(
-        [source / ".ci" / "build"], env=environment, capture_output=True, text=True, check=False
-    )
-    assert built.returncode == 0, built.stderr
-    assert sorted(path.suffix for path in (source / "dist").iterdir()) == ["", ".txt", ".whl"]
-    return next((source / "dist").glob("*.whl"))
 
 
 @pytest.fixture

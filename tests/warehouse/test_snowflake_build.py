@@ -11,6 +11,8 @@ Snowflake's second build is killed at some points first, as nothing of its table
 import json
 import subprocess
 from collections import Counter, defaultdict
+from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
@@ -19,14 +21,20 @@ from typing import Any, Final
 
 import pytest
 import sqlglot
+import streamlit as st
 from killing import dbt_statement
 from sqlglot import exp
+from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
+from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 from veracitypro_pipeline import service_levels
-from veracitypro_pipeline.dashboard import pipeline_queries, product_queries
+from veracitypro_pipeline.cli.dashboard import SCRIPT
+from veracitypro_pipeline.dashboard import pipeline_queries, product_queries, reading
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.monitoring.tables import create_tables, record_statements
 from veracitypro_pipeline.resources import dbt_command
+from veracitypro_pipeline.resources.snowflake_warehouse import SnowflakeWarehouse
 from veracitypro_pipeline.resources.warehouse_engine import open_warehouse
 from veracitypro_pipeline.run_summary import (
     CheckCounts,
@@ -35,6 +43,7 @@ from veracitypro_pipeline.run_summary import (
     RunSummary,
     Stage,
 )
+from veracitypro_pipeline.settings import REPOSITORY_DIR
 from veracitypro_pipeline.statement import Statement
 from veracitypro_pipeline.transform import failing_rows
 from veracitypro_pipeline.transform.checks import (
@@ -56,6 +65,8 @@ FIRST_DAY: Final = date(2011, 1, 3)
 FIRST_NIGHT: Final = datetime(2011, 1, 4, 0, 10)
 HASHES: Final = ("fetch_id", "content_hash", "text_hash", "history_version", "points_digest")
 RUNS: Final = ("run-1", "run-2")
+PAGES: Final = ("", "product")
+APP_INSIDE: Final = REPOSITORY_DIR / "infra" / "streamlit" / "streamlit_app.py"
 KILLED: Final = (
     dbt_statement("inside the transaction of a model", "after", "insert into .*stg_keepa_series"),
     dbt_statement(
@@ -275,47 +286,56 @@ def test_the_cost_of_a_run_is_added_up_by_its_tag(built: tuple[Site, Site]) -> N
     assert not_metered == {}
 
 
-def test_the_dashboard_reads_the_same_from_both_engines(built: tuple[Site, Site]) -> None:
-    """Every question of its pages, about a run and about products with every kind of history."""
-    started_at = datetime(2026, 1, 15, 0, 10, tzinfo=UTC)
-    check = CheckResult(
-        asset="raw/keepa_raw",
-        stage="raw",
-        name="lines_are_json",
-        is_error=False,
-        passed=False,
-        rows_failing=3,
-        description="3 lines are refused.",
-    )
-    record = RunRecord(
-        summary=RunSummary(
-            run_id="run-of-the-dashboard",
-            as_of_date="2026-01-14",
-            status="success",
-            seconds=21.5,
-            stages=[
-                Stage(name=name, rows_in=3, rows_out=3, seconds=1.5, checks=CheckCounts())
-                for name in STAGES
-            ],
-            checks=CheckCounts(passed=70, warned=1),
-            red_checks=[],
-            failures=[],
-        ),
-        job="vp_daily_batch",
-        started_at=started_at,
-        ended_at=started_at,
-        tokens_spent=12,
-        check_results=[check],
-    )
+STARTED_AT: Final = datetime(2026, 1, 15, 0, 10, tzinfo=UTC)
+CHECK: Final = CheckResult(
+    asset="raw/keepa_raw",
+    stage="raw",
+    name="lines_are_json",
+    is_error=False,
+    passed=False,
+    rows_failing=3,
+    description="3 lines are refused.",
+)
+RECORD: Final = RunRecord(
+    summary=RunSummary(
+        run_id="run-of-the-dashboard",
+        as_of_date="2026-01-14",
+        status="success",
+        seconds=21.5,
+        stages=[
+            Stage(name=name, rows_in=3, rows_out=3, seconds=1.5, checks=CheckCounts())
+            for name in STAGES
+        ],
+        checks=CheckCounts(passed=70, warned=1),
+        red_checks=[],
+        failures=[],
+    ),
+    job="vp_daily_batch",
+    started_at=STARTED_AT,
+    ended_at=STARTED_AT,
+    tokens_spent=12,
+    check_results=[CHECK],
+)
+
+
+@pytest.fixture(scope="module")
+def recorded(built: tuple[Site, Site]) -> tuple[Site, Site]:
+    """With a run of the pipeline in MONITORING, and a check of it that is red."""
     _, duckdb = built
     duckdb.warehouse.transact(create_tables(STAGES))
     for site in built:
-        site.warehouse.transact(record_statements(record, started_at))
+        site.warehouse.transact(record_statements(RECORD, STARTED_AT))
         red = failing_rows.FailedTest(
-            check.name, "select asin, title from MART.DIM_PRODUCT where asin = 'B0ORDER000'"
+            CHECK.name, "select asin, title from MART.DIM_PRODUCT where asin = 'B0ORDER000'"
         )
         rows = site.warehouse.query(failing_rows.question(red)).dicts()
         site.warehouse.transact(failing_rows.keep("run-of-the-dashboard", "2026-01-14", red, rows))
+    return built
+
+
+def test_the_dashboard_reads_the_same_from_both_engines(recorded: tuple[Site, Site]) -> None:
+    """Every question of its pages, about a run and about products with every kind of history."""
+    _, duckdb = recorded
     days = (date(2011, 1, 1), date(2026, 1, 31))
     products = duckdb.warehouse.query(product_queries.PRODUCTS.sql).dicts()
     (domain_id,) = {one["domain_id"] for one in products if one["asin"] == "B0ORDER000"}
@@ -327,13 +347,13 @@ def test_the_dashboard_reads_the_same_from_both_engines(built: tuple[Site, Site]
     reasons = duckdb.warehouse.query(pipeline_queries.REFUSALS_BY_REASON.sql).dicts()
     questions = {
         "runs": [pipeline_queries.RUNS],
-        "stages": [pipeline_queries.stages_of_runs(started_at)],
+        "stages": [pipeline_queries.stages_of_runs(STARTED_AT)],
         "red checks": [pipeline_queries.red_checks_of_run("run-of-the-dashboard")],
-        "evaluations": [pipeline_queries.evaluations_of_check(check.asset, check.name, started_at)],
-        "failing rows": [pipeline_queries.failing_rows("run-of-the-dashboard", check.name)],
+        "evaluations": [pipeline_queries.evaluations_of_check(CHECK.asset, CHECK.name, STARTED_AT)],
+        "failing rows": [pipeline_queries.failing_rows("run-of-the-dashboard", CHECK.name)],
         "freshness": [Statement(service_levels.newest_days(service_levels.MARTS))],
         "nights": [
-            Statement(service_levels._NIGHTS, {"job": record.job, "as_of_date": started_at.date()})
+            Statement(service_levels._NIGHTS, {"job": RECORD.job, "as_of_date": STARTED_AT.date()})
         ],
         "reasons": [pipeline_queries.REFUSALS_BY_REASON],
         "refusals": [pipeline_queries.refusals(one["reason"], one["scope"]) for one in reasons],
@@ -355,7 +375,81 @@ def test_the_dashboard_reads_the_same_from_both_engines(built: tuple[Site, Site]
                     site.warehouse.query(question.sql, dict(question.values) or None).rows
                 )
             )
-            for site in built
+            for site in recorded
         )
         assert ours == theirs, name
         assert ours, name
+
+
+def test_the_app_in_snowflake_shows_what_the_pages_show_on_a_laptop(
+    recorded: tuple[Site, Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`infra/streamlit` on what Snowflake mounts for an app: the connector's default connection."""
+    snowflake, duckdb = recorded
+    mounted = SnowflakeWarehouse.of(snowflake.settings, {}, role="DASHBOARD_ROLE").arguments
+    monkeypatch.setenv(
+        "SNOWFLAKE_CONNECTIONS",
+        "[default]\n"
+        + "\n".join(
+            f"{name} = {json.dumps(mounted[name])}"
+            for name in ("account", "user", "password", "protocol", "host", "port", "database")
+        ),
+    )
+    monkeypatch.setattr(reading, "_open_warehouse", reading.warehouse_of_settings)
+    monkeypatch.setenv("VP_WAREHOUSE_PATH", str(duckdb.settings.warehouse_path))
+    ((domain_id, asin),) = duckdb.query(
+        "select domain_id, asin from MART.DIM_PRODUCT where asin = 'B0ORDER000'"
+    )
+    product = {"domain_id": str(domain_id), "asin": asin}
+    here = [shown(SCRIPT, page, duckdb, product) for page in PAGES]
+    # Of these, the app inside knows nothing.
+    monkeypatch.delenv("VP_WAREHOUSE_PATH")
+    with closing(st.connection("snowflake")):
+        inside = [shown(APP_INSIDE, page, snowflake, product) for page in PAGES]
+    assert inside == here
+    pipeline, of_product = here
+    assert "1 check amber: see below." in pipeline["words"]
+    assert len(pipeline["tables"]) > 5
+    assert len(of_product["charts"]) == 6
+
+
+def shown(script: Path, page: str, site: Site, product: Mapping[str, str]) -> dict[str, list[Any]]:
+    """All that a page says, tabulates and draws; landing files named as everywhere.
+
+    But for how fresh the marts are: facts are views, which the emulator's INFORMATION_SCHEMA.TABLES
+    leaves out. The question itself is compared above.
+    """
+    reading.forget()
+    test = AppTest.from_file(str(script), default_timeout=60).run()
+    if page:
+        test.query_params.update(product)
+        # A page that is a function has no file by which `switch_page` could name it.
+        test._page_hash = calc_hash(page)
+        test.run()
+    assert not test.exception
+    words = (test.title, test.subheader, test.caption, test.text, test.markdown)
+    boxes = (test.info, test.success, test.warning, test.error)
+    return {
+        "words": [
+            str(one.value)
+            for found in (*words, *boxes)
+            for one in found
+            if not str(one.value).startswith(("Late, ", "Every mart "))
+        ],
+        "choices": [one.options for one in (*test.selectbox, *test.multiselect)],
+        "figures": [(one.label, one.value, one.delta) for one in test.metric],
+        "tables": [
+            [site.alike(table.value.astype(str).itertuples(index=False)), list(table.value)]
+            for table in test.dataframe
+            if "Days allowed" not in table.value
+        ],
+        "charts": [
+            (json.loads(chart.proto.spec), rows_of(chart.proto.data.data))
+            for chart in test.get("vega_lite_chart")
+        ],
+    }
+
+
+def rows_of(table: bytes) -> Any:
+    """Of a chart, as JSON has them: a missing number is null, and equal to another."""
+    return json.loads(convert_arrow_bytes_to_pandas_df(table).to_json(orient="records"))

@@ -42,7 +42,11 @@ def test_the_names_are_those_of_the_contract() -> None:
     schemas = {"RAW", "STG", "CORE", "MART", "ML", "MONITORING"}
     assert names("SCHEMA") == {f"VP_DWH.{schema}" for schema in schemas}
     assert names("WAREHOUSE") == {"WH_INGEST", "WH_BI"}
-    assert names("ROLE") == {"AIRBYTE_ROLE", "DBT_ROLE", "DAGSTER_ROLE", "ANALYST_ROLE", "DS"}
+    assert names("ROLE") == {
+        *("AIRBYTE_ROLE", "DBT_ROLE", "DAGSTER_ROLE", "ANALYST_ROLE", "DS"),
+        # Not of the contract: the app of infra/streamlit.
+        "DASHBOARD_ROLE",
+    }
     assert names("STORAGE INTEGRATION") == {"VP_S3_INT"}
     assert names("STAGE") == {f"VP_DWH.{STAGE}"}
 
@@ -57,11 +61,18 @@ def test_nothing_that_holds_data_or_trust_is_ever_replaced() -> None:
     )
 
 
-def test_reports_and_people_read_mart_only() -> None:
-    of_analysts = {made for made in MADE if isinstance(made, Grant) and made.role == "ANALYST_ROLE"}
-    assert {grant.privilege for grant in of_analysts} == {"USAGE", "SELECT"}
-    read = {grant.name for grant in of_analysts if grant.on not in ("DATABASE", "WAREHOUSE")}
-    assert read == {"VP_DWH.MART", "VP_DWH.MART.<TABLE>", "VP_DWH.MART.<VIEW>"}
+@pytest.mark.parametrize(
+    ("role", "schemas"),
+    [("ANALYST_ROLE", ["MART"]), ("DASHBOARD_ROLE", ["MART", "MONITORING", "STG"])],
+)
+def test_reports_people_and_pages_only_read(role: str, schemas: list[str]) -> None:
+    grants = {made for made in MADE if isinstance(made, Grant) and made.role == role}
+    assert {grant.privilege for grant in grants} == {"USAGE", "SELECT"}
+    assert {grant.name for grant in grants if grant.on == "WAREHOUSE"} == {"WH_BI"}
+    read = {grant.name for grant in grants if grant.on not in ("DATABASE", "WAREHOUSE")}
+    assert read == {
+        f"VP_DWH.{schema}{what}" for schema in schemas for what in ("", ".<TABLE>", ".<VIEW>")
+    }
 
 
 def test_only_the_pipeline_writes_raw_and_nobody_else_may_make_tables_there() -> None:

@@ -1,0 +1,85 @@
+"""The connection that an app inside Snowflake is given, as Streamlit gives it, on one service."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from streamlit.connections import SnowflakeConnection
+
+from veracitypro_pipeline.resources.snowflake_given import GivenSnowflake
+from veracitypro_pipeline.resources.snowflake_warehouse import SnowflakeWarehouse
+from veracitypro_pipeline.resources.warehouse_engine import WarehouseRefusal, WarehouseUnavailable
+from veracitypro_pipeline.settings import Settings
+
+from .test_snowflake_warehouse import Service, service, settings
+
+__all__ = ["service", "settings"]
+SESSION_ENDED = ("390114", "Authentication token has expired.")
+
+
+class Mounted(SnowflakeConnection):
+    """Streamlit's own; `heals` says whether a session that has ended can be had anew."""
+
+    heals = True
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        super().__init__("snowflake")
+
+    def reset(self) -> None:
+        if self.heals:
+            self.service.refusals.clear()
+        super().reset()
+
+
+@pytest.fixture
+def given(
+    service: Service, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Mounted]:
+    """As a container has it: the connector's default connection, in a file that is mounted."""
+    mounted = SnowflakeWarehouse.of(settings, {}).arguments
+    names = ("account", "user", "password", "protocol", "host", "port", "network_timeout")
+    lines = [f"{name} = {json.dumps(mounted[name])}" for name in names]
+    monkeypatch.setenv("SNOWFLAKE_CONNECTIONS", "\n".join(["[default]", *lines]))
+    connection = Mounted(service)
+    yield connection
+    connection.close()
+
+
+def test_one_session_answers_all_questions_and_values_are_bound(
+    service: Service, given: Mounted
+) -> None:
+    warehouse = GivenSnowflake(lambda: given)
+    for _ in range(2):
+        assert warehouse.query("select $x where a in ($f)", {"x": 1, "f": ["it's"]}).rows == [(1,)]
+    assert len(service.signed_in) == 1
+    assert {asked["sqlText"] for asked in service.asked} == {"select ? where a in (?)"}
+    assert service.asked[0]["bindings"]["2"]["value"] == "it's"
+
+
+def test_a_session_that_has_ended_is_replaced(service: Service, given: Mounted) -> None:
+    service.refusals["select"] = SESSION_ENDED
+    assert GivenSnowflake(lambda: given).query("select 1").rows == [(1,)]
+    assert len(service.signed_in) == 2
+
+
+def test_a_service_that_stays_away_is_told_after_one_more_try(
+    service: Service, given: Mounted
+) -> None:
+    given.heals = False
+    service.refusals["select"] = SESSION_ENDED
+    with pytest.raises(WarehouseUnavailable, match="did not carry out a statement of the app"):
+        GivenSnowflake(lambda: given).query("select 1")
+    assert service.statements == ["select 1"] * 2
+
+
+def test_a_refusal_is_told_at_once_and_nothing_that_writes_is_asked(
+    service: Service, given: Mounted
+) -> None:
+    service.refusals["select"] = ("002003", "Object does not exist or not authorized.")
+    warehouse = GivenSnowflake(lambda: given)
+    with pytest.raises(WarehouseRefusal, match="not authorized"):
+        warehouse.query("select 1")
+    with pytest.raises(WarehouseRefusal, match="Only a statement that reads"):
+        warehouse.query("delete from RAW.KEEPA_RAW")
+    assert service.statements == ["select 1"]
