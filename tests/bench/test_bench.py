@@ -1,11 +1,14 @@
 """The benchmarks run, on a size that says nothing about speed."""
 
 import json
+import re
 from pathlib import Path
 
 from click.testing import CliRunner
 
-from .__main__ import bench
+from veracitypro_pipeline.settings import REPOSITORY_DIR
+
+from .__main__ import BENCHMARKS, bench
 
 
 def test_a_benchmark_leaves_a_table_a_document_and_a_picture(tmp_path: Path) -> None:
@@ -41,3 +44,14 @@ def test_starting_exploding_and_tokens_can_be_measured(tmp_path: Path) -> None:
     assert variants["tokens"]["histories alone"]["tokens"] == 3
     assert variants["tokens"]["as configured"]["tokens"] == 12
     assert variants["tokens"]["as configured"]["requests"] == 1
+
+
+def test_the_readme_names_benchmarks_that_there_are() -> None:
+    readme = (REPOSITORY_DIR / "README.md").read_text()
+    commands = re.findall(r"python -m tests\.bench(?: ([\w ]+))?", readme)
+    assert len(commands) > 1
+    for words in commands:
+        bench.make_context("bench", words.split())
+    table = re.findall(r"^\| [^|]+ \| `(\w+)` \| [^|]+ \|$", readme, re.MULTILINE)
+    assert len(table) > 4
+    assert set(table) <= set(BENCHMARKS)

@@ -11,6 +11,7 @@ import signal
 import socket
 import sqlite3
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -20,6 +21,7 @@ from typing import Any
 
 import dagster as dg
 import duckdb
+import httpx
 import pytest
 from warehouse.products import a_product, an_unknown_asin
 
@@ -31,7 +33,7 @@ from veracitypro_pipeline.local.stack import running_stack
 from veracitypro_pipeline.resources.airbyte_client import SyncClient
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
-from .conftest import FIRST, SECOND, Home, counts
+from .conftest import FIRST, RUN_SECONDS, SECOND, Home, counts
 
 pytestmark = pytest.mark.xdist_group("nights")
 
@@ -208,11 +210,11 @@ def test_no_secret_is_in_what_the_nights_left_and_nobody_else_can_read_it(
     assert stat.S_IMODE(home.path.stat().st_mode) == 0o700
 
 
-def test_every_question_of_a_runbook_has_an_answer(home: Home, nights: dict[str, Any]) -> None:
+def test_every_question_of_a_document_has_an_answer(home: Home, nights: dict[str, Any]) -> None:
     questions = {
         question
-        for runbook in (REPOSITORY_DIR / "infra" / "runbooks").iterdir()
-        for question in re.findall(r'^vp sql "(.+)"$', runbook.read_text(), re.MULTILINE)
+        for document in (REPOSITORY_DIR / "README.md", *REPOSITORY_DIR.glob("infra/runbooks/*"))
+        for question in re.findall(r'^\S*vp sql "(.+)"$', document.read_text(), re.MULTILINE)
     }
     assert len(questions) > 10
     for question in questions:
@@ -319,10 +321,14 @@ def test_who_interrupts_a_run_stops_it_and_its_sync(home: Home, nights: dict[str
 def test_a_late_day_is_counted_like_any_other(
     home: Home, nights: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A day before the first: its fetches are older than those that are there."""
-    late = home.run("--date", str(FIRST - timedelta(days=1)))
+    """A day before the first: its fetches are older than those that are there.
 
-    assert counts(late)["stg"] == (tracked_count(), tracked_count(), 0)
+    The catalogue is a larger one for that day, so that two products are new.
+    """
+    size = tracked_count() + 2
+    late = home.run("--date", str(FIRST - timedelta(days=1)), "--asins", str(size))
+
+    assert counts(late)["stg"] == (size, size, 0)
     monkeypatch.setenv("DAGSTER_HOME", str(home.path / "dagster"))
     with dg.DagsterInstance.from_config(str(home.path / "dagster"), "vp_run.yaml") as instance:
         evaluations = [
@@ -414,6 +420,23 @@ def test_a_backfill_brings_back_what_raw_lost_without_a_sync_or_a_word(
         "select status, tokens_spent from MONITORING.PIPELINE_RUN_MONITORING"
         f" where run_id = '{run['run_id']}'"
     ) == [("success", None)]
+
+
+def test_a_table_that_is_wrong_itself_is_made_anew(home: Home, nights: dict[str, Any]) -> None:
+    """Somebody deletes the prices of a day from CORE, and RAW knows nothing of it."""
+    before = home.tables()
+    with duckdb.connect(str(home.path / "warehouse" / "vp_dwh.duckdb")) as db:
+        db.execute(f"delete from CORE.CORE_KEEPA_PRICE_DAILY where date = '{FIRST}'")
+    assert home.tables()["MART.fct_price_history_daily"] != before["MART.fct_price_history_daily"]
+
+    day = str(SECOND)
+    outcome = home.vp("backfill", "--full-refresh", "--from", day, "--to", day)
+
+    assert outcome.returncode == 0, outcome.stderr + outcome.stdout
+    assert "All is well. 2025-11-21 took" in outcome.stdout
+    data = [name for name in before if name.startswith(("CORE.", "MART."))]
+    after = home.tables()
+    assert [name for name in data if after[name] != before[name]] == []
 
 
 def test_a_day_that_was_never_synced_cannot_be_backfilled(
@@ -532,6 +555,30 @@ def test_a_port_in_use_is_named(home: Home) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert f"The port {port} cannot be had" in home.refusal("dev", "--port", str(port))
+
+
+def test_vp_dev_shows_the_runs_of_this_home_in_the_dagster_ui(
+    home: Home, nights: dict[str, Any]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = home.start("dev", "--port", str(port), DAGSTER_DISABLE_TELEMETRY="1")
+    asked = {"query": "{runsOrError {... on Runs {results {runId}}}}"}
+    answer: dict[str, Any] = {}
+    deadline = time.monotonic() + RUN_SECONDS
+    try:
+        while process.poll() is None and not answer and time.monotonic() < deadline:
+            try:
+                answer = httpx.post(f"http://127.0.0.1:{port}/graphql", json=asked).json()
+            except httpx.HTTPError:
+                time.sleep(0.2)
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert f"Dagster comes up at http://127.0.0.1:{port}" in said
+    assert answer, said
+    shown = {run["runId"] for run in answer["data"]["runsOrError"]["results"]}
+    assert shown >= {run["run_id"] for run in nights["runs"]}
 
 
 def test_reset_deletes_what_is_ours_and_nothing_else(home: Home, tmp_path: Path) -> None:

@@ -1,9 +1,15 @@
 """The README against the code: what it names is there."""
 
+import ast
+import importlib.util
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
 
 import click
 import pytest
@@ -12,20 +18,156 @@ from click.testing import CliRunner
 from veracitypro_pipeline.cli.main import vp
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.run_summary import RunSummary, Stage
-from veracitypro_pipeline.settings import REPOSITORY_DIR
+from veracitypro_pipeline.settings import REPOSITORY_DIR, known_variables
 
 README = (REPOSITORY_DIR / "README.md").read_text()
-VP_COMMANDS = re.findall(r"^\.venv/bin/vp (.+?)(?:\s+#.*)?$", README, re.MULTILINE)
+DOCUMENTS = [REPOSITORY_DIR / "README.md", *sorted(REPOSITORY_DIR.glob("infra/**/*.md"))]
+TESTS = REPOSITORY_DIR / "tests"
+# What a document tells to type begins with one of these, after settings for this command alone.
+PROGRAMS = ("vp", "python", "pip", "dagster", "aws", "snow", ".ci/build", "echo")
 
 
-@pytest.mark.parametrize("words", VP_COMMANDS)
-def test_each_vp_command_is_one_that_vp_understands(words: str) -> None:
-    """Parsed, not run: the journeys run them."""
-    name, *arguments = shlex.split(words)
-    context = click.Context(vp)
-    command = vp.get_command(context, name)
-    assert command is not None, name
-    command.make_context(name, arguments, parent=context)
+@dataclass(frozen=True)
+class Typed:
+    """A command of a document, as words."""
+
+    program: str
+    words: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return shlex.join([self.program, *self.words])
+
+    @property
+    def vp_path(self) -> tuple[str, ...]:
+        """Of `vp`: the command's words, e.g. `infra plan`."""
+        command, depth = resolved(self.words)
+        assert not isinstance(command, click.Group), self
+        return self.words[:depth]
+
+    @property
+    def options(self) -> set[str]:
+        return {word for word in self.words if word.startswith("--")}
+
+
+def resolved(words: Sequence[str]) -> tuple[click.Command, int]:
+    """The command that the first words name, and how many they are."""
+    command: click.Command = vp
+    depth = 0
+    while isinstance(command, click.Group) and len(words) > depth:
+        below = command.get_command(click.Context(command), words[depth])
+        if below is None:
+            break
+        command, depth = below, depth + 1
+    return command, depth
+
+
+def typed(document: Path) -> Iterator[Typed]:
+    """Each line of a block for the shell, and each command in the text with a word behind it."""
+    # A place for somebody's own words, `<you>`, is one word.
+    text = re.sub(r"<[\w -]+>", "X", document.read_text())
+    for block in re.findall(r"```bash\n(.+?)```", text, re.DOTALL):
+        for line in block.splitlines():
+            for part in line.split(" && "):
+                yield from command_of(part)
+    flat = " ".join(re.sub(r"```.+?```", "", text, flags=re.DOTALL).split())
+    for span in re.findall(r"`([^`]+)`", flat):
+        if span.partition(" ")[0] in PROGRAMS and " " in span:
+            yield from command_of(span)
+
+
+def command_of(line: str) -> Iterator[Typed]:
+    """Nothing if the line only sets variables, which must be settings of ours."""
+    words = shlex.split(line, comments=True)
+    while words and (setting := re.match(r"([A-Z_]+)=", words[0])):
+        assert setting.group(1) in known_variables(), line
+        words.pop(0)
+    if words:
+        program = words.pop(0).removeprefix(".venv/bin/").removesuffix("3")
+        words = words[: words.index(">")] if ">" in words else words
+        yield Typed(program, tuple(words))
+
+
+COMMANDS_TYPED = {command for document in DOCUMENTS for command in typed(document)}
+OF_VP = sorted((one for one in COMMANDS_TYPED if one.program == "vp"), key=str)
+
+
+def test_the_documents_are_read_as_they_are_meant() -> None:
+    assert {command.program for command in COMMANDS_TYPED} == set(PROGRAMS)
+    assert len(OF_VP) > 40
+    assert Typed("vp", ("run", "--asins", "200")) in OF_VP
+    assert Typed("vp", ("infra", "apply")) in OF_VP
+    assert Typed("python", ("-m", "tests.bench", "soak")) in COMMANDS_TYPED
+
+
+@pytest.mark.parametrize("command", OF_VP, ids=str)
+def test_each_vp_command_is_one_that_vp_understands(command: Typed) -> None:
+    """Parsed, not run: see the next test. In the text an argument may be left out."""
+    found, depth = resolved(command.words)
+    rest = list(command.words[depth:])
+    if rest and rest != ["--help"]:
+        known = {name for option in found.params for name in option.opts}
+        if rest == [word for word in rest if word in known]:
+            return
+        found.make_context(command.words[0], rest)
+
+
+def run_by_tests() -> list[tuple[list[str], set[str]]]:
+    """The words before the first option, and the options, with which tests run `vp`."""
+    found = []
+    for file in (*TESTS.glob("journeys/*.py"), *TESTS.glob("warehouse/test_snowflake_infra.py")):
+        for call in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+                continue
+            arguments = call.args
+            if call.func.attr == "invoke" and isinstance(call.args[-1], ast.List):
+                arguments = call.args[-1].elts
+            elif call.func.attr not in ("vp", "start", "run"):
+                continue
+            words = [
+                one.value
+                for one in arguments
+                if isinstance(one, ast.Constant) and isinstance(one.value, str)
+            ]
+            # `Home.run` is `vp run`.
+            words = ["run", *words] if call.func.attr == "run" else words
+            options = {word for word in words if word.startswith("--")}
+            found.append(([*takewhile(lambda word: not word.startswith("--"), words)], options))
+    return found
+
+
+@pytest.mark.parametrize("command", OF_VP, ids=str)
+def test_each_vp_command_is_run_by_a_test(command: Typed) -> None:
+    """With all its options, by a journey or on the emulator. Days, numbers and paths may be others:
+    `--days 2` stands for `--days 7`, two products more than those tracked for `--asins 200`."""
+    if command.words == ("--help",):
+        return
+    path = list(command.vp_path)
+    assert any(
+        words[: len(path)] == path and command.options <= options
+        for words, options in run_by_tests()
+    ), f"no test runs vp {' '.join(path)} with {sorted(command.options)}"
+
+
+@pytest.mark.parametrize(
+    "command", sorted((one for one in COMMANDS_TYPED if one.program != "vp"), key=str), ids=str
+)
+def test_each_other_command_names_what_is_there(command: Typed) -> None:
+    """Those of other people's programs are not run: what they are given is looked at."""
+    words = list(command.words)
+    if command.program == "python" and words[:1] == ["-m"] and words[1] not in ("venv", "pytest"):
+        assert importlib.util.find_spec(words[1]) is not None
+    if command.program == "pip":
+        extras = tomllib.loads((REPOSITORY_DIR / "pyproject.toml").read_text())["project"]
+        (extra,) = re.findall(r"\.\[(\w+)\]", words[-1])
+        assert extra in extras["optional-dependencies"]
+    if command.program == "aws":
+        template = (REPOSITORY_DIR / words[words.index("--template-file") + 1]).read_text()
+        for name in re.findall(r"(\w+)=", " ".join(words[words.index("--parameter-overrides") :])):
+            assert re.search(rf"^  {name}:", template, re.MULTILINE), name
+    for word in (command.program, *words):
+        if re.match(r"(infra|tests|dbt_project|\.ci|requirements)[/.]\S*\w\.?\w*$", word):
+            place = word.replace(".", "/") if command.program == "python" else word
+            assert list(REPOSITORY_DIR.glob(f"{place}*")), word
 
 
 def test_the_readme_names_each_command_of_vp_and_each_stage() -> None:
