@@ -410,7 +410,7 @@ def test_the_app_in_snowflake_shows_what_the_pages_show_on_a_laptop(
     pipeline, of_product = here
     assert "1 check amber: see below." in pipeline["words"]
     assert len(pipeline["tables"]) > 5
-    assert len(of_product["charts"]) == 6
+    assert len(of_product["charts"]) > 3
 
 
 def shown(script: Path, page: str, site: Site, product: Mapping[str, str]) -> dict[str, list[Any]]:
