@@ -190,17 +190,22 @@ where slices.until_minute > changed.from_minute
 
 {# --- Series whose days changed ------------------------------------------------------------------ #}
 
+{# The state of a series, as a daily model remembers it. #}
+{% macro columns_of_series_known() -%}
+    {{ return([
+        'domain_id', 'asin', 'series', 'points_digest', 'last_minute', 'horizon_minute', 'first_day_kept'
+    ]) }}
+{%- endmacro %}
+
 {# The state of the series of the model's `meta.series_groups`. #}
 {% macro series_known() -%}
-select
-    domain_id,
-    asin,
-    series,
-    points_digest,
-    last_minute,
-    horizon_minute,
-    {{ first_day_kept() }} as first_day_kept
-from {{ ref('core_keepa_series') }}
+select {{ columns_of_series_known() | join(', ') }}
+from (
+    select
+        *,
+        {{ first_day_kept() }} as first_day_kept
+    from {{ ref('core_keepa_series') }}
+) as series
 where
     series_group in (
         {% for group in config.get('meta')['series_groups'] %}'{{ group }}'{{ ", " if not loop.last }}{% endfor %}

@@ -5,7 +5,8 @@
    as they are. #}
 
 {# on-run-start: drops the tables of this run's incremental models that have other columns than their yml
-   says (that yml and models agree is a test). One question for all of them. #}
+   says (that yml and models agree is a test), and what a daily model remembers in another form: it then
+   makes all of its rows anew. One question for all of them. #}
 {% macro drop_tables_of_other_columns() -%}
     {%- if execute and flags.WHICH in ['build', 'run'] and not flags.FULL_REFRESH -%}
     {%- set columns_of = {} -%}
@@ -14,7 +15,7 @@
         lower(table_schema) || '.' || lower(table_name) as table_name,
         lower(column_name) as column_name
     from information_schema.columns
-    where upper(table_schema) in ('STG', 'CORE')
+    where upper(table_schema) in ('STG', 'CORE', 'MONITORING')
     {%- endset -%}
     {%- for row in run_query(columns) -%}
         {%- do columns_of.setdefault(row[0], []).append(row[1]) -%}
@@ -27,6 +28,15 @@
             ~ _but_not(found, node.columns) ~ "). Its table is made anew from RAW.", info=true
         ) -%}
         {%- do adapter.drop_relation(adapter.get_relation(node.database, node.schema, node.alias)) -%}
+        {%- endif -%}
+        {%- set memory = 'BUILT_' ~ (node.alias | upper) -%}
+        {%- set remembered = columns_of.get(('MONITORING.' ~ memory) | lower) -%}
+        {%- if
+            'series_groups' in node.config.meta
+            and remembered
+            and remembered | sort != columns_of_series_known() | sort
+        -%}
+        {%- do adapter.drop_relation(adapter.get_relation(node.database, 'MONITORING', memory)) -%}
         {%- endif -%}
     {%- endfor -%}
     {%- endif -%}
