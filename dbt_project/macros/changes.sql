@@ -338,12 +338,11 @@ left join carried
 {# The first day that the daily tables describe, in days since 2011-01-01. The newest as-of day of all
    products tells, so that it depends on the set of fetches alone. #}
 {% macro first_day_kept() -%}
-{#- Outside of the condition, for dbt to see it when it parses. -#}
-{%- set products = ref('stg_keepa_history') -%}
-{%- if daily_history_days() -%}
+{#- Also when dbt parses, for it to see what is read. -#}
+{%- if daily_history_days() or not execute -%}
 (
     select max({{ day_of_date('newest.last_as_of_date') }}) + 1 - {{ daily_history_days() | int }}
-    from {{ products }} as newest
+    from {{ ref('stg_keepa_history') }} as newest
 )
 {%- else -%}
 0

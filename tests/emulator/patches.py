@@ -49,6 +49,7 @@ def apply() -> None:
         (fakesnow.arrow, "timestamp_to_sf_struct", timestamps),
         (fakesnow.cursor, "copy_into", copying.copy_into),
         (fakesnow.macros, "FS_FLATTEN", Template(_FLATTEN)),
+        (fakesnow.info_schema, "SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW", Template(_TABLES)),
         (fakesnow.macros, "creation_sql", creation_sql),
         (fakesnow.transforms, "flatten", flatten),
         (fakesnow.transforms, "numeric_agg_implicit_cast", exact_sums),
@@ -184,6 +185,20 @@ FROM (
     )
 )
 """
+
+
+# INFORMATION_SCHEMA.TABLES, in which the stock one has no views.
+_TABLES: Final = fakesnow.info_schema.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW.template.replace(
+    "'BASE TABLE' AS", "tables.kind AS"
+).replace(
+    "from duckdb_tables tables",
+    """from (
+        select database_name, schema_name, table_name, estimated_size, 'BASE TABLE' as kind
+        from duckdb_tables
+        union all
+        select database_name, schema_name, view_name, null, 'VIEW' from duckdb_views
+    ) as tables""",
+)
 
 
 # Functions that fakesnow lacks, as DuckDB has them.

@@ -185,6 +185,16 @@ def test_the_history_has_each_statement_with_its_tag(account: SnowflakeWarehouse
     }
 
 
+def test_views_stand_among_the_tables_of_a_schema(account: SnowflakeWarehouse) -> None:
+    with account.session() as session:
+        session.run(Statement("create table RAW.LISTED (a varchar)"))
+        session.run(Statement("create view RAW.LISTED_VIEW as select a from RAW.LISTED"))
+    assert account.query(
+        "select table_name, table_type from information_schema.tables"
+        " where table_schema = 'RAW' and table_name like 'LISTED%' order by 1"
+    ).rows == [("LISTED", "BASE TABLE"), ("LISTED_VIEW", "VIEW")]
+
+
 def test_objects_of_the_account_are_listed(account: SnowflakeWarehouse) -> None:
     with account.session() as session:
         for sql in (

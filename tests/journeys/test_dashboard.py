@@ -37,9 +37,9 @@ set tests_passed = tests_passed - 1, tests_warned = 1, rows_refused = 2
 where run_id = $run_id;
 insert into MONITORING.TEST_FAILURE_ROW
 select $run_id, date '2025-11-21', 'lines_are_json', 1, '{"asin": "B0BADROW01", "rows": 2}';
-insert into STG.STG_KEEPA_QUARANTINE
-    (source_file, file_row_number, as_of_date, reason, scope, raw_text)
-select 'night.jsonl.gz', line, date '2025-11-21', 'no JSON', 'record', '{broken'
+insert into STG.STG_KEEPA_RECORD
+    (source_file, file_row_number, as_of_date, refusal_reason, refused_text)
+select 'night.jsonl.gz', line, date '2025-11-21', 'no JSON', '{broken'
 from (values (1), (2)) as lines (line);
 """
 
