@@ -151,9 +151,10 @@ repeated as (
     select
         fetch_id,
         series,
-        count(*) - count(distinct minute) as repeated_count
+        sum(case when is_good then 1 else 0 end)
+        - count(distinct case when is_good then minute end) as repeated_count
     from judged
-    where is_good and may_repeat
+    where may_repeat
     group by fetch_id, series
 
 ),
