@@ -120,11 +120,12 @@ def soak(days: int, seed: int = 1) -> Benchmark:
     faults = Counter[str]()
     with tempfile.TemporaryDirectory(prefix="vp-soak-") as name, _home(Path(name)) as home:
         of_days = Soak(home, Random(seed))  # noqa: S311 - a story to tell, no secret
+        drawn = _draw(of_days.random)
         for number in range(days):
             day = FIRST_DAY + timedelta(days=number)
             with measured(result, "days with faults"):
                 if number % 3 == 2:
-                    fault = of_days.random.choice(FAULTS)
+                    fault = next(drawn)
                     faults[fault.__name__] += 1
                     fault(of_days, day)
                 assert of_days.good_run(day), f"{day} after {faults}"
@@ -136,9 +137,16 @@ def soak(days: int, seed: int = 1) -> Benchmark:
                 assert home.vp("backfill", "--from", again, "--to", again).returncode == 0, again
         assert marts == of_days.marts()
         rows = sum(count for count, _ in marts.values())
-        result.variant("days with faults", days=days, faults=faults.total(), mart_rows=rows)
-        result.variant("calm days", days=days, faults=0, mart_rows=rows)
+        kinds = ", ".join(f"{count} {fault}" for fault, count in sorted(faults.items()))
+        result.variant("days with faults", days=days, faults=kinds, mart_rows=rows)
+        result.variant("calm days", days=days, faults="none", mart_rows=rows)
     return result
+
+
+def _draw(random: Random) -> Iterator[Callable[[Soak, date], None]]:
+    """In any order, and each once before one comes again."""
+    while True:
+        yield from random.sample(FAULTS, len(FAULTS))
 
 
 @contextmanager

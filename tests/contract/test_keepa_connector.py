@@ -380,6 +380,17 @@ def test_a_lasting_server_error_is_given_up(serve: Serve) -> None:
     assert reading.errors[0].failure_type is FailureType.transient_error
 
 
+@pytest.mark.parametrize("answer", ["{}", '{"products": null}', '{"products": []}'])
+def test_an_answer_without_products_is_no_error_to_airbyte(serve: Serve, answer: str) -> None:
+    """The other batch arrives. Which products are missing, `tracked_products_are_fetched` says."""
+    asins = SEVERAL[1][:101]
+    keepa = Keepa(empty_catalogue())
+    keepa.faults = [Response(answer)]
+    reading = Connector(serve(keepa), {1: asins}).read(ExpectedOutcome.EXPECT_SUCCESS)
+    assert [record["asin"] for record in reading.records] == asins[100:]
+    assert not reading.errors
+
+
 @pytest.mark.parametrize("key", [KEY, "an0therk3y"])
 def test_the_key_is_in_no_log_line(serve: Serve, key: str) -> None:
     keepa = Keepa(empty_catalogue())

@@ -165,6 +165,14 @@ class Warehouse:
         failures = self.project.dbt(self.path, "build", *args)
         assert not failures, "\n".join(f"{name}: {why}" for name, why in failures.items())
 
+    def run_up_to(self, *nodes: str) -> None:
+        """These models or seeds and what they are made of, without their tests."""
+        self._build("--select", *(f"+{node}" for node in nodes), *UNTESTED)
+
+    def said_by(self, check: str) -> str:
+        """How a data test ends: `pass`, or its status and message."""
+        return self.project.dbt(self.path, "test", "--select", check).get(check, "pass")
+
     def red_checks(self, names: Iterable[str]) -> set[str]:
         """Which of these data tests fail on the tables as they are."""
         return set(self.project.dbt(self.path, "test", "--select", *names))

@@ -1,6 +1,7 @@
 """Each check across models is red when what it guards against has happened."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import dagster as dg
@@ -9,8 +10,9 @@ import pytest
 from contract.fixed_settings import fixed
 
 from veracitypro_pipeline.handover import LandedFile, LandingManifest
+from veracitypro_pipeline.resources.airbyte_source import tracked_asins
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
-from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 from veracitypro_pipeline.transform.checks import refusals_are_few
 
 from .building import Project, Warehouse, fetch_at, line_of
@@ -135,6 +137,27 @@ def test_a_check_notices(
     with duckdb.connect(str(damaged.path)) as connection:
         connection.execute(statement)
     assert damaged.red_checks(CHECKS) >= expected
+
+
+def test_a_tracked_product_that_keepa_left_out_is_named(warehouse: Warehouse) -> None:
+    """An answer without `products` is a green sync; a day of other products alone is no fault."""
+    check = "tracked_products_are_fetched"
+    tracked = tracked_asins(REPOSITORY_DIR / "dbt_project" / "seeds" / "tracked_products.csv")
+    products = [(domain_id, asin) for domain_id, asins in tracked.items() for asin in asins]
+
+    def night(number: int, brings: list[tuple[int, str]]) -> str:
+        """What the check says after it."""
+        at = FIRST_NIGHT + timedelta(days=number)
+        lines = [line_of(fetch_at(a_product(asin, domain_id), at)) for domain_id, asin in brings]
+        warehouse.load([replace(line, load_id=f"load-{number}") for line in lines])
+        warehouse.run_up_to("stg_keepa_fetch", "tracked_products")
+        return warehouse.said_by(check)
+
+    assert night(0, [(1, "B0PADDLE01")]) == "pass"
+    assert night(1, products) == "pass"
+    assert night(2, products[2:]).startswith("warn Got 2 results")
+    assert night(3, products) == "pass"
+    assert night(4, [(1, "B0PADDLE01")]) == "pass"
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ OF_DBT_TESTS: Final = {
     "relationships": "dbt_keys",
     "points_": "dbt_conservation",
     "raw_rows_": "dbt_conservation",
+    "tracked_products_": "tracked_products_are_fetched",
 }
 OTHER_DBT_TESTS: Final = "dbt_values"
 # What a run that failed has to say of its stage.

@@ -53,6 +53,7 @@ def test_a_runbook_has_its_five_sections_and_three_commands_that_vp_understands(
         ("unique_combination_dim_product_domain_id__asin", "dbt_keys"),
         ("never_null_fct_price_history_daily_asin", "dbt_keys"),
         ("raw_rows_are_accepted_or_refused", "dbt_conservation"),
+        ("tracked_products_are_fetched", "tracked_products_are_fetched"),
         ("core_keepa_price_daily_is_ordered", "dbt_values"),
         ("accepted_values_dim_product_role__own__competitor", "dbt_values"),
     ],
