@@ -21,6 +21,7 @@ from signal import SIGKILL
 from typing import Any, Final
 
 from journeys.conftest import Home
+from killing import environment_of
 from killing.points import OF_DBT, OF_THE_RUN
 
 from veracitypro_pipeline.local.stack import stop_stack
@@ -61,12 +62,12 @@ class Soak:
     def killed_at_a_point(self, day: date) -> None:
         point = self.random.choice(OF_THE_RUN)
         marker = self._fresh(point.marker(self.home.path.parent))
-        outcome = self.run(day, **point.environment(self.home.path.parent))
+        outcome = self.run(day, **environment_of(self.home.path.parent, point))
         assert (outcome, marker.exists()) == (-SIGKILL, True), point.what
 
     def dbt_killed(self, day: date) -> None:
         marker = self._fresh(OF_DBT.marker(self.home.path.parent))
-        outcome = self.run(day, **OF_DBT.environment(self.home.path.parent))
+        outcome = self.run(day, **environment_of(self.home.path.parent, OF_DBT))
         assert (outcome, marker.exists()) == (0, True), "dbt did not die, or was not tried again"
 
     def stack_killed(self, day: date) -> None:

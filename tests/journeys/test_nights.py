@@ -221,10 +221,44 @@ def test_every_question_of_a_document_has_an_answer(home: Home, nights: dict[str
         home.query(question)
 
 
+def test_a_file_that_no_record_of_airbyte_explains_stops_the_run_and_says_so(
+    home: Home, nights: dict[str, Any]
+) -> None:
+    """It carries the sync's id, so it would be loaded; Airbyte counted one record less."""
+    stack = running_stack(home.path)
+    assert stack is not None
+    s3 = s3_client(stack.s3_endpoint_url, stack.aws_access_key_id, stack.aws_secret_access_key)
+    line = gzip.decompress(home.landing_files()[-1].read_bytes()).splitlines()[0]
+    surplus = {"Bucket": RAW_BUCKET, "Key": f"{LANDING_PREFIX}surplus.jsonl.gz"}
+    s3.put_object(**surplus, Body=gzip.compress(line + b"\n"))
+    tables, refreshes = home.tables(), home.state("powerbi/refreshes.json")
+    try:
+        outcome = home.vp("run", "--json", "--date", str(SECOND))
+    finally:
+        s3.delete_object(**surplus)
+
+    assert outcome.returncode == 1
+    document = json.loads(outcome.stdout)
+    assert document["status"] == "failure"
+    assert counts(document)["raw"] == (0, 0, 0)
+    (red,) = [check for check in document["red_checks"] if check["is_error"]]
+    assert red["name"] == "landing/keepa/product_raw: records_equal_lines"
+    assert "reports 24 records, its files hold 25 lines" in red["description"]
+    assert home.tables() == tables
+    assert home.state("powerbi/refreshes.json") == refreshes
+    headline, failed, digest, _ = home.slack()[-4:]
+    assert "failed for 2025-11-21" in failed["text"]
+    assert failed["reply_broadcast"]
+    assert "runbook `infra/runbooks/records_equal_lines.md`" in json.dumps(failed["blocks"])
+    assert headline["ts"] == failed["thread_ts"] == digest["thread_ts"]
+    assert digest["text"] == "Checks for 2025-11-21: 1 failed, 0 warned"
+
+
 def test_the_same_day_again_changes_no_table_and_asks_keepa_nothing(
     home: Home, nights: dict[str, Any]
 ) -> None:
-    """After `vp down`: what the stack kept is there again. Told as a newcomer sees it."""
+    """Told as a newcomer sees it. After `vp down`: what the stack kept is there again; and after
+    the failure above, from which it recovers."""
     tables, jobs, files = home.tables(), home.state("airbyte.json"), home.landing_files()
     assert "is stopped" in home.vp("down").stdout
     assert "was not running" in home.vp("down").stdout
@@ -241,48 +275,39 @@ def test_the_same_day_again_changes_no_table_and_asks_keepa_nothing(
     assert "records Airbyte read" in outcome.stdout
     assert "24 products from generated catalogue" in outcome.stderr
     assert "Warning" not in outcome.stderr
+    assert "recovered for 2025-11-21" in home.slack()[-1]["text"]
 
 
-def test_a_stack_killed_in_the_middle_of_a_sync_costs_a_retry_and_nothing_else(
+def test_a_stack_killed_in_a_sync_costs_a_retry_and_a_killed_run_is_buried(
     home: Home, nights: dict[str, Any]
 ) -> None:
+    """Both in one night. And in the night before it, somebody started a sync in Airbyte, which no
+    run has loaded."""
     third = SECOND + timedelta(days=1)
+    sync_by_hand(home)
     jobs = len(home.state("airbyte.json"))
-    process = home.start("run", "--json", "--date", str(third))
+    process = home.start("run", "--date", str(third))
     while process.poll() is None:
         found = home.state("airbyte.json")
         if len(found) > jobs and found[-1]["status"] == "running":
             os.kill(home.state("state.json")["pid"], signal.SIGKILL)
             break
-    out, err = process.communicate(timeout=300)
-
-    assert process.returncode == 0, err
-    of_night = home.state("airbyte.json")[jobs:]
-    assert [job["status"] for job in of_night] == ["failed", "succeeded"]
-    assert counts(json.loads(out))["stg"] == (tracked_count(), tracked_count(), 0)
-
-
-def test_a_run_that_is_killed_is_buried_and_the_next_one_works(
-    home: Home, nights: dict[str, Any]
-) -> None:
-    """The night before it, somebody also started a sync in Airbyte, which no run has loaded."""
-    fourth = SECOND + timedelta(days=2)
-    sync_by_hand(home)
-    process = home.start("run", "--date", str(fourth))
     assert process.stderr is not None
     for line in process.stderr:
         if "raw: " in line:
             process.kill()
     process.communicate()
+    of_night = home.state("airbyte.json")[jobs:]
+    assert [job["status"] for job in of_night] == ["failed", "succeeded"]
     runs_of_night = (
         "select status, failure, records, tokens_spent, ended_at is null"
         " from MONITORING.PIPELINE_RUN_MONITORING"
-        f" where as_of_date = '{fourth}' order by started_at"
+        f" where as_of_date = '{third}' order by started_at"
     )
     assert home.query(runs_of_night) == [("started", None, None, None, True)]
     assert "killed" in home.vp("status").stdout
 
-    again = home.run("--date", str(fourth))
+    again = home.run("--date", str(third))
 
     assert counts(again)["stg"] == (tracked_count(), tracked_count(), 0)
     tracked = tracked_count()
@@ -292,19 +317,19 @@ def test_a_run_that_is_killed_is_buried_and_the_next_one_works(
     ]
     assert home.query(
         "select as_of_date, count(*) from RAW.KEEPA_RAW"
-        f" where as_of_date > '{SECOND}' group by all order by all"
-    ) == [(fourth - timedelta(days=1), 2 * tracked), (fourth, tracked)]
+        f" where as_of_date >= '{SECOND}' group by all order by all"
+    ) == [(SECOND, 2 * tracked), (third, tracked)]
     with closing(sqlite3.connect(home.path / "dagster" / "history" / "runs.db")) as runs:
         statuses = runs.execute("select status from runs order by id").fetchall()
     assert statuses[-2:] == [("FAILURE",), ("SUCCESS",)]
 
 
 def test_who_interrupts_a_run_stops_it_and_its_sync(home: Home, nights: dict[str, Any]) -> None:
-    fifth = SECOND + timedelta(days=3)
+    fourth = SECOND + timedelta(days=2)
     jobs = len(home.state("airbyte.json"))
-    process = home.start("run", "--json", "--date", str(fifth))
+    process = home.start("run", "--json", "--date", str(fourth))
     claims = "vp-monitoring-local-us-east-2/env=local/handover/airbyte/keepa/product_raw/claims"
-    claim = home.path / "stack" / "s3" / claims / f"{fifth}.json"
+    claim = home.path / "stack" / "s3" / claims / f"{fourth}.json"
     while process.poll() is None:
         if claim.exists():
             process.send_signal(signal.SIGINT)
@@ -356,87 +381,42 @@ def test_a_late_day_is_counted_like_any_other(
     assert int(str(evaluation.metadata["points"].value)) > 100_000
 
 
-def test_a_file_that_no_record_of_airbyte_explains_stops_the_run_and_says_so(
+def test_a_backfill_brings_back_what_was_lost_without_a_sync_or_a_word(
     home: Home, nights: dict[str, Any]
 ) -> None:
-    """It carries the sync's id, so it would be loaded; Airbyte counted one record less."""
-    stack = running_stack(home.path)
-    assert stack is not None
-    s3 = s3_client(stack.s3_endpoint_url, stack.aws_access_key_id, stack.aws_secret_access_key)
-    (file, *_) = [one for one in home.landing_files() if "2025_11_21" in one.name]
-    line = gzip.decompress(file.read_bytes()).splitlines()[0]
-    surplus = {"Bucket": RAW_BUCKET, "Key": f"{LANDING_PREFIX}surplus.jsonl.gz"}
-    s3.put_object(**surplus, Body=gzip.compress(line + b"\n"))
-    tables, refreshes = home.tables(), home.state("powerbi/refreshes.json")
-    try:
-        outcome = home.vp("run", "--json", "--date", str(FIRST))
-    finally:
-        s3.delete_object(**surplus)
+    """Somebody deletes a line of the second night from RAW; and the prices of a day from CORE, of
+    which RAW knows nothing."""
 
-    assert outcome.returncode == 1
-    document = json.loads(outcome.stdout)
-    assert document["status"] == "failure"
-    assert counts(document)["raw"] == (0, 0, 0)
-    (red,) = [check for check in document["red_checks"] if check["is_error"]]
-    assert red["name"] == "landing/keepa/product_raw: records_equal_lines"
-    assert "reports 24 records, its files hold 25 lines" in red["description"]
-    assert home.tables() == tables
-    assert home.state("powerbi/refreshes.json") == refreshes
-    headline, failed, digest, _ = home.slack()[-4:]
-    assert "failed for 2025-11-20" in failed["text"]
-    assert failed["reply_broadcast"]
-    assert "runbook `infra/runbooks/records_equal_lines.md`" in json.dumps(failed["blocks"])
-    assert headline["ts"] == failed["thread_ts"] == digest["thread_ts"]
-    assert digest["text"] == "Checks for 2025-11-20: 1 failed, 0 warned"
+    def built() -> dict[str, Any]:
+        return {
+            name: rows
+            for name, rows in home.tables().items()
+            if name.startswith(("CORE.", "MART."))
+        }
 
-    home.run("--date", str(FIRST))
-
-    assert "recovered for 2025-11-20" in home.slack()[-1]["text"]
-
-
-def test_a_backfill_brings_back_what_raw_lost_without_a_sync_or_a_word(
-    home: Home, nights: dict[str, Any]
-) -> None:
-    """Somebody deletes a line of the second night from RAW."""
-
-    def marts() -> dict[str, Any]:
-        return {name: rows for name, rows in home.tables().items() if name.startswith("MART.")}
-
-    before, jobs, messages = marts(), home.state("airbyte.json"), home.slack()
+    before, jobs, messages = built(), home.state("airbyte.json"), home.slack()
     with duckdb.connect(str(home.path / "warehouse" / "vp_dwh.duckdb")) as db:
-        db.execute(f"delete from RAW.KEEPA_RAW where as_of_date = '{SECOND}' and file_row_number=1")
+        of_night = f"from RAW.KEEPA_RAW where as_of_date = '{SECOND}'"
+        first_file = f"source_file = (select min(source_file) {of_night})"
+        db.execute(f"delete {of_night} and {first_file} and file_row_number = 1")
+        db.execute(f"delete from CORE.CORE_KEEPA_PRICE_DAILY where date = '{FIRST}'")
+    assert built()["MART.fct_price_history_daily"] != before["MART.fct_price_history_daily"]
 
-    outcome = home.vp("backfill", "--json", "--from", str(SECOND), "--to", str(SECOND))
+    day = str(SECOND)
+    outcome = home.vp("backfill", "--json", "--full-refresh", "--from", day, "--to", day)
 
     assert outcome.returncode == 0, outcome.stderr + outcome.stdout
     (run,) = json.loads(outcome.stdout)["runs"]
     stages = counts(run)
     assert stages["ingest"] == (0, 0, 0)
     assert [stages[name] for name in STAGES[1:4]] == [(tracked_count(), tracked_count(), 0)] * 3
-    assert marts() == before
+    assert built() == before
     assert home.state("airbyte.json") == jobs
     assert home.slack() == messages
     assert home.query(
         "select status, tokens_spent from MONITORING.PIPELINE_RUN_MONITORING"
         f" where run_id = '{run['run_id']}'"
     ) == [("success", None)]
-
-
-def test_a_table_that_is_wrong_itself_is_made_anew(home: Home, nights: dict[str, Any]) -> None:
-    """Somebody deletes the prices of a day from CORE, and RAW knows nothing of it."""
-    before = home.tables()
-    with duckdb.connect(str(home.path / "warehouse" / "vp_dwh.duckdb")) as db:
-        db.execute(f"delete from CORE.CORE_KEEPA_PRICE_DAILY where date = '{FIRST}'")
-    assert home.tables()["MART.fct_price_history_daily"] != before["MART.fct_price_history_daily"]
-
-    day = str(SECOND)
-    outcome = home.vp("backfill", "--full-refresh", "--from", day, "--to", day)
-
-    assert outcome.returncode == 0, outcome.stderr + outcome.stdout
-    assert "All is well. 2025-11-21 took" in outcome.stdout
-    data = [name for name in before if name.startswith(("CORE.", "MART."))]
-    after = home.tables()
-    assert [name for name in data if after[name] != before[name]] == []
 
 
 def test_a_day_that_was_never_synced_cannot_be_backfilled(

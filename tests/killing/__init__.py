@@ -1,6 +1,7 @@
 """Killing a process at a point of its work; see `sitecustomize.py` for how."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -23,15 +24,14 @@ class Point:
         """The file that is there once a process has died."""
         return folder / self.what.replace(" ", "-")
 
-    def environment(self, folder: Path) -> dict[str, str]:
-        """Of the process that is to die, or of its parent; one process dies."""
-        return {
-            "PYTHONPATH": str(FOLDER),
-            "CRASH_AT": self.at,
-            "CRASH_WHEN": self.when,
-            "CRASH_IF": self.condition,
-            "CRASH_ONCE": str(self.marker(folder)),
-        }
+
+def environment_of(folder: Path, *points: Point) -> dict[str, str]:
+    """Of the process that is to die at the first of these it comes to, or of its parent.
+
+    One process dies at each; they are calls of different modules.
+    """
+    described = [{**asdict(point), "marker": str(point.marker(folder))} for point in points]
+    return {"PYTHONPATH": str(FOLDER), "CRASH_POINTS": json.dumps(described)}
 
 
 def dbt_statement(what: str, when: str, condition: str) -> Point:

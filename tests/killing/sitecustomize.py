@@ -1,12 +1,12 @@
 """Kills a process in the middle of its work, as `kill -9` does, at a function that a test names.
 
 Python imports a module of this name when it starts, if it finds one: a test puts this folder on the
-PYTHONPATH of the process, and nothing of it is in production code. `CRASH_AT` is
-`<module>:<function>`, `CRASH_WHEN` is `before` or `after` the call. `CRASH_IF`, a regular
-expression, chooses the call by its arguments, the file `CRASH_ONCE` is made by the process that
-dies, and no other one dies once it is there.
+PYTHONPATH of the process, and nothing of it is in production code. `CRASH_POINTS` has the points as
+JSON (`killing.Point`). The file `marker` of a point is made by the process that dies there, and no
+other one dies once it is there.
 """
 
+import json
 import os
 import re
 import signal
@@ -23,9 +23,9 @@ from typing import Any
 class Wrapping(MetaPathFinder):
     """Finds the module as Python does, and wraps the function once the module is there."""
 
-    def __init__(self, module: str, function: str) -> None:
-        self._module = module
-        self._function = function
+    def __init__(self, point: dict[str, str]) -> None:
+        self._point = point
+        self._module, self._function = point["at"].split(":")
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -45,16 +45,16 @@ class Wrapping(MetaPathFinder):
             execute(module)
             *outer, name = self._function.split(".")
             owner = reduce(getattr, outer, module)
-            setattr(owner, name, deadly(getattr(owner, name)))
+            setattr(owner, name, deadly(getattr(owner, name), self._point))
 
         loader.exec_module = exec_module  # type: ignore[method-assign]
 
 
-def deadly(function: Callable[..., Any]) -> Callable[..., Any]:
+def deadly(function: Callable[..., Any], point: dict[str, str]) -> Callable[..., Any]:
     """The function, at whose call the process ends."""
-    is_before = os.environ["CRASH_WHEN"] == "before"
-    condition = re.compile(os.environ["CRASH_IF"], re.IGNORECASE)
-    once = Path(os.environ["CRASH_ONCE"])
+    is_before = point["when"] == "before"
+    condition = re.compile(point["condition"], re.IGNORECASE)
+    once = Path(point["marker"])
 
     @wraps(function)
     def dying(*args: Any, **kwargs: Any) -> Any:
@@ -69,4 +69,4 @@ def deadly(function: Callable[..., Any]) -> Callable[..., Any]:
     return dying
 
 
-sys.meta_path.insert(0, Wrapping(*os.environ["CRASH_AT"].split(":")))
+sys.meta_path[:0] = [Wrapping(point) for point in json.loads(os.environ["CRASH_POINTS"])]

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -18,7 +19,7 @@ from veracitypro_pipeline.local.catalogue import CatalogueSource
 from veracitypro_pipeline.local.product_request import ProductRequest
 
 from . import reference
-from .building import Line, Warehouse, fetch_at, line_of
+from .building import Line, Project, Warehouse, fetch_at, line_of
 from .histories import FIRST_NIGHT, batches, fetches_of
 from .products import ASIN, a_product, an_unknown_asin
 from .reference import Fetch
@@ -243,7 +244,7 @@ def test_a_fetch_limited_to_some_days_gives_the_tables_of_a_full_one(
     new_warehouse: NewWarehouse,
 ) -> None:
     """Histories come once; after that the last thirty days do, at the same price in tokens."""
-    catalogue = CatalogueSource([], extra_asins=4)
+    catalogue = CatalogueSource([], extra_asins=2)
     (asins,) = catalogue.tracked().values()
     full, limited = new_warehouse(), new_warehouse()
     for night in range(3):
@@ -279,13 +280,15 @@ def answer_of(
     return ProductRequest.parse(parameters, now).select(product, now)
 
 
+@pytest.mark.xdist_group("third night")
 @pytest.mark.parametrize("memory", ["of the night before", "gone"])
 def test_a_build_that_died_before_it_remembered_is_made_up_for(
-    warehouse: Warehouse, memory: str
+    third_night: tuple[Warehouse, Path], new_warehouse: NewWarehouse, memory: str
 ) -> None:
     """On Snowflake the rows of a model are there before its post-hook has run."""
-    series = {"NEW": [START, 10], "RATING": [START, 45], "COUNT_REVIEWS": [START, 7]}
-    given_nights(warehouse, a_product(series=series), a_product(series=series))
+    complete, before = third_night
+    warehouse = new_warehouse()
+    warehouse.path.write_bytes(complete.path.read_bytes())
     remembered = [
         name
         for (name,) in warehouse.query(
@@ -294,22 +297,33 @@ def test_a_build_that_died_before_it_remembered_is_made_up_for(
     ]
     assert len(remembered) > 10
     with duckdb.connect(str(warehouse.path)) as connection:
+        connection.execute(f"attach '{before}' as night_before (read_only)")
         for name in remembered:
-            connection.execute(f"create table kept_{name} as from MONITORING.{name}")
+            connection.execute(f"drop table MONITORING.{name}")
+            if memory != "gone":
+                kept = f"night_before.MONITORING.{name}"
+                connection.execute(f"create table MONITORING.{name} as from {kept}")
+
+    warehouse.run()
+
+    assert_same(tables(warehouse), tables(complete))
+
+
+@pytest.fixture(scope="module")
+def third_night(
+    project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Warehouse, Path]:
+    """Three nights, of which the last brings new points; and the file as it was before that one."""
+    warehouse = Warehouse(project, tmp_path_factory.mktemp("third night") / "all")
+    series = {"NEW": [START, 10], "RATING": [START, 45], "COUNT_REVIEWS": [START, 7]}
+    given_nights(warehouse, a_product(series=series), a_product(series=series))
+    before = warehouse.folder / "before.duckdb"
+    before.write_bytes(warehouse.path.read_bytes())
     grown = {"NEW": [START, 10, START + 9, 11], "RATING": [START, 45], "COUNT_REVIEWS": [START, 8]}
     line = line_of(fetch_at(a_product(series=grown), FIRST_NIGHT + 2 * NIGHT), "third.gz")
     warehouse.load([replace(line, load_id="load-3")])
     warehouse.run()
-    expected = tables(warehouse)
-    with duckdb.connect(str(warehouse.path)) as connection:
-        for name in remembered:
-            connection.execute(f"drop table MONITORING.{name}")
-            if memory != "gone":
-                connection.execute(f"create table MONITORING.{name} as from kept_{name}")
-
-    warehouse.run()
-
-    assert_same(tables(warehouse), expected)
+    return warehouse, before
 
 
 def minute_of(day: date) -> int:

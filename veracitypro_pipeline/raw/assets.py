@@ -16,7 +16,8 @@ from veracitypro_pipeline.resources.warehouse import WarehouseResource
 
 
 class LoadConfig(dg.Config):
-    """`reload`: load the day's files again although the ledger knows them."""
+    """`reload`: load the day's files again although the ledger knows them, and whatever other file
+    of the last days has not as many rows in RAW as lines."""
 
     reload: bool = False
 
@@ -56,11 +57,15 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         manifest = landing_product_raw
         engine = raw_engine(warehouse)
         engine.prepare(warehouse)
-        own = {file.key for file in manifest.files}
         known = {"files": [file.key for file in manifest.loadable_files]}
         loaded = dict(warehouse.query(LEDGER_OF_FILES, known).rows)
         if config.reload:
-            loaded = {key: etag for key, etag in loaded.items() if key not in own}
+            rows = {name: count for name, count, _ in warehouse.query(ROWS_OF_FILES, known).rows}
+            whole = {
+                file.key for file in manifest.loadable_files if rows.get(file.key) == file.lines
+            }
+            earlier = whole - {file.key for file in manifest.files}
+            loaded = {key: loaded[key] for key in loaded.keys() & earlier}
         loads = {
             sync.job_id: [file for file in sync.files if loaded.get(file.key) != file.etag]
             for sync in manifest.loadable
@@ -78,7 +83,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
 
         new = loads.pop(manifest.job_id)
         late = [file for files in loads.values() for file in files]
-        names = {"files": sorted(own)}
+        names = {"files": sorted(file.key for file in manifest.files)}
         rows = {name: counts for name, *counts in warehouse.query(ROWS_OF_FILES, names).rows}
         in_raw = sum(counts[0] for counts in rows.values())
         refused = sum(counts[1] for counts in rows.values())

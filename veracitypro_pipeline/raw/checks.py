@@ -27,8 +27,8 @@ def lines_loaded_or_quarantined(
 ) -> dg.AssetCheckResult:
     """Every line of every file of the day, and of late ones, is one row of RAW, and no more are.
 
-    If red: prices of some products would be missing or doubled. The file is named; load its day
-    again with `vp backfill`.
+    If red: prices of some products would be missing or doubled. The file is named; `vp backfill` of
+    the day of this run loads it again.
 
     Runbook: infra/runbooks/lines_loaded_or_quarantined.md
     """
