@@ -15,11 +15,14 @@
    source_file, file_row_number). `are_held` says whether stg_keepa_payload has all of them; from RAW
    comes the whole payload. #}
 {% macro payloads_of(fetches, part, are_held) %}
+{%- set held -%}
 select
     held.fetch_id,
     held.{{ part }} as payload
 from {{ ref('stg_keepa_payload') }} as held
 where held.fetch_id in (select wanted.fetch_id from {{ fetches }} as wanted)
+{%- endset -%}
+{{ in_shares(held, 'fetch_id') }}
 {%- if not are_held %}
 union all
 select

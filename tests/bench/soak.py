@@ -138,9 +138,9 @@ def soak(days: int, seed: int = 1) -> Benchmark:
                 assert home.vp("backfill", "--from", again, "--to", again).returncode == 0, again
         assert marts == of_days.marts()
         rows = sum(count for count, _ in marts.values())
-        kinds = ", ".join(f"{count} {fault}" for fault, count in sorted(faults.items()))
-        result.variant("days with faults", days=days, faults=kinds, mart_rows=rows)
-        result.variant("calm days", days=days, faults="none", mart_rows=rows)
+        result.question += ": " + ", ".join(f"{n} {fault}" for fault, n in sorted(faults.items()))
+        result.variant("days with faults", days=days, faults=faults.total(), mart_rows=rows)
+        result.variant("calm days", days=days, faults=0, mart_rows=rows)
     return result
 
 

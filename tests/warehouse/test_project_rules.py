@@ -171,7 +171,9 @@ def test_marts_have_contracts_and_are_all_exposed(project: Project) -> None:
 def test_tests_are_errors_and_singular_ones_belong_to_a_model(project: Project) -> None:
     models = {model.name for model in nodes(project, "model").values()}
     for test in nodes(project, "test").values():
-        assert test.config.severity.lower() == "error"
+        # Right figures of fewer products are better than none.
+        severity = "warn" if test.name == "tracked_products_are_fetched" else "error"
+        assert test.config.severity.lower() == severity, test.name
         if is_singular(test):
             assert test.config.meta["dagster"]["ref"]["name"] in models, test.name
 
@@ -184,7 +186,11 @@ def test_a_red_check_across_stg_stops_the_build_before_core(project: Project) ->
         return {*parents, *(older for parent in parents for older in ancestors(parent))}
 
     project.manifest.build_parent_and_child_maps()
-    singular = [test for test in nodes(project, "test").values() if is_singular(test)]
+    singular = [
+        test
+        for test in nodes(project, "test").values()
+        if is_singular(test) and test.config.severity.lower() == "error"
+    ]
     assert len(singular) >= 3
     for unique_id, model in nodes(project, "model").items():
         if layer_of(model) == "core" and model.name.endswith("_daily"):

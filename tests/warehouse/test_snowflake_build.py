@@ -22,7 +22,7 @@ from typing import Any, Final
 import pytest
 import sqlglot
 import streamlit as st
-from killing import dbt_statement
+from killing import dbt_statement, environment_of
 from sqlglot import exp
 from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 from streamlit.testing.v1 import AppTest
@@ -118,7 +118,7 @@ def built(
         # Tests judge the end result.
         untested = () if run_id == RUNS[-1] else ("--exclude-resource-type", "test")
         for point in KILLED if run_id == RUNS[-1] else ():
-            environment = point.environment(home)
+            environment = environment_of(home, point)
             # One model at a time: the emulator never ends the transaction of a session that is
             # gone, and what another model deleted in it could not be deleted again.
             outcome = build_on_snowflake(snowflake, home, "killed", "--threads", "1", **environment)

@@ -33,9 +33,9 @@ with containers as materialized (
         parts[2] as ranks,
         parts[3] as offers,
         parts[4:] as plain,
-        json_type(parts[1]) = 'ARRAY' as is_list_of_slots,
+        {{ json_is('parts[1]', 'array') }} as is_list_of_slots,
         -- JSON with a name twice is legal. Snowflake refuses such a line when it is loaded.
-        json_type(parts[2]) = 'OBJECT'
+        {{ json_is('parts[2]', 'object') }}
         and len(json_keys(parts[2])) = len(list_distinct(json_keys(parts[2]))) as is_map_of_ranks
     from (
         select
@@ -102,7 +102,7 @@ from (
     union all
     select fetch_id, 'offers' as source_array, null as slot, offers as series_json
     from containers
-    where json_type(offers) <> 'ARRAY'
+    where not {{ json_is('offers', 'array') }}
 ) as histories
 where cast(series_json as varchar) <> 'null'
 {% endmacro %}
@@ -197,7 +197,7 @@ from (
                         then list_transform(cast(live as json []), lambda place: place ->> '$')
                 end as live_positions
             from {{ containers }} as containers
-            where json_type(offers) = 'ARRAY'
+            where {{ json_is('offers', 'array') }}
         ) as listed
     ) as numbered
     where json_type(offer) <> 'NULL'
