@@ -151,7 +151,7 @@ class Warehouse:
 
     def run(self) -> None:
         """Seeds and models, without their tests."""
-        self._build(*UNTESTED)
+        self.run_up_to()
 
     def refresh(self) -> None:
         """The same, from nothing."""
@@ -166,8 +166,9 @@ class Warehouse:
         assert not failures, "\n".join(f"{name}: {why}" for name, why in failures.items())
 
     def run_up_to(self, *nodes: str) -> None:
-        """These models or seeds and what they are made of, without their tests."""
-        self._build("--select", *(f"+{node}" for node in nodes), *UNTESTED)
+        """These models or seeds and what they are made of, without their tests; all if none is named."""
+        selected = ["--select", *(f"+{node}" for node in nodes)] if nodes else []
+        self._build(*selected, *UNTESTED)
 
     def said_by(self, check: str) -> str:
         """How a data test ends: `pass`, or its status and message."""

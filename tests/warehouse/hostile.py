@@ -378,6 +378,8 @@ BROKEN_LINES: tuple[tuple[str | None, str | None, str], ...] = (
     ('"text"', None, "not_a_json_object"),
     ("null", None, "not_a_json_object"),
     ("{}", None, "domain_id_missing"),
+    (" \t\r\n{}", None, "domain_id_missing"),
+    (" \t\r\n[]", None, "not_a_json_object"),
     ('{"domainId": null, "asin": "B0PADDLE01"}', None, "domain_id_missing"),
     ('{"domainId": 7, "asin": "B0PADDLE01"}', None, "domain_id_unknown"),
     ('{"domainId": "us", "asin": "B0PADDLE01"}', None, "domain_id_unknown"),

@@ -148,12 +148,14 @@ def points(warehouse: Warehouse, series: str) -> dict[int, int]:
     )
 
 
-def given_nights(warehouse: Warehouse, *products: dict[str, Any]) -> None:
+def given_nights(
+    warehouse: Warehouse, *products: dict[str, Any], up_to: tuple[str, ...] = ()
+) -> None:
     """One load and build a night, each with one answer."""
     for night, product in enumerate(products):
         line = line_of(fetch_at(product, FIRST_NIGHT + night * NIGHT), f"night-{night}.gz")
         warehouse.load([replace(line, load_id=f"load-{night}")])
-        warehouse.run()
+        warehouse.run_up_to(*up_to)
 
 
 @pytest.mark.traps(7, 8, 11)
@@ -168,6 +170,7 @@ def test_what_a_newer_fetch_does_not_have_survives(warehouse: Warehouse) -> None
         a_product(csv=None, title="Renamed"),
         # Forgotten by Keepa.
         an_unknown_asin(),
+        up_to=("dim_product", "fct_price_history_daily"),
     )
     assert points(warehouse, "NEW") == {START: 10, START + 10: 21}
     assert points(warehouse, "RATING") == {START: 45}
@@ -185,10 +188,10 @@ def test_a_late_old_fetch_fills_the_past_and_changes_nothing_else(warehouse: War
     newer = fetch_at(a_product(series={"NEW": [START + 10, 20]}), FIRST_NIGHT + NIGHT)
     older = fetch_at(a_product(series={"NEW": [START, 5, START + 10, 6]}), FIRST_NIGHT)
     warehouse.load([line_of(newer)])
-    warehouse.run()
+    warehouse.run_up_to("stg_keepa_point")
     # Its load carries the very instant of the one before: a watermark would pass it over.
     warehouse.load([replace(line_of(older), load_id="load-2")])
-    warehouse.run()
+    warehouse.run_up_to("stg_keepa_point")
     assert points(warehouse, "NEW") == {START: 5, START + 10: 20}
 
 
@@ -206,7 +209,7 @@ def test_a_night_writes_the_days_it_brings_and_nothing_else(warehouse: Warehouse
     new = [START - 40_000, 10, START - 20_000, 20]
     amazon = [START - 50_000, 30]
 
-    given_nights(warehouse, a_product(series={"NEW": new, "AMAZON": amazon}))
+    given_nights(warehouse, a_product(series={"NEW": new, "AMAZON": amazon}), up_to=(price,))
     before = set(warehouse.query(f"select * from CORE.{price}"))
 
     def night(number: int, **series: list[int]) -> tuple[set[Any], set[Any]]:
@@ -215,7 +218,7 @@ def test_a_night_writes_the_days_it_brings_and_nothing_else(warehouse: Warehouse
         product = a_product(series={"NEW": new, "AMAZON": amazon, **series})
         line = line_of(fetch_at(product, FIRST_NIGHT + number * NIGHT), f"again-{number}.gz")
         warehouse.load([replace(line, load_id=f"again-{number}")])
-        warehouse.run()
+        warehouse.run_up_to(price)
         after = set(warehouse.query(f"select * from CORE.{price}"))
         came, went = after - before, before - after
         before = after
@@ -335,9 +338,9 @@ def test_a_product_added_later_comes_with_its_whole_past(warehouse: Warehouse) -
     first = fetch_at(a_product(series={"NEW": [START, 5]}), FIRST_NIGHT)
     added = fetch_at(a_product("B0ADDED001", series={"NEW": [9, 6]}), FIRST_NIGHT + NIGHT)
     warehouse.load([line_of(first)])
-    warehouse.run()
+    warehouse.run_up_to("fct_price_history_daily")
     warehouse.load([line_of(added)])
-    warehouse.run()
+    warehouse.run_up_to("fct_price_history_daily")
     (row,) = warehouse.query(
         "select min(date)::varchar, count(*) from MART.fct_price_history_daily"
         " where asin = 'B0ADDED001'"
@@ -387,7 +390,7 @@ def test_one_asin_on_two_marketplaces_is_two_products(warehouse: Warehouse) -> N
             line_of(fetch_at(a_product(domain_id=5, series=series), FIRST_NIGHT), "jp.gz"),
         ]
     )
-    warehouse.run()
+    warehouse.run_up_to("fct_price_history_daily")
     rows = warehouse.query(
         "select domain_id, max(price_close), max(currency_code), count(*)"
         " from MART.fct_price_history_daily group by 1 order by 1"
@@ -405,11 +408,11 @@ def test_a_build_without_anything_new_writes_nothing(warehouse: Warehouse) -> No
     warehouse.load(
         [line_of(fetch_at(a_product(series={channel.name: [START, 5, 0]}), FIRST_NIGHT))]
     )
-    warehouse.run()
+    warehouse.run_up_to("core_keepa_price_daily")
     before = warehouse.query("select rowid, * from CORE.core_keepa_price_daily order by rowid")
     other = fetch_at(a_product("B0OTHER001", series={"NEW": [START, 5]}), FIRST_NIGHT)
     warehouse.load([replace(line_of(other), load_id="load-2")])
-    warehouse.run()
+    warehouse.run_up_to("core_keepa_price_daily")
     after = warehouse.query("select rowid, * from CORE.core_keepa_price_daily order by rowid")
     assert after[: len(before)] == before
     assert len(after) > len(before)
@@ -455,7 +458,7 @@ def test_a_refusal_stands_where_its_fetch_is_read(warehouse: Warehouse) -> None:
     fetch = fetch_at(a_product(series={"NEW": [START, "x"]}), FIRST_NIGHT)
     for number, name in enumerate(("b.gz", "a.gz")):
         warehouse.load([replace(line_of(fetch, name), load_id=f"load-{number}")])
-        warehouse.run()
+        warehouse.run_up_to("stg_keepa_quarantine")
         refused = warehouse.query("select source_file, series from STG.stg_keepa_quarantine")
         assert refused == [(name, "NEW")]
 

@@ -117,7 +117,7 @@ where hash({{ key }}) % 2 = {{ share }}
     {%- else -%}
     {#- Of valid JSON the first character says it; json_type would parse the whole text. -#}
     {%- set first = {'object': '{', 'array': '[', 'string': '"'}[type] -%}
-    coalesce(starts_with(ltrim(cast({{ json }} as varchar), e' \\t\\n\\r'), '{{ first }}'), false)
+    coalesce(starts_with(ltrim(cast({{ json }} as varchar), e' \t\n\r'), '{{ first }}'), false)
     {%- endif -%}
 {%- endmacro %}
 
