@@ -9,11 +9,15 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
+
+from journeys.conftest import RUN_SECONDS
+from journeys.dagster_dev import dagster_dev
 
 from veracitypro_pipeline.lineage import DBT_STAGES
 from veracitypro_pipeline.local.stack import stop_stack
@@ -69,6 +73,8 @@ def orchestration(repetitions: int) -> Benchmark:
                     result.variant(variant).costs.append(_plain_dbt(home, *arguments))
             with _as_it_was(home, before):
                 _add_night(result, home)
+            with _as_it_was(home, before):
+                result.variant("dagster dev, launched to ended").costs.append(_by_daemon(home))
     return result
 
 
@@ -90,6 +96,19 @@ def _add_night(result: Benchmark, home: Path) -> None:
     start = cost.seconds - summary["seconds"]
     result.variant("vp run, before and after").costs.append(Cost(start))
     result.variant("vp run, the command").costs.append(cost)
+
+
+def _by_daemon(home: Path) -> Cost:
+    """The job as the UI launches it: the daemon starts a process for the run.
+
+    Seconds alone, because its processes are children of others; and `dagster dev` is up before.
+    """
+    with dagster_dev(home) as dagster:
+        started = time.perf_counter()
+        status = dagster.end_of(dagster.launch(str(NIGHT)), RUN_SECONDS)
+        seconds = time.perf_counter() - started
+    assert status == "SUCCESS", status
+    return Cost(seconds)
 
 
 @contextmanager

@@ -1,25 +1,17 @@
 """Plain `dagster dev`, looked at in a browser: the lineage graph, and "Materialize all"."""
 
 import json
-import os
 import re
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 from veracitypro_pipeline.lineage import STAGES
-from veracitypro_pipeline.local.stack import stop_stack
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 
+from .dagster_dev import DagsterDev, dagster_dev
 from .looking import CHROMIUM, a_browser
 
 pytestmark = pytest.mark.xdist_group("ui")
@@ -31,52 +23,20 @@ RUNS = """
     stats {... on RunStatsSnapshot {materializations stepsFailed}}
 }}}}
 """
-START_SECONDS, RUN_SECONDS = 120.0, 180.0
+RUN_SECONDS = 180.0
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`dagster dev` as somebody types it in a checkout, with an instance of its own that passes."""
+def dagster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterDev]:
     if CHROMIUM is None:
         pytest.skip("There is no Chromium on the PATH to look at the page with.")
-    home = tmp_path_factory.mktemp("ui") / "home"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    log = (home.parent / "dagster.log").open("w")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)],
-        cwd=REPOSITORY_DIR,
-        env={
-            **{name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"},
-            "VP_HOME": str(home),
-            "DAGSTER_DISABLE_TELEMETRY": "1",
-        },
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_until_up(url, process, Path(log.name))
-        yield url
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=60)
-        log.close()
-        stop_stack(home)
+    with dagster_dev(tmp_path_factory.mktemp("ui") / "home") as running:
+        yield running
 
 
-def _wait_until_up(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            httpx.get(f"{url}/server_info", timeout=1).raise_for_status()
-        except httpx.HTTPError:
-            time.sleep(0.2)
-        else:
-            return
-    pytest.fail(log.read_text()[-2000:])
+@pytest.fixture(scope="module")
+def address(dagster: DagsterDev) -> str:
+    return dagster.address
 
 
 @pytest.fixture(scope="module")
@@ -142,17 +102,16 @@ def _touches(box: dict[str, float], x: float, y: float) -> bool:
     )
 
 
-def test_materialize_all_of_a_partition_succeeds(page: Page, address: str) -> None:
+def test_materialize_all_of_a_partition_succeeds(page: Page, dagster: DagsterDev) -> None:
     page.get_by_role("button", name=re.compile("Materialize all")).click()
     page.get_by_role("button", name="Latest").click()
     with page.expect_response(lambda answer: "launchPipelineExecution" in answer.text()):
         page.get_by_role("button", name=re.compile("^Launch")).last.click()
 
-    page.goto(f"{address}/runs")
+    page.goto(f"{dagster.address}/runs")
     expect(page.get_by_text("Success", exact=True)).to_be_visible(timeout=RUN_SECONDS * 1000)
     expect(page.get_by_text(re.compile("^partition: ")).first).to_be_visible()
-    answer = httpx.post(f"{address}/graphql", json={"query": RUNS}).json()
-    (run,) = answer["data"]["runsOrError"]["results"]
+    (run,) = dagster.ask(RUNS)["runsOrError"]["results"]
     assert run["status"] == "SUCCESS"
     assert run["stats"]["stepsFailed"] == 0
     assert run["stats"]["materializations"] == len(json.loads(GRAPH.read_text())["assets"])

@@ -166,7 +166,7 @@ class Warehouse:
         assert not failures, "\n".join(f"{name}: {why}" for name, why in failures.items())
 
     def run_up_to(self, *nodes: str) -> None:
-        """These models or seeds and what they are made of, without their tests; all if none is named."""
+        """These models or seeds and what they are made of, or all, without their tests."""
         selected = ["--select", *(f"+{node}" for node in nodes)] if nodes else []
         self._build(*selected, *UNTESTED)
 
