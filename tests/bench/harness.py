@@ -77,7 +77,9 @@ class Benchmark:
         return variant.seconds / self.variant(self.baseline).seconds
 
     def cpu_ratio(self, variant: Variant) -> float:
-        return variant.cpu_seconds / self.variant(self.baseline).cpu_seconds
+        """Processor seconds in parts of the baseline's; nought if those were not measured."""
+        of_baseline = self.variant(self.baseline).cpu_seconds
+        return variant.cpu_seconds / of_baseline if of_baseline else 0.0
 
     def document(self) -> dict[str, Any]:
         return {

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 
 from .__main__ import BENCHMARKS, bench
+from .harness import Benchmark, Cost, write
 
 
 def test_a_benchmark_leaves_a_table_a_document_and_a_picture(tmp_path: Path) -> None:
@@ -44,6 +45,17 @@ def test_starting_exploding_and_tokens_can_be_measured(tmp_path: Path) -> None:
     assert variants["tokens"]["histories alone"]["tokens"] == 3
     assert variants["tokens"]["as configured"]["tokens"] == 12
     assert variants["tokens"]["as configured"]["requests"] == 1
+
+
+def test_seconds_alone_can_be_written_too(tmp_path: Path) -> None:
+    """As those of a page in a browser, whose processes nobody here started."""
+    result = Benchmark("pages", "how long?", baseline="first")
+    result.variant("first").costs.append(Cost(2.0))
+    result.variant("second").costs.append(Cost(1.0))
+    document, _ = write([result], "tiny", tmp_path)
+    (benchmark,) = json.loads(document.read_text())["benchmarks"]
+    ratios = [(one["ratio"], one["cpu_ratio"]) for one in benchmark["variants"]]
+    assert ratios == [(1.0, 0.0), (0.5, 0.0)]
 
 
 def test_the_readme_names_benchmarks_that_there_are() -> None:
