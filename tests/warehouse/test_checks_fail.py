@@ -44,8 +44,9 @@ DAMAGES = {
         {"partly_superseded_points_are_counted"},
     ),
     "a withdrawn point is kept": (
+        # Of the newest slice: an older one may be superseded in part, which another check counts.
         "insert into STG.stg_keepa_point select * replace (minute + 1 as minute)"
-        " from STG.stg_keepa_point limit 1",
+        " from STG.stg_keepa_point order by slice_minute desc, asin, series, minute desc limit 1",
         {"points_are_kept_refused_or_superseded"},
     ),
     "a series of the newest load is overlooked": (
