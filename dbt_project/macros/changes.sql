@@ -173,7 +173,6 @@ select
     slices.asin,
     slices.series,
     slices.series_group,
-    slices.slot,
     slices.fetch_id,
     slices.first_minute,
     slices.until_minute,

@@ -177,11 +177,12 @@ where
     or channels.channel_name is not null
 {% endmacro %}
 
-{# The points of these series groups in force, with the fetch that speaks for each: `fetch_id` and
-   `fetched_at` stand beside the columns of stg_keepa_point. #}
+{# The points of these series groups in force, with the slice that each is of: `slot`, `fetch_id`
+   and `fetched_at` stand beside the columns of stg_keepa_point. #}
 {% macro points_with_fetches(series_groups) %}
 select
     points.*,
+    slices.slot,
     slices.fetch_id,
     slices.fetched_at
 from {{ ref('stg_keepa_point') }} as points

@@ -21,7 +21,7 @@
 
 {# Payloads cut into parts, each a JSON object of these top-level fields (`parts`: name to fields), to read
    many of them: DuckDB's functions parse the whole text once per call, and hold what they parsed for a
-   whole batch of rows.
+   whole batch of rows. The parts are text there: what was JSON once is not parsed again to be called so.
 
    `relation`: one with `columns` and payload. Gives `columns` and the parts. #}
 {% macro json_parts(relation, columns, parts) -%}
@@ -34,11 +34,12 @@ select
     {{ columns | join(',\n    ') }}
     {%- set read = [] %}
     {%- for name, own_fields in parts.items() %},
-    json_object(
-        {% for field in own_fields -%}
-        '{{ field }}', fields[{{ read | length + loop.index }}]{{ "," if not loop.last }}
-        {% endfor %}
-    ) as {{ name }}
+    '{' || concat_ws(
+        ','
+        {%- for field in own_fields %},
+        '"{{ field }}":' || fields[{{ read | length + loop.index }}]
+        {%- endfor %}
+    ) || '}' as {{ name }}
     {%- do read.extend(own_fields) %}
     {%- endfor %}
 from (

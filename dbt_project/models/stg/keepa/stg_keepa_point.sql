@@ -55,7 +55,6 @@ readable as (
         slices.asin,
         slices.series,
         slices.series_group,
-        slices.slot,
         histories.stride,
         histories.series_json,
         slices.first_minute,
@@ -84,7 +83,6 @@ points as (
         columns=[
             'domain_id',
             'asin',
-            'slot',
             'first_minute',
             'from_minute',
             'until_minute',
@@ -126,7 +124,6 @@ final as (
         asin,
         series,
         series_group,
-        slot,
         cast(minute as integer) as minute,
         first_minute as slice_minute,
 
