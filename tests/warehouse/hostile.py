@@ -24,6 +24,9 @@ def prices(*numbers: object, name: str = "NEW") -> dict[str, Any]:
     return {"csv": csv_of({name: list(numbers)})}
 
 
+# Fifteen thousand pairs, half of what real products have in their longest series.
+YEARS = [number for minute in range(15_000) for number in (minute, minute % 1000)]
+
 CASES = (
     Case("csv absent", {"csv": None}, {}),
     Case("csv empty", {"csv": []}, {}),
@@ -147,6 +150,13 @@ CASES = (
         prices(5, 1, 7),
         {"NEW": [(5, 1, None)]},
         (("NEW", 1, "point_incomplete"),),
+    ),
+    # What is kept of a refused point must not cost the whole history for each of its points.
+    Case(
+        "a cut pair after many years",
+        prices(*YEARS, 30_000),
+        {"NEW": [(minute, minute % 1000, None) for minute in YEARS[::2]]},
+        (("NEW", len(YEARS) // 2, "point_incomplete"),),
     ),
     Case(
         "cut triples",

@@ -290,7 +290,16 @@ select
     (position + 1) * stride <= len(numbers) as is_whole,
     may_repeat
     {%- if with_text %},
-    cast(to_json(elements[position * stride + 1 : (position + 1) * stride]) as varchar) as point_text
+    -- One by one: a slice of the list would copy all of it for every point.
+    '[' || concat_ws(
+        ','
+        {%- for place in range(1, 5) %},
+        case
+            when stride >= {{ place }} and len(elements) >= position * stride + {{ place }}
+                then coalesce(cast(elements[position * stride + {{ place }}] as varchar), 'null')
+        end
+        {%- endfor %}
+    ) || ']' as point_text
     {%- endif %}
 from (
     select
