@@ -219,6 +219,36 @@ def test_a_single_refusal_in_a_late_file_is_named_by_the_run_that_loads_it(
     assert refusals(late, hours=24).passed
 
 
+def test_one_history_less_of_many_products_is_grave_although_they_have_others(
+    new_warehouse: Callable[[], Warehouse],
+) -> None:
+    """Seven of 70 histories are no more than one in ten; but seven of seven products."""
+    warehouse = new_warehouse()
+    others = ["AMAZON", "NEW", "USED", "SALES", "COLLECTIBLE", "REFURBISHED"]
+    others += ["RATING", "COUNT_NEW", "COUNT_USED"]
+    series = {**{name: [START, 1] for name in others}, "LISTPRICE": "?"}
+    warehouse.load(
+        [
+            line_of(
+                fetch_at(a_product(f"B0LACKING{n}", series=series), FIRST_NIGHT),
+                "a.gz",
+                n,
+            )
+            for n in range(1, 8)
+        ]
+    )
+    warehouse.run_up_to("stg_keepa_quarantine", "stg_keepa_series")
+    settings = Settings.load(warehouse_file=warehouse.path)
+    result = refusals_are_few(
+        a_manifest(1, 0, "a.gz", lines=7), warehouse=WarehouseResource(settings=fixed(settings))
+    )
+    assert isinstance(result, dg.AssetCheckResult)
+    assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert "7 of 70 histories, of B0LACKING1, B0LACKING2," in str(result.description)
+    assert str(result.description).endswith("B0LACKING5 and 2 more.")
+    assert result.metadata["core_rows_refused"].value == 7
+
+
 def a_manifest(job_id: int, day: int, key: str, lines: int) -> LandingManifest:
     file = LandedFile(key=key, etag="e", size_bytes=1, lines=lines, sync_ids={str(job_id): lines})
     return LandingManifest(

@@ -174,7 +174,7 @@ def row_count(asset: dg.AssetKey, rows: int, as_of_date: str) -> dg.AssetObserva
 
 
 # Of each file: when it was loaded, records refused, and points and whole histories refused in those
-# accepted.
+# accepted, with the records that lack a history for it.
 REFUSALS_OF_FILES: Final = """
 with loads as (
     select source_file, count(*) as records, max(loaded_at) as loaded_at
@@ -200,7 +200,10 @@ series as (
         sum(series.point_count) as points,
         sum(series.refused_count) as refused_points,
         count(*) as histories,
-        count(series.refusal_reason) as refused_histories
+        count(series.refusal_reason) as refused_histories,
+        count(
+            distinct case when series.refusal_reason is not null then series.fetch_id end
+        ) as products_without
     from STG.STG_KEEPA_SERIES as series
     inner join fetches on series.fetch_id = fetches.fetch_id
     group by fetches.source_file
@@ -213,11 +216,24 @@ select
     coalesce(series.points, 0) as points,
     coalesce(series.refused_points, 0) as refused_points,
     coalesce(series.histories, 0) as histories,
-    coalesce(series.refused_histories, 0) as refused_histories
+    coalesce(series.refused_histories, 0) as refused_histories,
+    coalesce(series.products_without, 0) as products_without
 from loads
 left join refused on loads.source_file = refused.source_file
 left join series on loads.source_file = series.source_file
 """
+
+# Whose points or histories those are.
+REFUSED_PRODUCTS: Final = """
+select distinct fetches.asin
+from STG.STG_KEEPA_FETCH as fetches
+inner join STG.STG_KEEPA_SERIES as series on fetches.fetch_id = series.fetch_id
+where
+    fetches.source_file in ($files)
+    and (series.refused_count > 0 or series.refusal_reason is not null)
+order by fetches.asin
+"""
+_NAMED_PRODUCTS: Final = 5
 
 
 @dg.asset_check(
@@ -233,12 +249,12 @@ def refusals_are_few(
 ) -> dg.AssetCheckResult:
     """What STG refused of the files loaded is little enough to be the fault of single products.
 
-    If it warns: those products keep their older figures; STG.STG_KEEPA_QUARANTINE has each refusal
-    with its reason and text. If red: Keepa or Airbyte has changed the format, reports would freeze
-    unnoticed, and Power BI is not refreshed; compare a refused text with infra/airbyte and the data
-    contract in the models' descriptions. A file of an earlier day that came late is judged too, as
-    is an earlier day of which STG refused as much as is red, but neither holds up a report of this
-    day.
+    If it warns: the named products keep their older figures; STG.STG_KEEPA_QUARANTINE has each
+    refusal with its reason and text. If red: Keepa or Airbyte has changed the format, reports would
+    freeze unnoticed, and Power BI is not refreshed; compare a refused text with infra/airbyte and
+    the data contract in the models' descriptions. A file of an earlier day that came late is judged
+    too, as is an earlier day of which STG refused as much as is red, but neither holds up a report
+    of this day.
 
     Runbook: infra/runbooks/refusals_are_few.md
     """
@@ -255,16 +271,29 @@ def refusals_are_few(
         if (refusals := refusals_of(sync, by_file)).total
         and (refusals.are_grave or is_late(sync, manifest, by_file))
     ]
+    of_products = ""
+    if of_day.refused_points or of_day.refused_histories:
+        names = {"files": [file.key for file in manifest.files]}
+        asins = [asin for (asin,) in warehouse.query(REFUSED_PRODUCTS, names).rows]
+        more = f" and {len(asins) - _NAMED_PRODUCTS} more" if len(asins) > _NAMED_PRODUCTS else ""
+        of_products = f", of {', '.join(asins[:_NAMED_PRODUCTS])}{more}"
     return dg.AssetCheckResult(
         passed=not of_day.total and not said,
         severity=(dg.AssetCheckSeverity.ERROR if of_day.are_grave else dg.AssetCheckSeverity.WARN),
-        description=" ".join([f"Refused: {of_day.said}.", *said]),
-        metadata={**of_day._asdict(), "core_rows_refused": of_day.refused_points},
+        description=" ".join([f"Refused: {of_day.said}{of_products}.", *said]),
+        metadata={
+            **of_day._asdict(),
+            "core_rows_refused": of_day.refused_points + of_day.refused_histories,
+        },
     )
 
 
 class Refusals(NamedTuple):
-    """What STG refused of some files; points and histories are those of accepted records."""
+    """What STG refused of some files; points and histories are those of accepted records.
+
+    `products_without` are records that lack a history for it. A product has some thirty: what
+    Keepa changes in one of each is few histories, and all products.
+    """
 
     records: int
     refused_records: int
@@ -272,6 +301,7 @@ class Refusals(NamedTuple):
     refused_points: int
     histories: int
     refused_histories: int
+    products_without: int
 
     @property
     def total(self) -> int:
@@ -284,6 +314,7 @@ class Refusals(NamedTuple):
             refusal_severity(self.refused_records, self.records),
             refusal_severity(self.refused_points, self.points),
             refusal_severity(self.refused_histories, self.histories),
+            refusal_severity(self.products_without, self.records),
         )
 
     @property
