@@ -26,8 +26,8 @@ import duckdb
 import pytest
 
 from veracitypro_pipeline import jsonl
-from veracitypro_pipeline.handover import LandedFile
-from veracitypro_pipeline.landing.manifest import NO_SYNC_ID, landed_file, sync_id_of
+from veracitypro_pipeline.handover import NO_SYNC_ID, LandedFile
+from veracitypro_pipeline.landing.manifest import landed_file, sync_id_of
 from veracitypro_pipeline.raw import duckdb as raw_duckdb
 from veracitypro_pipeline.raw import engines
 from veracitypro_pipeline.raw.tables import Load
@@ -74,7 +74,7 @@ def lines(data: bytes) -> None:
     path.write_bytes({b"\x01": packed[: -1 - len(body) % 20], b"\x02": body}.get(kind, packed))
     is_whole = kind not in (b"\x01", b"\x02")
 
-    file = landed_file("a'; --", "e", 1, jsonl.lines(path), jsonl.DAMAGE, ARRIVED_AT)
+    file = landed_file("a'; --", "e", 1, jsonl.lines(path), ARRIVED_AT)
     assert file.lines == sum(file.sync_ids.values())
     if is_whole:
         expected = [line.rstrip(b"\r") for line in body.split(b"\n")]

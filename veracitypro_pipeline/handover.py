@@ -5,8 +5,12 @@ All instants are UTC.
 """
 
 from datetime import date, datetime
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
+
+# In place of the job of a line that does not say who wrote it.
+NO_SYNC_ID: Final = "none"
 
 
 class _Value(BaseModel):
@@ -57,8 +61,12 @@ class LandedFile(_Value):
     """One object of the landing bucket as it was read. Grain: one per object version.
 
     `size_bytes` counts the compressed object, `lines` its lines after decompression; `sync_ids`
-    maps an Airbyte job id to the lines that carry it, lines without one count under "none".
+    maps an Airbyte job id to the lines that carry it, lines without one count under `NO_SYNC_ID`.
     `damage` says why an object could not be read to its end, `arrived_at` when S3 got this version.
+
+    A record is told from others by the id that Airbyte gives each. `repeated` counts lines whose
+    record stands in the file before; `records_digest` is the same of files with the same records,
+    in whatever order, and None if no line has an id.
     """
 
     key: str
@@ -67,8 +75,11 @@ class LandedFile(_Value):
     lines: int
     sync_ids: dict[str, int]
     damage: str | None = None
-    # An index that was written before this field was there lacks it until the next listing.
+    # An index that was written before these fields were there lacks them: the time until the next
+    # listing, the records for good.
     arrived_at: datetime | None = None
+    repeated: int = 0
+    records_digest: str | None = None
 
 
 class LandingManifest(_Value):
@@ -87,9 +98,42 @@ class LandingManifest(_Value):
 
     @property
     def is_whole(self) -> bool:
-        """Every record that Airbyte reports is a line of these files, and all can be read."""
+        """Every record that Airbyte reports is one line of these files, and all can be read."""
         damaged = any(file.damage for file in self.files)
-        return not damaged and self.lines == self.records_reported
+        return not damaged and self.lines == self.records == self.records_reported
+
+    @property
+    def copies(self) -> tuple[LandedFile, ...]:
+        """Files that have the same records as one before them."""
+        seen: set[str] = set()
+        copies = []
+        for file in self.files:
+            if file.records_digest in seen:
+                copies.append(file)
+            elif file.records_digest is not None:
+                seen.add(file.records_digest)
+        return tuple(copies)
+
+    @property
+    def foreign_lines(self) -> dict[str, int]:
+        """Lines in the files by the other sync that wrote them, or `NO_SYNC_ID`."""
+        lines: dict[str, int] = {}
+        for file in self.files:
+            for sync, count in file.sync_ids.items():
+                if sync != str(self.job_id):
+                    lines[sync] = lines.get(sync, 0) + count
+        return lines
+
+    @property
+    def records(self) -> int:
+        """Different records of the sync in the files.
+
+        A line that does not say who wrote it is broken, and counts as one.
+        """
+        copies = self.copies
+        foreign = sum(count for sync, count in self.foreign_lines.items() if sync != NO_SYNC_ID)
+        repeated = sum(file.repeated for file in self.files if file not in copies)
+        return self.lines - foreign - repeated - sum(file.lines for file in copies)
 
     @property
     def loadable(self) -> tuple["LandingManifest", ...]:
@@ -154,8 +198,10 @@ class RefreshedMarts(_Value):
 class LandingIndex(_Value):
     """Every object of the landing bucket by key, so that each is read once. Grain: a bucket.
 
-    `lost` are objects that were read before and are gone now, or have another content.
+    `lost` are objects that were read before and are gone now, or have another content. `unreadable`
+    says of an object that S3 lists and does not give why; the next night asks again.
     """
 
     files: dict[str, LandedFile] = {}
     lost: tuple[LandedFile, ...] = ()
+    unreadable: dict[str, str] = {}

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from veracitypro_pipeline.resources.handover_store import UnreadableHandover
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.settings import Settings
 
@@ -23,12 +24,16 @@ class HandoverInMemory:
 
     def __init__(self) -> None:
         self.kept: dict[str, BaseModel] = {}
+        self.damaged: set[str] = set()
 
-    def read(self, name: str, _kind: Any) -> Any:
+    def read(self, name: str, kind: Any) -> Any:
+        if name in self.damaged:
+            raise UnreadableHandover(f"{name} is no {kind.__name__}.")
         return self.kept.get(name)
 
     def write(self, name: str, value: BaseModel) -> None:
         self.kept[name] = value
+        self.damaged.discard(name)
 
     def of_another_run(self) -> None:
         """Make every claim look as if another run had made it."""

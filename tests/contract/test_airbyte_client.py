@@ -1,6 +1,7 @@
 """Our Airbyte client against servers that misbehave: what is repeated, and what never is."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ class Airbyte:
 
     def __init__(self, *answers: Response) -> None:
         self.asked: list[str] = []
+        self.wanted: list[dict[str, str]] = []
         self.tokens = 0
         self._answers: Iterator[Response] = iter(answers)
 
@@ -38,6 +40,8 @@ class Airbyte:
 
         def any_call(request: Request) -> Response:
             self.asked.append(f"{request.method} {request.url.path}")
+            named = ("createdAtStart", "limit", "offset")
+            self.wanted.append({name: request.query_params.get(name, "") for name in named})
             return next(self._answers)
 
         every = ["GET", "POST", "DELETE"]
@@ -110,6 +114,17 @@ def test_the_running_job_is_found_among_the_newest(client: Callable[..., SyncCli
     jobs = [{"jobId": 8, "status": "running"}, {"jobId": 9, "status": "failed"}]
     found = client(Airbyte(JSONResponse({"data": jobs}))).running_job()
     assert found == jobs[0]
+
+
+def test_jobs_are_asked_for_until_there_are_no_more(client: Callable[..., SyncClient]) -> None:
+    """A week of failures and of syncs by hand is more than one page."""
+    jobs = [{"jobId": number, "status": "failed"} for number in range(130, 0, -1)]
+    airbyte = Airbyte(JSONResponse({"data": jobs[:100]}), JSONResponse({"data": jobs[100:]}))
+    assert client(airbyte).jobs_since(datetime(2026, 1, 24, tzinfo=UTC)) == jobs
+    assert airbyte.wanted == [
+        {"createdAtStart": "2026-01-24T00:00:00Z", "limit": "100", "offset": offset}
+        for offset in ("0", "100")
+    ]
 
 
 def test_waiting_ends_with_success(client: Callable[..., SyncClient]) -> None:

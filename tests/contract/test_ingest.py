@@ -33,8 +33,10 @@ class Airbyte:
     def running_job(self) -> Any:
         return next((job for job in self.jobs.values() if job["status"] == "running"), None)
 
-    def newest_jobs(self) -> Any:
-        return list(self.jobs.values())
+    def jobs_since(self, begin: datetime) -> Any:
+        return [
+            job for job in self.jobs.values() if datetime.fromisoformat(job["startTime"]) >= begin
+        ]
 
     def start(self) -> Any:
         job = a_job(len(self.jobs) + 1, "running", AFTER)

@@ -6,6 +6,7 @@ A bucket in memory, Airbyte's own list of jobs, and the stages' own assets on a 
 import gzip
 import hashlib
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,9 +17,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from veracitypro_pipeline.failures import PermanentFailure
 from veracitypro_pipeline.handover import LandingIndex, LandingManifest, SyncReport
 from veracitypro_pipeline.ingest.assets import LOOK_BACK_DAYS, earlier_syncs
 from veracitypro_pipeline.landing import assets as landing_assets
@@ -55,6 +57,20 @@ class Job:
         }
 
 
+def a_line(job_id: int, asin: str) -> str:
+    return json.dumps(
+        {
+            "_airbyte_raw_id": f"id of {asin}",
+            "_airbyte_meta": {"sync_id": job_id},
+            "_airbyte_data": {"asin": asin},
+        }
+    )
+
+
+def a_file(*lines: str) -> bytes:
+    return gzip.compress("".join(f"{line}\n" for line in lines).encode())
+
+
 def body_of(definition: dg.AssetsDefinition) -> Any:
     """The function itself: called through Dagster, each call makes an instance (0.1 s)."""
     compute: Any = definition.op.compute_fn
@@ -66,6 +82,7 @@ class Pipeline:
 
     def __init__(self, folder: Path) -> None:
         self.objects: dict[str, bytes] = {}
+        self.closed: set[str] = set()
         self.now = datetime(2026, 2, 1, 0, 20, tzinfo=UTC)
         self.jobs: list[Job] = []
         self.handover = HandoverInMemory()
@@ -84,6 +101,8 @@ class Pipeline:
             yield StoredObject(key, etag, len(body), self.now)
 
     def download(self, _bucket: str, key: str, target: Path) -> str:
+        if key in self.closed:
+            raise PermanentFailure(f"S3 refused to read {key}: AccessDenied.")
         target.write_bytes(self.objects[key])
         return hashlib.md5(self.objects[key]).hexdigest()  # noqa: S324
 
@@ -93,16 +112,8 @@ class Pipeline:
         job = Job(len(self.jobs) + 1, day, status, records=sum(file_lines))
         for part, count in enumerate(file_lines):
             key = f"day_{day}_job_{job.job_id}_{part}.jsonl.gz"
-            lines = [
-                json.dumps(
-                    {
-                        "_airbyte_meta": {"sync_id": job.job_id},
-                        "_airbyte_data": {"asin": f"{job.job_id}-{part}-{number}"},
-                    }
-                )
-                for number in range(count)
-            ]
-            self.objects[key] = gzip.compress("".join(f"{line}\n" for line in lines).encode())
+            asins = [f"{job.job_id}-{part}-{number}" for number in range(count)]
+            self.objects[key] = a_file(*(a_line(job.job_id, asin) for asin in asins))
             job.keys.append(key)
         self.jobs.append(job)
         return job
@@ -129,13 +140,13 @@ class Pipeline:
         )
         resources = {"run_settings": self.settings, "s3": self}
         (landing,) = landing_assets.build_assets(dg.RetryPolicy())
-        landed = body_of(landing)(report, **resources, handover=self.handover)
+        context = SimpleNamespace(run_id="run", log=logging.getLogger(__name__))
+        landed = body_of(landing)(context, report, **resources, handover=self.handover)
         self.manifest, self.landed = landed.value, dict(landed.metadata or {})
         red, is_blocked = self._red(landing_checks.CHECKS)
         if is_blocked:
             return red
         (raw,) = raw_assets.build_assets(dg.RetryPolicy())
-        context = SimpleNamespace(run_id="run")
         config = raw_assets.LoadConfig(reload=reload)
         loaded = body_of(raw)(context, config, self.manifest, **resources, warehouse=self.warehouse)
         self.load = dict(loaded.metadata or {})
@@ -324,6 +335,110 @@ def test_a_copy_of_a_file_is_surplus_and_not_loaded(pipeline: Pipeline) -> None:
     assert pipeline.run(1) == [], "who deletes a copy has lost nothing"
 
 
+def test_a_file_that_became_a_copy_of_another_takes_no_rows_away(pipeline: Pipeline) -> None:
+    """As many lines as before, all of the sync: only the records tell."""
+    job = pipeline.sync(0, 2, 2)
+    pipeline.run(0)
+    own = pipeline.objects[job.keys[1]]
+    pipeline.objects[job.keys[1]] = pipeline.objects[job.keys[0]]
+
+    assert pipeline.run(0) == ["records_equal_lines"]
+    assert f"{job.keys[1]} has the records of another file" in pipeline.said["records_equal_lines"]
+
+    pipeline.sync(1, 1)
+    assert pipeline.run(1) == ["earlier_files_are_whole"]
+    assert f"{job.keys[1]} has the records of another" in pipeline.said["earlier_files_are_whole"]
+    assert pipeline.rows()[job.keys[1]] == (FIRST, 2)
+
+    pipeline.objects[job.keys[1]] = own
+    assert pipeline.run(1) == []
+
+
+def test_a_copy_that_stands_in_for_a_file_that_is_gone_takes_no_rows_away(
+    pipeline: Pipeline,
+) -> None:
+    job = pipeline.sync(0, 2, 2)
+    pipeline.run(0)
+    pipeline.objects["copy.jsonl.gz"] = pipeline.objects[job.keys[0]]
+    del pipeline.objects[job.keys[1]]
+    pipeline.sync(1, 1)
+
+    assert pipeline.run(1) == ["earlier_files_are_whole"]
+    assert {key: pipeline.rows()[key] for key in job.keys} == dict.fromkeys(job.keys, (FIRST, 2))
+    assert "copy.jsonl.gz" not in pipeline.rows()
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        (a_line(2, "2-0-0"), "1 lines of {} repeat others of it"),
+        (a_line(1, "1-0-0"), "1 lines are of Airbyte job 1"),
+    ],
+)
+def test_a_line_in_the_place_of_another_is_no_record(
+    pipeline: Pipeline, second: str, said: str
+) -> None:
+    pipeline.sync(0, 1)
+    pipeline.run(0)
+    job = pipeline.sync(1, 2)
+    pipeline.objects[job.keys[0]] = a_file(a_line(2, "2-0-0"), second)
+
+    assert "records_equal_lines" in pipeline.run(1)
+    assert said.format(job.keys[0]) in pipeline.said["records_equal_lines"]
+    assert job.keys[0] not in pipeline.rows()
+
+
+def test_a_record_that_stands_in_two_files_stops_the_build(pipeline: Pipeline) -> None:
+    """Of two files that are not the same, only their rows tell."""
+    job = pipeline.sync(0, 2, 2)
+    pipeline.objects[job.keys[1]] = a_file(a_line(1, "1-0-0"), a_line(1, "1-1-0"))
+
+    assert pipeline.run(0) == ["lines_loaded_or_quarantined"]
+    assert "1 of which double another" in pipeline.said["lines_loaded_or_quarantined"]
+
+
+def test_rows_of_long_ago_that_vanish_are_named_with_their_day(pipeline: Pipeline) -> None:
+    old = pipeline.sync(0, 3)
+    pipeline.run(0)
+    pipeline.warehouse.transact([Statement("delete from RAW.KEEPA_RAW where file_row_number = 2")])
+    pipeline.sync(LOOK_BACK_DAYS + 1, 3)
+
+    assert pipeline.run(LOOK_BACK_DAYS + 1) == ["lines_loaded_or_quarantined"]
+    said = pipeline.said["lines_loaded_or_quarantined"]
+    assert f"{old.keys[0]} of {FIRST}: 3 lines loaded, 2 rows" in said
+    assert pipeline.run(0, reload=True) == []
+
+
+def test_an_object_that_is_closed_to_us_stops_only_a_sync_that_lacks_something(
+    pipeline: Pipeline,
+) -> None:
+    job = pipeline.sync(0, 3)
+    pipeline.objects["closed.gz"] = b"?"
+    pipeline.closed = {"closed.gz"}
+    assert pipeline.run(0) == ["files_of_this_sync"]
+    assert "closed.gz" in pipeline.said["files_of_this_sync"]
+
+    pipeline.objects["again.gz"] = pipeline.objects.pop(job.keys[0])
+    pipeline.closed = {"again.gz"}
+    with pytest.raises(PermanentFailure, match=r"S3 refused to read again\.gz: AccessDenied"):
+        pipeline.run(0)
+    pipeline.closed, pipeline.objects = set(), {"again.gz": pipeline.objects["again.gz"]}
+    assert pipeline.run(0) == []
+
+
+def test_an_index_that_cannot_be_read_is_made_anew(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipeline.sync(0, 3)
+    pipeline.run(0)
+    index = pipeline.handover.kept.pop(landing_assets.INDEX)
+    pipeline.handover.damaged.add(landing_assets.INDEX)
+
+    assert pipeline.run(0) == []
+    assert "is no LandingIndex" in caplog.text
+    assert pipeline.handover.kept[landing_assets.INDEX] == index
+
+
 def test_a_file_with_other_lines_replaces_its_rows_and_is_named(pipeline: Pipeline) -> None:
     """As many lines as before: nobody but the etag tells."""
     job = pipeline.sync(0, 3)
@@ -429,6 +544,7 @@ events = st.one_of(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(story=st.lists(events, min_size=3, max_size=12))
+@example(story=[("sync", 0, [1, 1]), ("copy", 1, None), ("hide", 3, None), ("run", 0, None)])
 def test_whatever_happens_records_are_lines_are_rows_and_each_file_counts_once(
     story: list[tuple[str, int, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -16,7 +16,7 @@ ARRIVED_AT = datetime(2026, 2, 1, tzinfo=UTC)
 
 
 def landed(path: Path) -> LandedFile:
-    return landed_file("key", "etag", 1, jsonl.lines(path), jsonl.DAMAGE, ARRIVED_AT)
+    return landed_file("key", "etag", 1, jsonl.lines(path), ARRIVED_AT)
 
 
 def test_a_line_of_a_hundred_megabytes_is_named_and_not_held_in_memory(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Syncs of so many days before are looked at again, since files come late; a weekend and then some.
 LOOK_BACK_DAYS: Final = 7
+# A job that waits for its turn begins later than it was created, by which Airbyte lists.
+QUEUED: Final = timedelta(days=1)
 _USABLE: Final = frozenset({"succeeded", "running", "pending", "incomplete"})
 
 
@@ -68,7 +70,9 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         started_here = False
         night = end_of(as_of_date)
         if job is None or job["status"] not in _USABLE or not _is_of_night(job, night):
-            job = None if config.resync else _unclaimed_sync(client.newest_jobs(), night)
+            job = (
+                None if config.resync else _unclaimed_sync(client.jobs_since(night - QUEUED), night)
+            )
             if job is None:
                 job, started_here = _start_or_attach(client, night, context.log.info)
         job_id = int(job["jobId"])
@@ -85,8 +89,9 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
                     client.cancel_job(job_id)
             raise
 
+        jobs = client.jobs_since(night - timedelta(days=LOOK_BACK_DAYS) - QUEUED)
         report = _report(job, context.partition_time_window.start).model_copy(
-            update={"earlier": earlier_syncs(client.newest_jobs(), as_of_date, job_id)}
+            update={"earlier": earlier_syncs(jobs, as_of_date, job_id)}
         )
         # By Keepa's price list. A sync that a run has reported before was counted there.
         before = handover.read(f"{'/'.join(AIRBYTE_PRODUCT.path)}/{as_of_date}", SyncReport)

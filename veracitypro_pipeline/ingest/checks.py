@@ -6,6 +6,7 @@ import dagster as dg
 
 from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted
 from veracitypro_pipeline.handover import SyncReport
+from veracitypro_pipeline.ingest.assets import QUEUED
 from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT
 from veracitypro_pipeline.partitions import daily_as_of, end_of
 from veracitypro_pipeline.resources.airbyte import AirbyteResource
@@ -53,7 +54,7 @@ def sync_is_newest(
     newest = max(
         (
             int(job["jobId"])
-            for job in airbyte.client().newest_jobs()
+            for job in airbyte.client().jobs_since(night - QUEUED)
             if job.get("startTime")
             and night <= datetime.fromisoformat(job["startTime"]) < night + timedelta(days=1)
         ),

@@ -1,13 +1,14 @@
 """The landing files as an asset: every new object is read once, then one manifest is made."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import dagster as dg
 
 from veracitypro_pipeline import jsonl
-from veracitypro_pipeline.failures import final_when_interrupted
+from veracitypro_pipeline.failures import PermanentFailure, final_when_interrupted
 from veracitypro_pipeline.handover import LandedFile, LandingIndex, LandingManifest, SyncReport
 from veracitypro_pipeline.landing.manifest import index_of, landed_file, manifest_of
 from veracitypro_pipeline.lineage import (
@@ -18,7 +19,7 @@ from veracitypro_pipeline.lineage import (
     OWNERS,
 )
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
-from veracitypro_pipeline.resources.handover_store import HandoverStore
+from veracitypro_pipeline.resources.handover_store import HandoverStore, UnreadableHandover
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.s3 import S3Resource, StoredObject
 
@@ -42,6 +43,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
     )
     @final_when_interrupted
     def landing_product_raw(
+        context: dg.AssetExecutionContext,
         airbyte_product_raw: SyncReport,
         run_settings: RunSettings,
         s3: S3Resource,
@@ -56,7 +58,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         Re-run: reads only objects it has not read before, and gives the same manifest.
         """
         settings = run_settings.get()
-        old = handover.read(INDEX, LandingIndex) or LandingIndex()
+        old = _index(handover, context.log.warning)
         listing = list(s3.list_objects(settings.raw_bucket, settings.landing_prefix))
         index = _updated(old, listing, s3, settings.raw_bucket)
         if index != old:
@@ -64,6 +66,9 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
 
         report = airbyte_product_raw
         manifest = manifest_of(report, index)
+        if index.unreadable and not manifest.is_whole:
+            # Nobody can say whose it is: the sync's own, as long as that lacks something.
+            raise PermanentFailure(next(iter(index.unreadable.values())))
         return dg.MaterializeResult(
             value=manifest,
             metadata={
@@ -106,25 +111,35 @@ def _table(manifest: LandingManifest) -> dg.TableMetadataValue:
     )
 
 
+def _index(handover: HandoverStore, warn: Callable[[str], None]) -> LandingIndex:
+    """What was read so far; nothing if that cannot be read, and then each object is read again."""
+    try:
+        return handover.read(INDEX, LandingIndex) or LandingIndex()
+    except UnreadableHandover as damage:
+        warn(f"{damage.description} It is made anew; which files are gone is not known any more.")
+        return LandingIndex()
+
+
 def _updated(
     old: LandingIndex, listing: list[StoredObject], s3: S3Resource, bucket: str
 ) -> LandingIndex:
     """The index of what the bucket holds now; reads what is new or has changed."""
     files = _kept(old, listing)
+    unreadable = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "object.jsonl.gz"
         for entry in listing:
-            if entry.key not in files:
+            if entry.key in files:
+                continue
+            try:
                 etag = s3.download(bucket, entry.key, path)
-                files[entry.key] = landed_file(
-                    entry.key,
-                    etag,
-                    path.stat().st_size,
-                    jsonl.lines(path),
-                    jsonl.DAMAGE,
-                    entry.modified_at,
-                )
-    return index_of(old, files.values())
+            except PermanentFailure as refusal:
+                unreadable[entry.key] = str(refusal.description)
+                continue
+            files[entry.key] = landed_file(
+                entry.key, etag, path.stat().st_size, jsonl.lines(path), entry.modified_at
+            )
+    return index_of(old, files.values(), unreadable)
 
 
 def _kept(old: LandingIndex, listing: list[StoredObject]) -> dict[str, LandedFile]:

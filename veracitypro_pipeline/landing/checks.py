@@ -6,7 +6,12 @@ import dagster as dg
 from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted
 from veracitypro_pipeline.handover import LandingIndex, LandingManifest
 from veracitypro_pipeline.landing.assets import INDEX
-from veracitypro_pipeline.landing.manifest import faults_of_earlier, lost_files, surplus
+from veracitypro_pipeline.landing.manifest import (
+    faults_of_earlier,
+    lost_files,
+    surplus,
+    surplus_lines,
+)
 from veracitypro_pipeline.lineage import LANDING_PRODUCT
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.resources.handover_store import HandoverStore
@@ -55,25 +60,27 @@ def files_arrived(
 )
 @final_when_interrupted
 def records_equal_lines(landing_product_raw: LandingManifest) -> dg.AssetCheckResult:
-    """Airbyte's count of records equals the lines in the manifest's files.
+    """Airbyte's count of records equals the lines in the manifest's files, each another record.
 
-    If red: products are missing, or were written twice. The numbers say which; the files are
-    listed in the materialization. Run the day again with `resync: true`.
+    If red: products are missing, or are there twice. The numbers say which; the files are listed in
+    the materialization. Run the day again with `resync: true`.
 
     Runbook: infra/runbooks/records_equal_lines.md
     """
     manifest = landing_product_raw
     difference = manifest.lines - manifest.records_reported
     word = "agree" if not difference else f"differ by {difference:+d}"
+    surplus_said = surplus_lines(manifest)
     return dg.AssetCheckResult(
-        passed=difference == 0,
+        passed=manifest.lines == manifest.records == manifest.records_reported,
         description=(
             f"Airbyte job {manifest.job_id} reports {manifest.records_reported} records, its files"
-            f" hold {manifest.lines} lines: they {word}."
+            f" hold {manifest.lines} lines: they {'; '.join((word, *surplus_said))}."
         ),
         metadata={
             "records_reported": manifest.records_reported,
             "lines": manifest.lines,
+            "records": manifest.records,
             "difference": difference,
         },
     )
@@ -84,11 +91,11 @@ def records_equal_lines(landing_product_raw: LandingManifest) -> dg.AssetCheckRe
 def files_of_this_sync(
     landing_product_raw: LandingManifest, handover: HandoverStore
 ) -> dg.AssetCheckResult:
-    """Every line of the manifest's files carries this sync's id, and no file lacks an id.
+    """Every line of the manifest's files carries this sync's id, and no other file lacks an id.
 
     If it warns: a line is broken so far that its id cannot be read (it is loaded and quarantined),
-    or somebody else writes into the landing prefix (those files are not loaded). Nothing is lost;
-    find out who wrote the named files.
+    or somebody else writes into the landing prefix (such files are not loaded, and may be closed to
+    us). Nothing is lost; find out who wrote the named files.
 
     Runbook: infra/runbooks/files_of_this_sync.md
     """

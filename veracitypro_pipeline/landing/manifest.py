@@ -4,13 +4,16 @@ A file is recognised by what is in it, the sync id that Airbyte writes into ever
 name or time: an interrupted attempt leaves files too, and they may arrive late.
 """
 
+import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
+from veracitypro_pipeline import jsonl
 from veracitypro_pipeline.handover import (
+    NO_SYNC_ID,
     FinishedSync,
     LandedFile,
     LandingIndex,
@@ -21,15 +24,28 @@ from veracitypro_pipeline.handover import (
 # In `_airbyte_meta`; read by bytes, because a line can be 1 MB and need not be valid JSON. The
 # number may be quoted.
 _SYNC_ID: Final = re.compile(rb'"sync_id"\s*:\s*"?(\d+)')
-NO_SYNC_ID: Final = "none"
+_RECORD_ID: Final = re.compile(rb'"_airbyte_raw_id"\s*:\s*"([^"\\]{1,100})"')
+# A file is of one sync; what has more than a few is none, and would swell the index.
+_SYNCS_PER_FILE: Final = 100
+_DIGEST_BYTES: Final = 16
 # The envelope is written before the data, so that a product cannot pretend to be one.
 _ENVELOPE_BYTES: Final = 2_000
 
 
 def sync_id_of(line: bytes) -> str:
     """The Airbyte job that wrote a line, or `NO_SYNC_ID`."""
-    found = _SYNC_ID.search(line[:_ENVELOPE_BYTES]) or _SYNC_ID.search(line)
-    return found.group(1).decode() if found else NO_SYNC_ID
+    found = _in_envelope(_SYNC_ID, line)
+    return found.decode() if found else NO_SYNC_ID
+
+
+def record_id_of(line: bytes) -> bytes | None:
+    """The id that Airbyte gave the record of a line, or None."""
+    return _in_envelope(_RECORD_ID, line)
+
+
+def _in_envelope(pattern: re.Pattern[bytes], line: bytes) -> bytes | None:
+    found = pattern.search(line[:_ENVELOPE_BYTES]) or pattern.search(line)
+    return found.group(1) if found else None
 
 
 def landed_file(
@@ -37,19 +53,27 @@ def landed_file(
     etag: str,
     size_bytes: int,
     lines: Iterable[bytes],
-    damage: tuple[type[Exception], ...],
     arrived_at: datetime,
 ) -> LandedFile:
-    """Count a file's lines by the sync that wrote them.
+    """Count a file's lines by the sync that wrote them, and tell its records.
 
-    An exception of `damage` while reading is kept as the file's damage; the lines before it count.
+    One of `jsonl.DAMAGE` while reading is kept as the file's damage; the lines before it count.
     """
     sync_ids: Counter[str] = Counter()
+    records: set[int] = set()
+    repeated = 0
     problem = None
     try:
         for line in lines:
             sync_ids[sync_id_of(line)] += 1
-    except damage as error:
+            if len(sync_ids) > _SYNCS_PER_FILE:
+                raise jsonl.TooLarge(f"it has lines of more than {_SYNCS_PER_FILE} syncs")
+            if record_id := record_id_of(line):
+                digest = hashlib.blake2b(record_id, digest_size=_DIGEST_BYTES).digest()
+                number = int.from_bytes(digest)
+                repeated += number in records
+                records.add(number)
+    except jsonl.DAMAGE as error:
         problem = f"{type(error).__name__}: {error}"
     return LandedFile(
         key=key,
@@ -59,10 +83,15 @@ def landed_file(
         sync_ids=dict(sync_ids),
         damage=problem,
         arrived_at=arrived_at,
+        repeated=repeated,
+        # A sum, for the order of lines not to count.
+        records_digest=f"{sum(records) % 2**128:032x}" if records else None,
     )
 
 
-def index_of(old: LandingIndex, files: Iterable[LandedFile]) -> LandingIndex:
+def index_of(
+    old: LandingIndex, files: Iterable[LandedFile], unreadable: Mapping[str, str] | None = None
+) -> LandingIndex:
     """The index of what the bucket holds now; what `old` knew in another version is lost.
 
     A file that is restored to a version of before has lost nothing.
@@ -76,7 +105,7 @@ def index_of(old: LandingIndex, files: Iterable[LandedFile]) -> LandingIndex:
         for (key, etag), file in sorted(known.items())
         if key not in restored and (key not in by_key or by_key[key].etag != etag)
     ]
-    return LandingIndex(files=by_key, lost=tuple(lost))
+    return LandingIndex(files=by_key, lost=tuple(lost), unreadable=dict(unreadable or {}))
 
 
 def manifest_of(report: SyncReport, index: LandingIndex) -> LandingManifest:
@@ -137,9 +166,20 @@ def faults_of_earlier(manifest: LandingManifest, index: LandingIndex) -> list[st
             faults.append(
                 f"Airbyte job {sync.job_id} of {sync.as_of_date} reports {sync.records_reported}"
                 f" records, its files hold {sync.lines} lines:"
-                f" {'; '.join(said) or 'files are missing or surplus'}"
+                f" {'; '.join((*said, *surplus_lines(sync))) or 'files are missing or surplus'}"
             )
     return faults
+
+
+def surplus_lines(manifest: LandingManifest) -> list[str]:
+    """What makes a sync's files hold more lines than records, each as a phrase."""
+    foreign = {sync: n for sync, n in manifest.foreign_lines.items() if sync != NO_SYNC_ID}
+    repeated = {file.key: file.repeated for file in manifest.files if file.repeated}
+    return [
+        *(f"{lines} lines are of Airbyte job {sync}" for sync, lines in foreign.items()),
+        *(f"{lines} lines of {key} repeat others of it" for key, lines in repeated.items()),
+        *(f"{file.key} has the records of another file" for file in manifest.copies),
+    ]
 
 
 def surplus(
@@ -150,9 +190,5 @@ def surplus(
     The lines inside the manifest's files by the other sync (or none) that wrote them, and the keys
     of files with no sync id at all. Files of other syncs are other days' business.
     """
-    own = str(manifest.job_id)
-    others: Counter[str] = Counter()
-    for file in manifest.files:
-        others.update({sync: lines for sync, lines in file.sync_ids.items() if sync != own})
     unowned = (key for key, file in index.files.items() if not set(file.sync_ids) - {NO_SYNC_ID})
-    return dict(others), tuple(sorted(unowned))
+    return manifest.foreign_lines, tuple(sorted({*unowned, *index.unreadable}))

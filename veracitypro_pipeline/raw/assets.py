@@ -70,13 +70,15 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
             sync.job_id: [file for file in sync.files if loaded.get(file.key) != file.etag]
             for sync in manifest.loadable
         }
+        # One instant for all that this step loads: STG counts again what came with a load.
+        loaded_at = datetime.now(UTC).replace(tzinfo=None)
         for sync in manifest.loadable:
             if loads[sync.job_id]:
                 load = Load(
                     files=loads[sync.job_id],
                     as_of_date=sync.as_of_date,
                     load_id=context.run_id,
-                    loaded_at=datetime.now(UTC).replace(tzinfo=None),
+                    loaded_at=loaded_at,
                     gone=sync.gone,
                 )
                 engine.load(load, run_settings.get(), s3, warehouse)

@@ -8,7 +8,7 @@ from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted,
 from veracitypro_pipeline.handover import LandingManifest
 from veracitypro_pipeline.lineage import LANDING_PRODUCT, RAW_KEEPA
 from veracitypro_pipeline.partitions import daily_as_of
-from veracitypro_pipeline.raw.tables import ROWS_OF_FILES
+from veracitypro_pipeline.raw.tables import DOUBLED_RECORDS, FILES_UNLIKE_LEDGER, ROWS_OF_FILES
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 
 _MANIFEST: Final = {"manifest": dg.AssetIn(key=LANDING_PRODUCT)}
@@ -25,10 +25,11 @@ _MANIFEST: Final = {"manifest": dg.AssetIn(key=LANDING_PRODUCT)}
 def lines_loaded_or_quarantined(
     manifest: LandingManifest, warehouse: WarehouseResource
 ) -> dg.AssetCheckResult:
-    """Every line of every file of the day, and of late ones, is one row of RAW, and no more are.
+    """Every line of every file of the day, and of late ones, is one row of RAW, and no more are;
+    each is another record; and RAW still has what the ledger says of every file of before.
 
     If red: prices of some products would be missing or doubled. The file is named; `vp backfill` of
-    the day of this run loads it again.
+    the day of this run loads it again, one that is named with another day that of its day.
 
     Runbook: infra/runbooks/lines_loaded_or_quarantined.md
     """
@@ -42,14 +43,26 @@ def lines_loaded_or_quarantined(
         for key, expected in (gone | lines).items()
         if rows.get(key, 0) != expected
     ]
+    ((doubled,),) = warehouse.query(DOUBLED_RECORDS, {"files": list(lines)}).rows
+    unlike = [
+        f"{key} of {as_of_date}: {expected} lines loaded, {found} rows"
+        for key, as_of_date, expected, found in warehouse.query(FILES_UNLIKE_LEDGER).rows
+        if key not in lines and key not in gone
+    ]
     return dg.AssetCheckResult(
-        passed=not wrong,
+        passed=not wrong and not doubled and not unlike,
         description=(
             f"The {len(files)} files of this day and of the last ones hold {sum(lines.values())}"
-            f" lines, RAW holds {sum(rows.values())} rows of them; files that differ:"
-            f" {wrong or 'none'}."
+            f" lines, RAW holds {sum(rows.values())} rows of them, {doubled} of which double"
+            f" another; files that differ: {wrong or 'none'}; files of before that are not as they"
+            f" were loaded: {unlike or 'none'}."
         ),
-        metadata={"lines": sum(lines.values()), "rows": sum(rows.values()), "differences": wrong},
+        metadata={
+            "lines": sum(lines.values()),
+            "rows": sum(rows.values()),
+            "doubled": doubled,
+            "differences": [*wrong, *unlike],
+        },
     )
 
 

@@ -27,6 +27,38 @@ where source_file in ($files)
 group by source_file
 """
 
+# Rows of these files of which the record stands in another row of them.
+DOUBLED_RECORDS: Final = """
+select count(_airbyte_raw_id) - count(distinct _airbyte_raw_id) as doubled
+from RAW.KEEPA_RAW
+where source_file in ($files)
+"""
+
+# Files of which RAW has not what the ledger says that it has, of any day.
+FILES_UNLIKE_LEDGER: Final = """
+with in_raw as (
+    select
+        source_file,
+        min(as_of_date) as as_of_date,
+        count(payload) as loaded,
+        count(*) - count(payload) as quarantined
+    from RAW.KEEPA_RAW
+    group by source_file
+)
+select
+    coalesce(ledger.source_file, in_raw.source_file) as source_file,
+    coalesce(ledger.as_of_date, in_raw.as_of_date) as as_of_date,
+    coalesce(ledger.lines, 0) as lines,
+    coalesce(in_raw.loaded, 0) + coalesce(in_raw.quarantined, 0) as raw_rows
+from MONITORING.LOAD_LEDGER as ledger
+full outer join in_raw on ledger.source_file = in_raw.source_file
+where
+    coalesce(ledger.lines, 0) <> coalesce(in_raw.loaded, 0) + coalesce(in_raw.quarantined, 0)
+    or coalesce(ledger.loaded, 0) <> coalesce(in_raw.loaded, 0)
+    or ledger.source_file is null
+order by as_of_date, source_file
+"""
+
 _FORGET_ROWS: Final = "delete from RAW.KEEPA_RAW where source_file in ($files)"
 _FORGET_LEDGER: Final = "delete from MONITORING.LOAD_LEDGER where source_file in ($files)"
 

@@ -10,6 +10,7 @@ Imported only when a run needs it, because dagster-airbyte costs seconds to impo
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import requests
@@ -28,7 +29,8 @@ from veracitypro_pipeline.settings import Settings
 SERVICE: Final = "Airbyte"
 RUNNING: Final = frozenset({"running", "pending", "incomplete"})
 SUCCEEDED: Final = "succeeded"
-NEWEST_JOBS: Final = 20
+# The most that Airbyte gives at once.
+JOBS_PER_PAGE: Final = 100
 
 Job = Mapping[str, Any]
 
@@ -89,8 +91,21 @@ class SyncClient(AirbyteClient):
             return None
         return str(answer.get("message") or "Airbyte gives no reason")
 
-    def newest_jobs(self) -> list[Job]:
-        """The newest sync jobs of the connection, newest first."""
+    def jobs_since(self, begin: datetime) -> list[Job]:
+        """The sync jobs of the connection that were created since then, newest first."""
+        jobs: list[Job] = []
+        while True:
+            page = self._page_of_jobs({"createdAtStart": f"{begin:%Y-%m-%dT%H:%M:%SZ}"}, len(jobs))
+            jobs += page
+            if len(page) < JOBS_PER_PAGE:
+                return sorted(jobs, key=lambda job: int(job["jobId"]), reverse=True)
+
+    def running_job(self) -> Job | None:
+        """The sync that is under way on the connection, if any; there is one at most."""
+        newest = self._page_of_jobs({}, 0)
+        return next((job for job in newest if job["status"] in RUNNING), None)
+
+    def _page_of_jobs(self, wanted: Mapping[str, str], offset: int) -> list[Job]:
         answer = self._single_request(
             "GET",
             f"{self.rest_api_base_url}/jobs",
@@ -98,15 +113,13 @@ class SyncClient(AirbyteClient):
                 "workspaceIds": self.workspace_id,
                 "connectionId": self.connection_id,
                 "jobType": "sync",
-                "limit": NEWEST_JOBS,
                 "orderBy": "createdAt|DESC",
+                "limit": JOBS_PER_PAGE,
+                "offset": offset,
+                **wanted,
             },
         )
-        return sorted(answer.get("data", []), key=lambda job: int(job["jobId"]), reverse=True)
-
-    def running_job(self) -> Job | None:
-        """The sync that is under way on the connection, if any."""
-        return next((job for job in self.newest_jobs() if job["status"] in RUNNING), None)
+        return list(answer.get("data", []))
 
     def find_job(self, job_id: int) -> Job | None:
         """The job with this id, or None if Airbyte does not know it (any more)."""

@@ -7,13 +7,17 @@ another machine.
 from typing import TypeVar
 
 import dagster as dg
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from veracitypro_pipeline.failures import PermanentFailure
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.s3 import S3Resource
 
 Value = TypeVar("Value", bound=BaseModel)
+
+
+class UnreadableHandover(PermanentFailure):
+    """Somebody has cut or written over what a stage left."""
 
 
 class HandoverStore(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -23,9 +27,20 @@ class HandoverStore(dg.ConfigurableResource):  # type: ignore[type-arg]
     s3: dg.ResourceDependency[S3Resource]
 
     def read(self, name: str, kind: type[Value]) -> Value | None:
-        """The value stored under a name, or None."""
-        text = self.s3.read_text(self.settings.get().monitoring_bucket, self._key(name))
-        return None if text is None else kind.model_validate_json(text)
+        """The value stored under a name, or None.
+
+        Raises:
+            UnreadableHandover: what lies there is no such value.
+        """
+        bucket, key = self.settings.get().monitoring_bucket, self._key(name)
+        text = self.s3.read_text(bucket, key)
+        try:
+            return None if text is None else kind.model_validate_json(text)
+        except ValidationError as error:
+            raise UnreadableHandover(
+                f"s3://{bucket}/{key} is no {kind.__name__} ({error.errors()[0]['msg']}): restore"
+                " an older version of it, or delete it and run its day again."
+            ) from error
 
     def write(self, name: str, value: BaseModel) -> None:
         """Store a value under a name, replacing an older one."""
