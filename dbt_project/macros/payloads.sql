@@ -1,4 +1,4 @@
-{# Payloads. RAW has them all; stg_keepa_payload has those of the newest load once more, cut to what models
+{# Payloads. RAW has them all; stg_keepa_payload has those that came last once more, cut to what models
    read. Reading RAW costs what is stored beside the rows asked for (DuckDB unpacks 2,048 payloads
    together, ten nights of 200 products, for one model as for the next), so models read the cut and go
    to RAW only for what it lacks: after a build that died, or when a file that counted is gone. #}
@@ -9,6 +9,32 @@
         'attributes': attribute_fields(product_attributes()),
         'histories': ['csv', 'salesRanks', 'offers', 'liveOffersOrder'] + plain_histories(),
     }) }}
+{%- endmacro %}
+
+{# A query (loaded_at): the loads whose points are counted again in their payloads. A day must cost what the day
+   brings, so these are the newest, and whatever no build has counted so far: a night loads the files
+   that came late as well, and a build may die before it counts. #}
+{% macro loads_to_count() -%}
+select distinct uncounted.loaded_at
+from {{ ref('stg_keepa_fetch') }} as uncounted
+{%- if load_relation(counted_loads()) is not none %}
+where
+    uncounted.loaded_at = (select max(newest.loaded_at) from {{ ref('stg_keepa_fetch') }} as newest)
+    or uncounted.loaded_at not in (select counted.loaded_at from {{ counted_loads() }} as counted)
+{%- endif -%}
+{%- endmacro %}
+
+{% macro counted_loads() -%}
+    {{ return(api.Relation.create(
+        database=this.database, schema='MONITORING', identifier='COUNTED_LOADS'
+    )) }}
+{%- endmacro %}
+
+{# Post-hook of a model that dbt builds only after the tests that count: what they have counted. #}
+{% macro remember_counted_loads() -%}
+    create or replace table {{ counted_loads() }} as
+    select distinct loaded_at
+    from {{ ref('stg_keepa_fetch') }}
 {%- endmacro %}
 
 {# A relation (fetch_id, payload): this part of the payloads of `fetches`, a relation (fetch_id,

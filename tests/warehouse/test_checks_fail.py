@@ -49,10 +49,10 @@ DAMAGES = {
         " from STG.stg_keepa_point order by slice_minute desc, asin, series, minute desc limit 1",
         {"points_are_kept_refused_or_superseded"},
     ),
-    "a series of the newest load is overlooked": (
+    "a series of a new load is overlooked": (
         "update STG.stg_keepa_series set point_count = point_count - 1"
         " where point_count = (select max(point_count) from STG.stg_keepa_series)",
-        {"points_of_the_newest_load_are_all_counted", "points_are_kept_refused_or_superseded"},
+        {"points_of_new_loads_are_all_counted", "points_are_kept_refused_or_superseded"},
     ),
     "a day counts too many minutes": (
         "update CORE.core_keepa_price_daily set minutes_priced = 1441",
@@ -138,6 +138,38 @@ def test_a_check_notices(
     with duckdb.connect(str(damaged.path)) as connection:
         connection.execute(statement)
     assert damaged.red_checks(CHECKS) >= expected
+
+
+def test_a_load_whose_build_died_before_its_points_were_counted_is_counted_by_the_next(
+    warehouse: Warehouse,
+) -> None:
+    """And then not again: a day costs what the day brings."""
+
+    def night(number: int) -> None:
+        at = FIRST_NIGHT + timedelta(days=number)
+        product = a_product(f"B0PADDLE0{number}", series={"NEW": [START, 1, START + 5, 2]})
+        warehouse.load([line_of(fetch_at(product, at))])
+
+    night(1)
+    warehouse.run_up_to("stg_keepa_point")
+    with duckdb.connect(str(warehouse.path)) as connection:
+        connection.execute("update STG.stg_keepa_series set point_count = 0, good_count = 0")
+        connection.execute("delete from STG.stg_keepa_point")
+    night(2)
+    failures = warehouse.project.dbt(
+        warehouse.path, "build", "--exclude-resource-type", "unit_test"
+    )
+    assert "points_of_new_loads_are_all_counted" in failures
+    assert failures["stg_keepa_merged_series"].startswith("skipped")
+
+    warehouse.refresh()
+    warehouse.build()
+    night(3)
+    warehouse.build()
+    assert warehouse.query(
+        "select distinct asin from MONITORING.stg_keepa_payload"
+        " join STG.stg_keepa_fetch using (fetch_id)"
+    ) == [("B0PADDLE03",)]
 
 
 def test_a_tracked_product_that_keepa_left_out_is_named(warehouse: Warehouse) -> None:

@@ -1,13 +1,13 @@
 -- If red: where a newer fetch begins in the middle of a history, points before that minute are lost, or
 -- points after it are kept. The row names the product, its file, and both counts. Counted again in the
--- payloads is what the newest load made so: fetches that came with it, and those it superseded in part. A
+-- payloads is what new loads made so: fetches that came with them, and those they superseded in part. A
 -- fetch with the whole history supersedes all or nothing, and then there is nothing to read.
 {{ config(meta={'dagster': {'ref': {'name': 'stg_keepa_point'}}}) }}
 
-{% set newest_load %}
+{% set new_fetches %}
         select fetch_id
         from {{ ref('stg_keepa_fetch') }}
-        where loaded_at = (select max(newest.loaded_at) from {{ ref('stg_keepa_fetch') }} as newest)
+        where loaded_at in ({{ loads_to_count() }})
     {% endset %}
 {% set cut_slices %}
     select *
@@ -22,7 +22,7 @@
     ) as slices
     where
         next_fetch_id is not null
-        and (fetch_id in ({{ newest_load }}) or next_fetch_id in ({{ newest_load }}))
+        and (fetch_id in ({{ new_fetches }}) or next_fetch_id in ({{ new_fetches }}))
 {% endset %}
 
 with

@@ -3,11 +3,12 @@
         materialized='incremental',
         incremental_strategy='replace_changed',
         pre_hook="{{ find_changed_slices() }}",
-        post_hook="{{ remember(slices_known()) }}",
+        post_hook=["{{ remember(slices_known()) }}", "{{ remember_counted_loads() }}"],
         meta={'outdates': ['outdated.series = changes.series']},
     )
 }}
 
+-- depends_on: {{ ref('stg_keepa_fetch') }}
 with
 
 changed as (

@@ -1,4 +1,4 @@
--- What it holds depends on which load came last. STG depends on the set of loads alone, so this is
+-- What it holds depends on which loads came last. STG depends on the set of loads alone, so this is
 -- kept with the other notes of a build.
 {{ config(schema='MONITORING') }}
 
@@ -8,9 +8,7 @@ fetches as (
 
     select *
     from {{ ref('stg_keepa_fetch') }}
-    where
-        not is_repeat
-        and loaded_at = (select max(newest.loaded_at) from {{ ref('stg_keepa_fetch') }} as newest)
+    where not is_repeat and loaded_at in ({{ loads_to_count() }})
 
 ),
 

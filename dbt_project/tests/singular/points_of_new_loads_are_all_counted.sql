@@ -1,6 +1,6 @@
 -- If red: the explode overlooks points of a payload, so prices or ranks are missing. The row names
--- the product and its file. Only the newest load is counted again, because a day must cost what the
--- day brings; older ones were counted when they came.
+-- the product and its file. Only loads that no build has counted yet, and the newest, are counted again,
+-- because a day must cost what the day brings.
 {{ config(meta={'dagster': {'ref': {'name': 'stg_keepa_series'}}}) }}
 
 with
@@ -9,9 +9,7 @@ fetches as (
 
     select *
     from {{ ref('stg_keepa_fetch') }}
-    where
-        not is_repeat
-        and loaded_at = (select max(newest.loaded_at) from {{ ref('stg_keepa_fetch') }} as newest)
+    where not is_repeat and loaded_at in ({{ loads_to_count() }})
 
 ),
 
