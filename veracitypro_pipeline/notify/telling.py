@@ -38,7 +38,8 @@ _ROOT_TAG: Final = "dagster/root_run_id"
 
 # Runs older than this are no news, even if Slack was away meanwhile.
 NEWS_DAYS: Final = 3
-RECENT_RUNS: Final = 20
+# Runs that the instance is asked for at once.
+RUNS_A_PAGE: Final = 100
 _TOLD: Final = (
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.SUCCESS,
@@ -57,12 +58,8 @@ def tell(
     `of_vp_run` chooses the runs that announce themselves, or all others. Whatever is wrong with
     Slack or its settings is no fault of the data, and is not raised.
     """
-    since = datetime.now(UTC) - timedelta(days=NEWS_DAYS)
-    records = instance.get_run_records(
-        dg.RunsFilter(statuses=list(_TOLD), created_after=since), limit=RECENT_RUNS
-    )
     untold = None
-    for record in reversed(records):
+    for record in reversed(_recent(instance)):
         run = record.dagster_run
         if (ANNOUNCES_ITSELF_TAG in run.tags) is not of_vp_run or not _is_due(run):
             continue
@@ -80,6 +77,19 @@ def links_of(settings: Settings) -> Links:
     return Links(
         settings.dagster_url or "", settings.runbooks_url or "", settings.slack_mention_markup
     )
+
+
+def _recent(instance: dg.DagsterInstance) -> list[dg.RunRecord]:
+    """Every run that may be news, newest first. All of them: a night that failed while Slack was
+    away may lie behind any number of runs of which nothing is due."""
+    since = datetime.now(UTC) - timedelta(days=NEWS_DAYS)
+    filters = dg.RunsFilter(statuses=list(_TOLD), created_after=since)
+    records: list[dg.RunRecord] = []
+    cursor = None
+    while page := instance.get_run_records(filters, limit=RUNS_A_PAGE, cursor=cursor):
+        records += page
+        cursor = page[-1].dagster_run.run_id
+    return records
 
 
 def _is_due(run: dg.DagsterRun) -> bool:

@@ -29,7 +29,8 @@ class SlackNotDelivered(RuntimeError):
 
 
 class SlackAway(SlackNotDelivered):
-    """Slack did not answer at all, so there is no point in sending it anything else now."""
+    """Slack takes nothing now, so there is no point in sending it anything else: it does not answer,
+    or no sign-in is set."""
 
 
 class Posted(NamedTuple):
@@ -78,7 +79,7 @@ class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 )
                 return Posted(str(answer["channel"]), str(answer["ts"]))
             if settings.slack_webhook_url is None:
-                raise SlackNotDelivered(
+                raise SlackAway(
                     "Neither SLACK_BOT_TOKEN nor SLACK_WEBHOOK_URL is set, so nobody is told."
                 )
             taken = _webhook(settings).send(text=text, blocks=list(blocks))

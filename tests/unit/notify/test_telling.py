@@ -10,7 +10,7 @@ import pytest
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.notify import telling
 from veracitypro_pipeline.notify.sensors import slack_is_told
-from veracitypro_pipeline.notify.telling import ANNOUNCES_ITSELF_TAG, tell
+from veracitypro_pipeline.notify.telling import ANNOUNCES_ITSELF_TAG, SILENT_TAG, tell
 from veracitypro_pipeline.resources.slack import Posted, SlackAway, SlackNotDelivered
 from veracitypro_pipeline.settings import Settings
 
@@ -252,6 +252,31 @@ def test_who_announces_itself_is_left_to_itself(team: Team) -> None:
     assert team.slack.taken == []
     team.hear(of_vp_run=True)
     assert len(team.slack.taken) == 3
+
+
+@pytest.mark.parametrize(
+    ("is_of_vp_run", "tags_of_others"),
+    [
+        (False, {ANNOUNCES_ITSELF_TAG: "true", SILENT_TAG: "true"}),  # vp backfill
+        (True, {ANNOUNCES_ITSELF_TAG: "true", SILENT_TAG: "true"}),
+        (True, {}),  # The daemon's.
+    ],
+)
+def test_a_failed_night_is_told_however_many_runs_came_after_it(
+    team: Team, monkeypatch: pytest.MonkeyPatch, is_of_vp_run: bool, tags_of_others: dict[str, str]
+) -> None:
+    """Slack was away that night, and then somebody loaded a month again."""
+    monkeypatch.setattr(telling, "RUNS_A_PAGE", 10)
+    team.error = PermanentFailure("The bucket is gone.")
+    team.night(**({ANNOUNCES_ITSELF_TAG: "true"} if is_of_vp_run else {}))
+    job = dg.job(name="vp_daily_batch")(lambda: None)
+    for _ in range(31):
+        team.instance.create_run_for_job(
+            job, tags=tags_of_others, status=dg.DagsterRunStatus.SUCCESS
+        )
+
+    assert team.hear(of_vp_run=is_of_vp_run) is None
+    assert team.slack.taken[0] == ("channel", f"{RED} vp_daily_batch failed {OF_NIGHT}")
 
 
 def test_old_runs_are_no_news(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
