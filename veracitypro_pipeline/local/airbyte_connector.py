@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from veracitypro_pipeline.resources.airbyte_source import STREAM, source_configuration
+from veracitypro_pipeline.settings import inherited_environment
 
 # Not the console script: it need not be on the PATH.
 _ENTRY_POINT: Final = "from airbyte_cdk.cli.source_declarative_manifest import run; run()"
@@ -108,6 +109,7 @@ class Connector:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _ENTRY_POINT, *arguments],
                 cwd=self._folder,
+                env=inherited_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stderr,

@@ -7,13 +7,14 @@ was put is there after a restart.
 Does not imitate: regions, bucket policies, versions, encryption, lifecycle rules, events.
 """
 
-import os
 import re
 import subprocess
 import time
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, Final
+
+from veracitypro_pipeline.settings import inherited_environment
 
 BUCKETS: Final = tuple(f"vp-{name}-local-us-east-2" for name in ("raw", "curated", "monitoring"))
 REGION: Final = "us-east-2"
@@ -59,7 +60,7 @@ def start_s3(folder: Path, key_id: str, secret: str) -> S3Server:
     configuration = folder.parent / "rclone.conf"
     configuration.touch(mode=0o600)
     environment = {
-        **os.environ,
+        **inherited_environment(),
         # A file of ours, so that no configuration of the user is read.
         "RCLONE_CONFIG": str(configuration),
         "RCLONE_AUTH_KEY": f'"{key_id},{secret}"',

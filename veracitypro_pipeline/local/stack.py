@@ -29,7 +29,7 @@ from veracitypro_pipeline.local.played_day import (
 )
 from veracitypro_pipeline.local.private_files import make_private_folder, read_json
 from veracitypro_pipeline.resources.airbyte_source import MANIFEST
-from veracitypro_pipeline.settings import PACKAGE_DIR
+from veracitypro_pipeline.settings import PACKAGE_DIR, inherited_environment
 
 SLACK_CHANNEL: Final = "#data-alerts"
 # In the home: held by the run that is at work.
@@ -276,8 +276,15 @@ def _mark(folder: Path) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """The server's: it finds the package, and has neither proxies nor the user's AWS sign-in."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    """The server's, and its children's: they find the package, and have neither proxies nor any of
+    the project's settings, whose sign-ins would stay in a process that outlives the command. What
+    they need to know stands on the command line."""
+    inherited = {
+        name: value
+        for name, value in inherited_environment().items()
+        # AWS's own client also reads variables that are no settings of ours.
+        if not name.startswith("AWS_")
+    }
     package_home = str(PACKAGE_DIR.parent)
-    search_path = os.pathsep.join(filter(None, [package_home, os.environ.get("PYTHONPATH")]))
+    search_path = os.pathsep.join(filter(None, [package_home, inherited.get("PYTHONPATH")]))
     return {**inherited, "PYTHONPATH": search_path, "NO_PROXY": "*", "no_proxy": "*"}
