@@ -13,7 +13,15 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AliasChoices, Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
@@ -42,8 +50,21 @@ def _setting(name: str, default: Any, description: str, **constraints: Any) -> A
     )
 
 
+# A name that stands in SQL without quotes, in the case in which Snowflake keeps it.
+SNOWFLAKE_NAME: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
+
+
+def _snowflake_name(value: str) -> str:
+    name = value.strip().upper()
+    # Some letters beyond ASCII become others in upper case.
+    if not value.isascii() or not SNOWFLAKE_NAME.fullmatch(name):
+        raise ValueError("it may hold letters, digits and underscores, and begin with no digit")
+    return name
+
+
 Seconds = Annotated[float, Field(gt=0)]
 Credits = Annotated[float, Field(ge=1)]
+SnowflakeName = Annotated[str, AfterValidator(_snowflake_name)]
 
 
 class Settings(BaseSettings):
@@ -168,18 +189,22 @@ class Settings(BaseSettings):
     snowflake_password: SecretStr | None = _setting(
         "SNOWFLAKE_PASSWORD", None, "Password of the user; used when there is no private key."
     )
-    snowflake_role: str = _setting("SNOWFLAKE_ROLE", "DAGSTER_ROLE", "Role of the pipeline.")
-    snowflake_dbt_role: str = _setting("SNOWFLAKE_DBT_ROLE", "DBT_ROLE", "Role of dbt.")
-    snowflake_reader_role: str = _setting(
+    snowflake_role: SnowflakeName = _setting(
+        "SNOWFLAKE_ROLE", "DAGSTER_ROLE", "Role of the pipeline."
+    )
+    snowflake_dbt_role: SnowflakeName = _setting("SNOWFLAKE_DBT_ROLE", "DBT_ROLE", "Role of dbt.")
+    snowflake_reader_role: SnowflakeName = _setting(
         "SNOWFLAKE_READER_ROLE", "ANALYST_ROLE", "Role of `vp sql`: one that cannot write."
     )
-    snowflake_warehouse: str = _setting(
+    snowflake_warehouse: SnowflakeName = _setting(
         "SNOWFLAKE_WAREHOUSE", "WH_INGEST", "Warehouse of the pipeline."
     )
-    snowflake_reader_warehouse: str = _setting(
+    snowflake_reader_warehouse: SnowflakeName = _setting(
         "SNOWFLAKE_READER_WAREHOUSE", "WH_BI", "Warehouse of `vp sql`."
     )
-    snowflake_database: str = _setting("SNOWFLAKE_DATABASE", "VP_DWH", "Database of the pipeline.")
+    snowflake_database: SnowflakeName = _setting(
+        "SNOWFLAKE_DATABASE", "VP_DWH", "Database of the pipeline."
+    )
     snowflake_timeout_seconds: Seconds = _setting(
         "SNOWFLAKE_TIMEOUT_SECONDS", 3_600.0, "Seconds after which Snowflake ends a statement."
     )
@@ -301,8 +326,9 @@ class Settings(BaseSettings):
             first = error.errors()[0]
             name = str(first["loc"][0])
             shown = "a secret that is not shown" if _is_secret(name) else repr(first.get("input"))
+            reason = first["msg"].removeprefix("Value error, ")
             raise SettingsError(
-                f"The setting {name} is {shown}: {first['msg']}. {_description(name)} Correct it in"
+                f"The setting {name} is {shown}: {reason}. {_description(name)} Correct it in"
                 f" the environment or in {ENV_FILE}."
             ) from None
         return settings.model_copy(update=overrides) if overrides else settings

@@ -66,7 +66,7 @@ def test_each_variable_reaches_its_field(field: str, monkeypatch: pytest.MonkeyP
     }
     is_whole = Settings.model_fields[field].annotation in (int, int | None)
     is_number = "float" in str(Settings.model_fields[field].annotation) or is_whole
-    value = special.get(field, "12" if is_whole else "12.5" if is_number else "something")
+    value = special.get(field, "12" if is_whole else "12.5" if is_number else "SOMETHING")
     monkeypatch.setenv(variable_of(field), value)
 
     found = getattr(Settings.load(), field)
@@ -117,6 +117,31 @@ def test_a_wrong_setting_is_named_with_its_value(
         Settings.load()
     assert said in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+SNOWFLAKE_NAMES = [
+    field
+    for field in Settings.model_fields
+    if field.startswith("snowflake_") and field.endswith(("role", "warehouse", "database"))
+]
+
+
+@pytest.mark.parametrize("field", SNOWFLAKE_NAMES)
+@pytest.mark.parametrize("value", ['VP"; drop database x; --', "VP DWH", "1VP", "VP.RAW", "ß"])
+def test_a_name_that_stands_in_sql_can_be_nothing_else(
+    field: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable_of(field), value)
+    with pytest.raises(SettingsError) as refusal:
+        Settings.load()
+    said = f"The setting {variable_of(field)} is {value!r}: it may hold letters, digits and"
+    assert str(refusal.value).startswith(said)
+
+
+def test_a_name_of_snowflake_is_kept_as_snowflake_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(SNOWFLAKE_NAMES) == 6
+    monkeypatch.setenv("SNOWFLAKE_DATABASE", "vp_dwh_2")
+    assert Settings.load().snowflake_database == "VP_DWH_2"
 
 
 def test_an_unknown_name_in_the_env_file_is_refused_too(tmp_path: Path) -> None:

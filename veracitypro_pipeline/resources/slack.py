@@ -29,8 +29,8 @@ class SlackNotDelivered(RuntimeError):
 
 
 class SlackAway(SlackNotDelivered):
-    """Slack takes nothing now, so there is no point in sending it anything else: it does not answer,
-    or no sign-in is set."""
+    """Slack takes nothing now, so there is no point in sending it anything else: no sign-in is set,
+    or it does not answer."""
 
 
 class Posted(NamedTuple):

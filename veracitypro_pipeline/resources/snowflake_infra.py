@@ -12,10 +12,12 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
+from veracitypro_pipeline.settings import SNOWFLAKE_NAME
+
 # What a value must look like to stand in a statement: none can end a literal or a name.
 PARAMETERS: Final[Mapping[str, re.Pattern[str]]] = {
     "environment": re.compile(r"dev|prod"),
-    "database": re.compile(r"[A-Z_][A-Z0-9_]*"),
+    "database": SNOWFLAKE_NAME,
     "raw_bucket": re.compile(r"[a-z0-9][a-z0-9.-]{2,62}"),
     "landing_prefix": re.compile(r"(?:[A-Za-z0-9_=.-]+/)+"),
     "storage_role_arn": re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+"),
