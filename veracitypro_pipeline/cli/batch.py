@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from veracitypro_pipeline.cli.main import FAILED
+from veracitypro_pipeline.home import LOG_FILE
 from veracitypro_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from veracitypro_pipeline.cli.progress import Progress
     from veracitypro_pipeline.run_summary import RunSummary
 
-LOG_FILE: Final = "vp.log"
 _QUIET_CONSOLE: Final = {"console": {"config": {"log_level": "CRITICAL"}}}
 # RAW loads the day's files again, although its ledger knows them.
 _RELOAD: Final = {"raw__keepa_raw": {"config": {"reload": True}}}

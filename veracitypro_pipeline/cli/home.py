@@ -4,17 +4,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 import click
 from filelock import Timeout
 
 from veracitypro_pipeline.cli.main import CannotDo, common_options
-from veracitypro_pipeline.local.stack import RUN_LOCK_FILE, run_place, stop_stack
+from veracitypro_pipeline.home import CONTENTS
+from veracitypro_pipeline.local.stack import no_run_at_work, stop_stack
 from veracitypro_pipeline.settings import Settings
-
-# What the project keeps in its home; anything else there is somebody else's.
-CONTENTS: Final = frozenset({"dagster", "dbt", RUN_LOCK_FILE, "stack", "vp.log", "warehouse"})
 
 
 @click.command()
@@ -22,7 +19,7 @@ CONTENTS: Final = frozenset({"dagster", "dbt", RUN_LOCK_FILE, "stack", "vp.log",
 def down() -> None:
     """Stop the local stack; what it kept stays."""
     home = Settings.load().home_dir
-    with _no_run_at_work(home):
+    with _nobody_at_work(home):
         was_running = stop_stack(home)
     click.echo(f"The local stack of {home} {'is stopped' if was_running else 'was not running'}.")
 
@@ -44,7 +41,7 @@ def reset(yes: bool) -> None:
         )
     if not yes:
         click.confirm(f"Delete the local state in {home}?", abort=True)
-    with _no_run_at_work(home):
+    with _nobody_at_work(home):
         stop_stack(home)
         for entry in sorted(CONTENTS):
             _delete(home / entry)
@@ -60,17 +57,14 @@ def _delete(path: Path) -> None:
 
 
 @contextmanager
-def _no_run_at_work(home: Path) -> Iterator[None]:
+def _nobody_at_work(home: Path) -> Iterator[None]:
     """Hold the place of a run, so that none loses its services or its warehouse.
 
     Raises:
         CannotDo: a run is at work.
     """
-    if not home.exists():
-        yield
-        return
     try:
-        with run_place(home).acquire(timeout=0):
+        with no_run_at_work(home):
             yield
     except Timeout:
         raise CannotDo(

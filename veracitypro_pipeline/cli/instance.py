@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from veracitypro_pipeline.local.private_files import make_private_folder
+from veracitypro_pipeline.home import make_home, make_private_folder
 from veracitypro_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ _FORMER: Final = frozenset(
 
 def prepare_dagster_home(settings: Settings) -> Path:
     """Make the instance's folder, point Dagster (and child processes) to it, and return it."""
+    make_home(settings.home_dir)
     folder = make_private_folder(settings.dagster_home)
     for name, text in CONFIGURATIONS.items():
         _write_unless_edited(folder / name, text)

@@ -17,6 +17,8 @@ import click
 
 FAILED: Final = 1
 REFUSED: Final = 2
+# As a umask: nothing for the group and others.
+_PRIVATE: Final = 0o077
 
 # Command -> its module and what it does, in a line. Modules are loaded on demand: `vp --help` must
 # not wait for all of them, nor `vp sql` for Dagster.
@@ -78,7 +80,8 @@ def vp() -> None:
 
 
 def main() -> None:
-    """The console script."""
+    """The console script. What it and its children write is for its user alone."""
+    os.umask(_PRIVATE)
     vp(prog_name="vp")
 
 

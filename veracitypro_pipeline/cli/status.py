@@ -48,10 +48,10 @@ def _name_the_dead(found: Status, settings: Settings) -> None:
         return
     from filelock import Timeout
 
-    from veracitypro_pipeline.local.stack import run_place
+    from veracitypro_pipeline.local.stack import no_run_at_work
 
     try:
-        with run_place(settings.home_dir).acquire(timeout=0):
+        with no_run_at_work(settings.home_dir):
             for run in begun:
                 run.status = "killed"
                 run.failure = "Its process is gone; the next run records this."

@@ -8,19 +8,11 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
 
 
 class DamagedFileError(ValueError):
     """A file of the stack is no JSON. The message is one sentence with the next step."""
-
-
-def make_private_folder(path: Path) -> Path:
-    """Create the folder, and those above it, if they are missing; close it to other users."""
-    path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-    path.chmod(FOLDER_MODE)
-    return path
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -18,6 +18,7 @@ from filelock import Timeout
 from pydantic import SecretStr
 
 from veracitypro_pipeline.failures import PermanentFailure
+from veracitypro_pipeline.home import NotOurs, make_home
 from veracitypro_pipeline.local.stack import (
     StackError,
     StackState,
@@ -74,7 +75,7 @@ def started_stack(settings: Settings) -> StackState:
     """
     try:
         return ensure_stack(settings.home_dir, tracked_products=tracked_products_file(settings))
-    except StackError as error:
+    except (NotOurs, StackError) as error:
         raise PermanentFailure(str(error)) from error
 
 
@@ -96,7 +97,7 @@ def one_run_at_a_time(home: Path, say: Callable[[str], Any]) -> Iterator[bool]:
 
     A second run waits for its turn.
     """
-    lock = run_place(home)
+    lock = run_place(make_home(home))
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -22,6 +22,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from veracitypro_pipeline.home import make_private_folder
 from veracitypro_pipeline.local import processes
 from veracitypro_pipeline.local.airbyte import create_airbyte_app
 from veracitypro_pipeline.local.airbyte_connector import source_config
@@ -33,11 +34,7 @@ from veracitypro_pipeline.local.credentials import Credentials
 from veracitypro_pipeline.local.keepa import create_keepa_app
 from veracitypro_pipeline.local.playback import Playback
 from veracitypro_pipeline.local.powerbi import Refreshes, create_powerbi_app
-from veracitypro_pipeline.local.private_files import (
-    DamagedFileError,
-    make_private_folder,
-    write_json,
-)
+from veracitypro_pipeline.local.private_files import DamagedFileError, write_json
 from veracitypro_pipeline.local.s3 import S3Server, S3StartError, s3_client, start_s3
 from veracitypro_pipeline.local.slack import Inbox, create_slack_app
 from veracitypro_pipeline.local.stack import (

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any, Final, Self
 
 from filelock import FileLock, Timeout
 
+from veracitypro_pipeline.home import RUN_LOCK_FILE, make_home, make_private_folder
 from veracitypro_pipeline.local import processes
 from veracitypro_pipeline.local.credentials import Credentials
 from veracitypro_pipeline.local.played_day import (
@@ -27,13 +29,11 @@ from veracitypro_pipeline.local.played_day import (
     play_to_json,
     played_from_json,
 )
-from veracitypro_pipeline.local.private_files import make_private_folder, read_json
+from veracitypro_pipeline.local.private_files import read_json
 from veracitypro_pipeline.resources.airbyte_source import MANIFEST
 from veracitypro_pipeline.settings import PACKAGE_DIR, inherited_environment
 
 SLACK_CHANNEL: Final = "#data-alerts"
-# In the home: held by the run that is at work.
-RUN_LOCK_FILE: Final = "run.lock"
 STATE_FILE: Final = "state.json"
 CREDENTIALS_FILE: Final = "credentials.json"
 LOG_FILE: Final = "stack.log"
@@ -131,8 +131,9 @@ def ensure_stack(
 
     Raises:
         StackError: it does not start within `timeout` seconds.
+        NotOurs: the home is somebody else's folder.
     """
-    folder = make_private_folder(home.expanduser().resolve() / "stack")
+    folder = make_private_folder(make_home(home.expanduser().resolve()) / "stack")
     deadline = time.monotonic() + timeout
     files = {
         "tracked_products": str(tracked_products.resolve()),
@@ -174,9 +175,20 @@ def run_place(home: Path) -> FileLock:
     """The lock that a run of this home holds; the same object for all who ask in one process.
 
     The stack has one clock and the warehouse file one writer. The system frees the lock when its
-    holder dies.
+    holder dies. The home must be there.
     """
-    return FileLock(make_private_folder(home) / RUN_LOCK_FILE, is_singleton=True)
+    return FileLock(home / RUN_LOCK_FILE, is_singleton=True)
+
+
+def no_run_at_work(home: Path) -> AbstractContextManager[object]:
+    """Hold the place of a run meanwhile; leaves a folder alone in which there never was one.
+
+    Raises:
+        Timeout: a run is at work.
+    """
+    if not (home / RUN_LOCK_FILE).exists():
+        return nullcontext()
+    return run_place(home).acquire(timeout=0)
 
 
 def play_day(state: StackState, as_of_date: date, *, products: Products = KEEP) -> PlayedDay:

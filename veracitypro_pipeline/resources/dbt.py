@@ -17,6 +17,7 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure, interrupts_are_final
+from veracitypro_pipeline.home import FOLDER_MODE
 from veracitypro_pipeline.resources import dbt_command
 from veracitypro_pipeline.resources.dbt_process import DbtProcess
 from veracitypro_pipeline.resources.http import TRANSIENT_STATUSES
@@ -125,7 +126,7 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def _start(self, run_id: str, partition: str) -> DbtProcess:
         settings = self.settings.get()
-        settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
         return DbtProcess(
             {
                 **dbt_command.environment(settings, dbt_command.build_folder(settings)),

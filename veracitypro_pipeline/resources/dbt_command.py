@@ -15,6 +15,7 @@ from typing import Final
 
 from filelock import FileLock
 
+from veracitypro_pipeline.home import make_home
 from veracitypro_pipeline.settings import Settings, inherited_environment
 
 MANIFEST: Final = "manifest.json"
@@ -97,8 +98,8 @@ def _snowflake(settings: Settings) -> dict[str, str]:
 
 def build_folder(settings: Settings) -> Path:
     """Where a build leaves its artifacts, starting from the parse that made the manifest."""
-    folder = settings.home_dir / "dbt" / settings.environment / "build"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = make_home(settings.home_dir) / "dbt" / settings.environment / "build"
+    folder.mkdir(parents=True, exist_ok=True)
     parsed = settings.dbt_target_dir / PARTIAL_PARSE
     if parsed.exists() and not (folder / PARTIAL_PARSE).exists():
         shutil.copyfile(parsed, folder / PARTIAL_PARSE)
@@ -154,7 +155,8 @@ def fingerprint(project: Path) -> str:
 def _parse_if_stale(settings: Settings, manifest: Path) -> None:
     if not _is_stale(settings.dbt_project_dir, manifest):
         return
-    manifest.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_home(settings.home_dir)
+    manifest.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(manifest.with_suffix(".lock")):
         # Another process may have made it while we waited.
         if _is_stale(settings.dbt_project_dir, manifest):

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import duckdb
 
+from veracitypro_pipeline.home import FOLDER_MODE
 from veracitypro_pipeline.resources.warehouse_engine import (
     RELATIONS_OF_SCHEMA,
     Reading,
@@ -101,7 +102,7 @@ class DuckDBWarehouse:
         Raises:
             WarehouseBusy: see `_open`. WarehouseRefusal: a statement is wrong; nothing was changed.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
         with self._open(read_only=False) as connection:
             for name, relation in (relations or {}).items():
                 connection.register(name, relation)

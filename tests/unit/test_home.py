@@ -1,0 +1,101 @@
+"""The home: closed to other users, and never a folder that is somebody else's."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from veracitypro_pipeline.cli import main as command_line
+from veracitypro_pipeline.cli.home import down, reset
+from veracitypro_pipeline.cli.instance import prepare_dagster_home
+from veracitypro_pipeline.home import CONTENTS, NotOurs, make_home
+from veracitypro_pipeline.local.stack import ensure_stack
+from veracitypro_pipeline.settings import Settings
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """One that others may look into, as a umask of 022 makes it."""
+    path = tmp_path / "folder"
+    path.mkdir()
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize("content", [None, *sorted(CONTENTS)])
+def test_an_empty_folder_and_an_older_home_are_closed_to_others(
+    folder: Path, content: str | None
+) -> None:
+    if content:
+        (folder / content).touch()
+    assert make_home(folder) == folder
+    assert mode(folder) == 0o700
+
+
+@pytest.mark.parametrize("environment", ["local", "dev", "prod"])
+def test_a_new_home_is_private_in_every_environment(
+    environment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    home = tmp_path / "new" / "home"
+    prepare_dagster_home(Settings.load(environment=environment, home=home))
+    assert mode(home) == 0o700
+
+
+def test_a_folder_with_other_things_is_refused_and_stays_as_it_is(folder: Path) -> None:
+    (folder / "thesis.txt").touch()
+    with pytest.raises(NotOurs, match=r"holds thesis\.txt and nothing of this project.*--home"):
+        ensure_stack(folder, tracked_products=folder / "any.csv")
+    assert mode(folder) == 0o755
+    assert [entry.name for entry in folder.iterdir()] == ["thesis.txt"]
+
+
+def test_a_folder_that_is_closed_already_may_hold_other_things(folder: Path) -> None:
+    (folder / ".profile").touch()
+    folder.chmod(0o700)
+    assert make_home(folder) == folder
+
+
+def test_a_shared_folder_is_refused_and_stays_shared(folder: Path) -> None:
+    folder.chmod(0o1777)
+    with pytest.raises(NotOurs, match="is a folder that users share"):
+        make_home(folder)
+    assert mode(folder) == 0o1777
+
+
+def test_a_folder_of_another_user_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: owner + 1)
+    with pytest.raises(NotOurs, match="belongs to another user"):
+        make_home(folder)
+
+
+def test_who_only_stops_or_looks_leaves_a_folder_alone(folder: Path) -> None:
+    folder.chmod(0o1777)
+    missing = folder / "home"
+    for home in (folder, missing):
+        answer = CliRunner().invoke(down, ["--home", str(home)])
+        assert (answer.exit_code, "was not running" in answer.stdout) == (0, True), answer.output
+    assert CliRunner().invoke(reset, ["--home", str(missing), "--yes"]).exit_code == 0
+    assert mode(folder) == 0o1777
+    assert list(folder.iterdir()) == []
+
+
+def test_what_the_command_line_writes_is_for_its_user_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the warehouse file lies outside the home."""
+    written = folder / "vp.log"
+    monkeypatch.setattr(command_line, "vp", lambda **_options: written.touch())
+    before = os.umask(0o022)
+    try:
+        command_line.main()
+    finally:
+        os.umask(before)
+    assert mode(written) == 0o600
