@@ -2,10 +2,12 @@
 
 import csv
 import io
+import json
+import sys
 
 import pytest
 
-from veracitypro_pipeline.cli.sql import _print_csv, _print_table
+from veracitypro_pipeline.cli.sql import _print_csv, _print_json, _print_table
 from veracitypro_pipeline.statement import Answer
 
 
@@ -25,3 +27,20 @@ def test_a_title_does_not_command_a_terminal(capsys: pytest.CaptureFixture[str])
     printed = capsys.readouterr().out
     assert r"\x1b[2J[red]gone\x07\x9b" in printed
     assert "Größe 10 m²" in printed
+
+
+def test_json_has_the_same_title_in_other_letters(capsys: pytest.CaptureFixture[str]) -> None:
+    _print_json(Answer(["title"], [("\x9b2J\x7f\u202eGröße 🏓",)]))
+    printed = capsys.readouterr().out
+    assert r"\u009b2J\u007f\u202eGröße 🏓" in printed
+    assert json.loads(printed) == [{"title": "\x9b2J\x7f\u202eGröße 🏓"}]
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_csv_is_faithful_unless_it_goes_to_a_terminal(
+    is_terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+    _print_csv(Answer(["title", "price"], [("\x1b[2J", 1)]))
+    expected = r"\x1b[2J,1" if is_terminal else "\x1b[2J,1"
+    assert capsys.readouterr().out.splitlines()[1] == expected

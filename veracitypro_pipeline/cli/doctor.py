@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from veracitypro_pipeline.cli.main import FAILED, common_options
+from veracitypro_pipeline.cli.terminal import shown
 from veracitypro_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -65,4 +66,5 @@ def _run_settings(settings: Settings) -> "RunSettings":
 def _say(finding: "Finding") -> None:
     mark = click.style(f"{finding.state:5}", fg=_COLOURS[finding.state])
     fix = f". Fix: {finding.fix}" if finding.fix else ""
-    click.echo(f"{mark}  {finding.name}: {finding.said.rstrip('.')}{fix}")
+    said = shown(f"{finding.name}: {finding.said.rstrip('.')}{fix}")
+    click.echo(f"{mark}  {said}")

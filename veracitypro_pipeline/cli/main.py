@@ -45,7 +45,9 @@ class CannotDo(click.ClickException):
     exit_code = REFUSED
 
     def show(self, file: Any = None) -> None:  # noqa: ARG002 - click's signature
-        click.echo(f"vp: {self.format_message()}", err=True)
+        from veracitypro_pipeline.cli.terminal import shown
+
+        click.echo(f"vp: {shown(self.format_message())}", err=True)
 
 
 class _Commands(click.Group):

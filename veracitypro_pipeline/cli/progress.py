@@ -6,13 +6,13 @@ Progress goes to standard error, and moves only on a terminal; the table goes to
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from veracitypro_pipeline.cli.terminal import Screen, output
 from veracitypro_pipeline.lineage import STAGES, stage_of
 from veracitypro_pipeline.run_events import retry_reason
 from veracitypro_pipeline.run_summary import ROWS_ARE, RunSummary
@@ -20,13 +20,11 @@ from veracitypro_pipeline.run_summary import ROWS_ARE, RunSummary
 if TYPE_CHECKING:
     import dagster as dg
 
-_NARROWEST: Final = 100
-
 
 class Progress:
     """Says what is going on; silent where nobody looks."""
 
-    def __init__(self, console: Console | None) -> None:
+    def __init__(self, console: Screen | None) -> None:
         self._console = console
         self._status: Status | None = None
         self._stages_seen: set[str] = set()
@@ -39,7 +37,7 @@ class Progress:
         elif self._console is not None:
             seconds = time.monotonic() - self._started_at
             line = f"{seconds:6.1f} s  {text}"
-            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._console.print(line, soft_wrap=True)
 
     def say_day(self, text: str) -> None:
         """The same at the beginning of a run, whose stages are then all to come."""
@@ -82,7 +80,7 @@ def shown_progress(*, quiet: bool) -> Iterator[Progress]:
     if quiet:
         yield Progress(None)
         return
-    console = Console(stderr=True)
+    console = Screen(stderr=True)
     progress = Progress(console)
     if not console.is_terminal:
         yield progress
@@ -94,9 +92,7 @@ def shown_progress(*, quiet: bool) -> Iterator[Progress]:
 
 def print_summary(summary: RunSummary) -> None:
     """The table of a run and, below it, all that is red."""
-    console = Console(highlight=False)
-    if console.width < _NARROWEST and not console.is_terminal:
-        console = Console(highlight=False, width=_NARROWEST)
+    console = output()
     console.print(_table(summary))
     for check in summary.red_checks:
         colour = "red" if check.is_error else "yellow"

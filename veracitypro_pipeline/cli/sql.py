@@ -55,28 +55,26 @@ def sql(query: str, form: str) -> None:
 
 
 def _print_table(answer: Answer) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from veracitypro_pipeline.cli.terminal import Screen, shown
 
     table = Table()
     for column in answer.columns:
-        table.add_column(_shown(column), overflow="fold")
+        table.add_column(shown(column), overflow="fold")
     for row in answer.rows:
-        table.add_row(*("" if value is None else _shown(str(value)) for value in row))
-    console = Console(soft_wrap=False, highlight=False, markup=False)
+        table.add_row(*("" if value is None else shown(str(value)) for value in row))
+    console = Screen(soft_wrap=False)
     console.print(table)
     console.print(f"{len(answer.rows)} rows")
-
-
-def _shown(text: str) -> str:
-    """Control characters as escapes: a title must not write to somebody's terminal as it likes."""
-    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
 
 
 def _print_csv(answer: Answer) -> None:
     writer = csv.writer(sys.stdout)
     writer.writerow(answer.columns)
-    writer.writerows([_no_formula(value) for value in row] for row in answer.rows)
+    # A file or a program gets what is there, a terminal what it can bear.
+    cell = _shown_cell if sys.stdout.isatty() else _no_formula
+    writer.writerows([cell(value) for value in row] for row in answer.rows)
 
 
 def _no_formula(value: Any) -> Any:
@@ -84,8 +82,17 @@ def _no_formula(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
+def _shown_cell(value: Any) -> Any:
+    from veracitypro_pipeline.cli.terminal import shown
+
+    return shown(_no_formula(value)) if isinstance(value, str) else value
+
+
 def _print_json(answer: Answer) -> None:
-    click.echo(json.dumps(answer.dicts(), default=_plain, ensure_ascii=False, indent=1))
+    from veracitypro_pipeline.cli.terminal import shown_json
+
+    document = json.dumps(answer.dicts(), default=_plain, ensure_ascii=False, indent=1)
+    click.echo(shown_json(document))
 
 
 def _plain(value: Any) -> Any:

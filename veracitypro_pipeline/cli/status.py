@@ -13,8 +13,6 @@ from veracitypro_pipeline.settings import Settings
 if TYPE_CHECKING:
     from rich.console import Console
 
-_NARROWEST = 100
-
 
 @click.command(short_help="Show the last runs, what is red, how fresh MART is.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
@@ -36,7 +34,9 @@ def status(as_json: bool) -> None:
         raise CannotDo("No run is recorded in MONITORING yet: `vp run` makes one.")
     _name_the_dead(found, settings)
     if as_json:
-        click.echo(found.model_dump_json(indent=1))
+        from veracitypro_pipeline.cli.terminal import shown_json
+
+        click.echo(shown_json(found.model_dump_json(indent=1)))
     else:
         _print(found)
 
@@ -62,11 +62,9 @@ def _name_the_dead(found: Status, settings: Settings) -> None:
 
 
 def _print(found: Status) -> None:
-    from rich.console import Console
+    from veracitypro_pipeline.cli.terminal import output
 
-    console = Console(highlight=False, markup=False, emoji=False)
-    if console.width < _NARROWEST and not console.is_terminal:
-        console = Console(width=_NARROWEST, highlight=False, markup=False, emoji=False)
+    console = output()
     _print_runs(console, found)
     _print_hops(console, found)
     _print_marts(console, found)

@@ -1,0 +1,55 @@
+"""What `vp` prints on a terminal: text from data shows its control characters and commands nothing.
+
+Titles, file names and the words of services are written by others. Raw, an escape sequence in one
+of them would rename a window or hide a line.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any, Final
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+# Columns of what no terminal limits; a table is cut below that.
+_NARROWEST: Final = 100
+
+
+def shown(text: str) -> str:
+    """The text with control characters as escapes.
+
+    >>> shown("\\x1b[2Jgone")
+    '\\\\x1b[2Jgone'
+    """
+    return "".join(one if _is_harmless(one) else ascii(one)[1:-1] for one in text)
+
+
+def shown_json(document: str) -> str:
+    """The same for a JSON document, which stays one with the same values."""
+    return "".join(one if _is_harmless(one) else json.dumps(one)[1:-1] for one in document)
+
+
+def _is_harmless(character: str) -> bool:
+    return character.isprintable() or character == "\n"
+
+
+class Screen(Console):
+    """A console for plain text and tables of it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Everything printed comes by here; colours and the cursor are in no segment's text."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=shown(segment.text))
+
+
+def output() -> Screen:
+    """Standard output, wide enough for our tables where it is no terminal."""
+    screen = Screen()
+    if screen.width < _NARROWEST and not screen.is_terminal:
+        return Screen(width=_NARROWEST)
+    return screen
