@@ -2,7 +2,7 @@
 
 A `TransientFailure` is worth repeating: the step is retried as its policy says, then Dagster may
 retry the run. A `PermanentFailure` is not: neither the step nor the run is repeated, because the
-same request would only be refused again.
+same request would only be refused again. Neither says a secret, whatever a service said.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,6 +11,8 @@ from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
 import dagster as dg
+
+from veracitypro_pipeline.masking import mask_error, masked
 
 # Dagster's run-retry daemon reads this tag; it never looks at the exception.
 RUN_RETRIES_TAG: Final = "dagster/max_retries"
@@ -37,7 +39,7 @@ class TransientFailure(dg.Failure):
     """A fault that time may heal: a timeout, HTTP 408, 429 or 5xx, a lock held by another run."""
 
     def __init__(self, description: str) -> None:
-        super().__init__(description=description, allow_retries=True)
+        super().__init__(description=masked(description), allow_retries=True)
 
 
 class PermanentFailure(dg.Failure):
@@ -47,7 +49,7 @@ class PermanentFailure(dg.Failure):
     """
 
     def __init__(self, description: str, status_code: int | None = None) -> None:
-        super().__init__(description=description, allow_retries=False)
+        super().__init__(description=masked(description), allow_retries=False)
         self.status_code = status_code
 
 
@@ -63,7 +65,8 @@ Result = TypeVar("Result")
 
 
 def final_when_interrupted(body: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Let a person who stops a run stop it. For the body of every asset and check.
+    """Let a person who stops a run stop it, and no error tell a secret. For the body of every
+    asset and check, because Dagster keeps an error with all that led to it.
 
     Under a retry policy Dagster takes an interrupt for a passing fault, so that the in-process
     executor would try the step again and go on (1.13.27, `op_execution_error_boundary`).
@@ -71,10 +74,19 @@ def final_when_interrupted(body: Callable[Arguments, Result]) -> Callable[Argume
 
     @wraps(body)
     def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        with interrupts_are_final():
+        with errors_are_masked(), interrupts_are_final():
             return body(*args, **kwargs)
 
     return guarded
+
+
+@contextmanager
+def errors_are_masked() -> Iterator[None]:
+    """What services say is masked where it comes from; this is for the errors behind ours."""
+    try:
+        yield
+    except Exception as error:
+        raise mask_error(error)  # noqa: B904 - it is the same one, or has what is behind it
 
 
 @contextmanager

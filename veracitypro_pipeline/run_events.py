@@ -20,6 +20,7 @@ from veracitypro_pipeline.lineage import (
     STAGES,
     stage_of,
 )
+from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.run_summary import (
     CheckCounts,
     CheckResult,
@@ -299,7 +300,7 @@ def _failures(events: Sequence[dg.EventLogEntry]) -> list[StepFailure]:
 
 def _reason(data: Any) -> str:
     if data.user_failure_data is not None and data.user_failure_data.description:
-        return str(data.user_failure_data.description)
+        return masked(str(data.user_failure_data.description))
     return _innermost(data.error)
 
 
@@ -309,7 +310,7 @@ def _innermost(error: Any) -> str:
         return "no reason given"
     while error.cause is not None:
         error = error.cause
-    message = str(error.message).strip()
+    message = masked(str(error.message).strip())
     _, _, sentence = message.partition(": ")
     return sentence if error.cls_name in ("PermanentFailure", "TransientFailure") else message
 

@@ -25,6 +25,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
+from veracitypro_pipeline.masking import learn, masked
 from veracitypro_pipeline.service_levels import day_due
 
 ENV_FILE: Final = ".env"
@@ -325,13 +326,21 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors()[0]
             name = str(first["loc"][0])
-            shown = "a secret that is not shown" if _is_secret(name) else repr(first.get("input"))
+            value = masked(repr(first.get("input")))
+            shown = "a secret that is not shown" if _is_secret(name) else value
             reason = first["msg"].removeprefix("Value error, ")
             raise SettingsError(
                 f"The setting {name} is {shown}: {reason}. {_description(name)} Correct it in"
                 f" the environment or in {ENV_FILE}."
             ) from None
+        learn(settings.secrets)
         return settings.model_copy(update=overrides) if overrides else settings
+
+    @property
+    def secrets(self) -> list[str]:
+        """Every value that nobody may see."""
+        values = (getattr(self, field) for field in type(self).model_fields)
+        return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
 
     def require(self, *fields: str) -> None:
         """Check that these fields are set.

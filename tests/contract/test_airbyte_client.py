@@ -143,6 +143,18 @@ def test_a_failed_job_may_be_tried_again_and_a_cancelled_one_not(
         client(Airbyte(job("cancelled"))).wait(7, print)
 
 
+def test_a_reason_that_quotes_the_address_of_keepa_is_told_without_its_key(
+    client: Callable[..., SyncClient],
+) -> None:
+    reason = "403 for https://api.keepa.com/product?key=0123abc&domain=1"
+    with pytest.raises(TransientFailure) as failure:
+        client(Airbyte(job("failed", failureReason=reason))).wait(7, print)
+    assert "product?key=****&domain=1" in str(failure.value.description)
+    made = client(Airbyte(JSONResponse({"status": "failed", "message": reason})))
+    at_one_address = {"configuration_api_base_url": made.rest_api_base_url}
+    assert "key=****&" in str(made.model_copy(update=at_one_address).source_fault("s"))
+
+
 def test_waiting_has_an_end(client: Callable[..., SyncClient]) -> None:
     airbyte = Airbyte(*[job("running")] * 100)
     with pytest.raises(TransientFailure, match="AIRBYTE_TIMEOUT_SECONDS"):

@@ -158,6 +158,13 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         Settings.load()
 
 
+def test_a_password_in_an_address_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SNOWFLAKE_URL", "ht tp://user:hunter2@x")
+    with pytest.raises(SettingsError, match=r"SNOWFLAKE_URL is 'ht tp://\*\*\*\*@x'") as refusal:
+        Settings.load()
+    assert "hunter2" not in str(refusal.value)
+
+
 @pytest.mark.parametrize("name", ["VP_HOME", "SLACK_BOT_TOKEN"])
 def test_bytes_that_are_no_text_are_refused_and_a_secret_is_not_shown(
     name: str, monkeypatch: pytest.MonkeyPatch

@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from veracitypro_pipeline.masking import masked
+
 SHOWN_CHARACTERS: Final = 300
 DAY: Final = timedelta(days=1)
 # Kinds of refresh that count towards the day's limit; one that a person starts in the browser does
@@ -112,7 +114,7 @@ def reason_of(refresh: Mapping[str, Any]) -> str:
         text = str(error.get("errorDescription") or error.get("errorCode") or text)
     except (ValueError, AttributeError):
         pass  # Not the JSON object that the documentation promises: shown as it is.
-    return text[:SHOWN_CHARACTERS] or "no reason given"
+    return masked(text)[:SHOWN_CHARACTERS] or "no reason given"
 
 
 def _instant(text: object) -> datetime | None:

@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import click
 
+from veracitypro_pipeline.masking import mask_error, masked
+
 FAILED: Final = 1
 REFUSED: Final = 2
 # As a umask: nothing for the group and others.
@@ -47,7 +49,7 @@ class CannotDo(click.ClickException):
     def show(self, file: Any = None) -> None:  # noqa: ARG002 - click's signature
         from veracitypro_pipeline.cli.terminal import shown
 
-        click.echo(f"vp: {shown(self.format_message())}", err=True)
+        click.echo(f"vp: {shown(masked(self.format_message()))}", err=True)
 
 
 class _Commands(click.Group):
@@ -113,7 +115,7 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
             sys.exit(130)
         except Exception as error:
             if debug:
-                raise
+                raise mask_error(error)  # noqa: B904 - it is the same one, or has what is behind it
             raise CannotDo(_sentence(error)) from error
 
     return with_options

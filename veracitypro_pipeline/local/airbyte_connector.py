@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.resources.airbyte_source import STREAM, source_configuration
 from veracitypro_pipeline.settings import inherited_environment
 
@@ -73,12 +74,12 @@ class Connector:
                 elif kind == "TRACE" and message["trace"]["type"] == "ERROR":
                     error = error or str(message["trace"]["error"]["message"])
                 elif kind == "LOG" and message["log"]["level"] in _LOGGED_LEVELS:
-                    log.warning("connector: %s", _redacted(message["log"]["message"], config))
+                    log.warning("connector: %s", _masked(message["log"]["message"], config))
             exit_code = process.wait()
         if error is None and exit_code != 0:
             error = f"The connector ended with exit code {exit_code}: {self._last_error_line()}"
         if error is not None:
-            raise SyncError(_redacted(error, config))
+            raise SyncError(_masked(error, config))
 
     def check(self, config: Mapping[str, Any]) -> str | None:
         """Why the source cannot be reached with this configuration; None if it can."""
@@ -91,7 +92,7 @@ class Connector:
         status = said[-1]["connectionStatus"]
         if status["status"] == "SUCCEEDED":
             return None
-        return _redacted(str(status.get("message") or "no reason given"), config)
+        return _masked(str(status.get("message") or "no reason given"), config)
 
     @contextmanager
     def _started(
@@ -148,5 +149,5 @@ def _message(line: bytes) -> dict[str, Any]:
     return message if isinstance(message, dict) else {}
 
 
-def _redacted(text: str, config: Mapping[str, Any]) -> str:
-    return text.replace(str(config["api_key"]), "****")
+def _masked(text: str, config: Mapping[str, Any]) -> str:
+    return masked(text, [str(config["api_key"])])

@@ -12,6 +12,7 @@ from typing import Final
 import dagster as dg
 
 from veracitypro_pipeline.lineage import STAGES
+from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.monitoring.tables import (
     STATUS_OF_RUNS,
     create_tables,
@@ -61,7 +62,9 @@ def record_runs(
                 warehouse.transact(statements)
     except Exception as reason:
         # Whatever is wrong with the warehouse, the run's data is not to suffer.
-        log.warning(f"What the runs did is not in MONITORING yet; the next run writes it: {reason}")
+        log.warning(
+            masked(f"What the runs did is not in MONITORING yet; the next run writes it: {reason}")
+        )
         return False
     return True
 
@@ -71,5 +74,5 @@ def _statements(instance: dg.DagsterInstance, run_id: str, log: logging.Logger) 
     try:
         return record_statements(run_record(instance, run_id), datetime.now(UTC))
     except Exception as reason:
-        log.warning(f"What run {run_id} did cannot be read, so it is in no table: {reason}")
+        log.warning(masked(f"What run {run_id} did cannot be read, so it is in no table: {reason}"))
         return []

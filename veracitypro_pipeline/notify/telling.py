@@ -11,6 +11,7 @@ from typing import Final
 
 import dagster as dg
 
+from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.notify import messages
 from veracitypro_pipeline.notify.messages import Links, Message
 from veracitypro_pipeline.resources.slack import (
@@ -66,7 +67,7 @@ def tell(
         try:
             _Thread(instance, slack, record).tell()
         except Exception as reason:
-            untold = f"Slack was not told of a run yet; the next delivery says it: {reason}"
+            untold = masked(f"Slack was not told of a run yet; the next delivery says it: {reason}")
             if isinstance(reason, SlackAway):
                 break
     return untold

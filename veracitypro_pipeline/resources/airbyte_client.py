@@ -18,6 +18,7 @@ from dagster import BetaWarning
 from dagster_airbyte.resources import AirbyteClient
 
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
+from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.resources.http import (
     TIMEOUT_SECONDS,
     mount_retries,
@@ -89,7 +90,7 @@ class SyncClient(AirbyteClient):
         )
         if answer.get("status") == "succeeded":
             return None
-        return str(answer.get("message") or "Airbyte gives no reason")
+        return masked(str(answer.get("message") or "Airbyte gives no reason"))
 
     def jobs_since(self, begin: datetime) -> list[Job]:
         """The sync jobs of the connection that were created since then, newest first."""
@@ -190,7 +191,9 @@ class SyncClient(AirbyteClient):
                 self._access_token_value = None
                 continue
             break
-        refuse_errors(SERVICE, response)
+        # The library asks for a token without the headers that a token makes possible.
+        is_sign_in = not include_additional_request_headers
+        refuse_errors(SERVICE, response, is_sign_in=is_sign_in)
         try:
             answer = response.json()
         except requests.JSONDecodeError as error:

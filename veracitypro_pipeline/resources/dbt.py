@@ -18,6 +18,7 @@ from pydantic import PrivateAttr
 
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure, interrupts_are_final
 from veracitypro_pipeline.home import FOLDER_MODE
+from veracitypro_pipeline.masking import mask_error, masked
 from veracitypro_pipeline.resources import dbt_command
 from veracitypro_pipeline.resources.dbt_process import DbtProcess
 from veracitypro_pipeline.resources.http import TRANSIENT_STATUSES
@@ -122,7 +123,7 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                     "dbt was killed, as the system does when memory is short. What it finished"
                     " stays, and the next try goes on from there."
                 ) from error
-            raise failure_of(str(error)) from error
+            raise failure_of(str(error)) from mask_error(error)
 
     def _start(self, run_id: str, partition: str) -> DbtProcess:
         settings = self.settings.get()
@@ -141,7 +142,7 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 def failure_of(said: str) -> dg.Failure:
     """A failed model or test fails again; a warehouse that is busy or away may come back."""
     reason = said.partition(_ERRORS_FOLLOW)[2].strip() or said
-    shortened = " ".join(reason.split())[:SHOWN_CHARACTERS]
+    shortened = masked(" ".join(reason.split()))[:SHOWN_CHARACTERS]
     codes = {int(code) for code in _CODE.findall(reason)}
     if codes & PASSING_CODES or any(mark in reason for mark in PASSING):
         return TransientFailure(f"dbt could not get at the warehouse: {shortened}")

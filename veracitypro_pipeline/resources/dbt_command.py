@@ -16,6 +16,7 @@ from typing import Final
 from filelock import FileLock
 
 from veracitypro_pipeline.home import make_home
+from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.settings import Settings, inherited_environment
 
 MANIFEST: Final = "manifest.json"
@@ -183,7 +184,8 @@ def parse(settings: Settings, target_path: Path) -> None:
     if answer.returncode != 0:
         last_lines = " ".join(answer.stdout.split("\n")[-_SHOWN_OUTPUT_LINES:]).strip()
         raise ManifestMissing(
-            f"dbt cannot parse {settings.dbt_project_dir}: {last_lines or 'it said nothing'}"
+            f"dbt cannot parse {settings.dbt_project_dir}:"
+            f" {masked(last_lines) or 'it said nothing'}"
         )
     (target_path / FINGERPRINT).write_text(made_from, encoding="utf-8")
 

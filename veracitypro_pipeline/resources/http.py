@@ -11,6 +11,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
+from veracitypro_pipeline.masking import masked
 
 TIMEOUT_SECONDS: Final = 30.0
 TRANSIENT_STATUSES: Final = (408, 429, 500, 502, 503, 504)
@@ -34,8 +35,10 @@ def mount_retries(session: requests.Session) -> requests.Session:
     return session
 
 
-def refuse_errors(service: str, response: requests.Response) -> None:
+def refuse_errors(service: str, response: requests.Response, *, is_sign_in: bool = False) -> None:
     """Turn an HTTP error into the failure that says whether a retry can help.
+
+    What a sign-in answers is not shown: it may repeat the secret it was sent, in any form.
 
     Raises:
         TransientFailure: 408, 429 and 5xx. PermanentFailure: every other status from 400 on.
@@ -44,7 +47,8 @@ def refuse_errors(service: str, response: requests.Response) -> None:
         return
     sentence = (
         f"{service} answered {response.status_code} to {response.request.method}"
-        f" {_without_query(response.url)}: {_shortened(response.text)}"
+        f" {_without_query(response.url)}:"
+        f" {'what a sign-in says is not shown.' if is_sign_in else _shortened(response.text)}"
     )
     if response.status_code in TRANSIENT_STATUSES:
         raise TransientFailure(f"{sentence} It is tried again later.")
@@ -67,5 +71,6 @@ def _without_query(url: str) -> str:
 
 
 def _shortened(body: str) -> str:
-    text = " ".join(body.split()) or "an empty body"
+    # Masked first: half of a secret looks like none.
+    text = masked(" ".join(body.split())) or "an empty body"
     return text if len(text) <= SHOWN_BODY_CHARACTERS else f"{text[:SHOWN_BODY_CHARACTERS]}..."

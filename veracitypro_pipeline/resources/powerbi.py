@@ -125,7 +125,7 @@ class PowerBIClient:
             response = self._sign_in(url)
         except requests.RequestException as error:
             raise unreachable(SIGN_IN, url, error) from error
-        refuse_errors(SIGN_IN, response)
+        refuse_errors(SIGN_IN, response, is_sign_in=True)
         token = _object(response, url, SIGN_IN).get("access_token")
         if not token:
             raise TransientFailure(

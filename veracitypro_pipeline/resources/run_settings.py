@@ -7,6 +7,7 @@ ever becomes run configuration, metadata or part of a snapshot.
 import dagster as dg
 
 from veracitypro_pipeline.failures import PermanentFailure
+from veracitypro_pipeline.masking import learn
 from veracitypro_pipeline.settings import Settings, SettingsError
 
 
@@ -22,9 +23,11 @@ class RunSettings(dg.ConfigurableResource):  # type: ignore[type-arg]
         try:
             settings = self._load()
             settings.require(*required)
-            return settings
         except SettingsError as error:
             raise PermanentFailure(str(error)) from error
+        # Those of a local stack are in no environment.
+        learn(settings.secrets)
+        return settings
 
     def _load(self) -> Settings:
         return Settings.load()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import dagster as dg
 
+from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.settings import Settings
 
@@ -26,6 +27,9 @@ CHANNELS_A_PAGE: Final = 999
 
 class SlackNotDelivered(RuntimeError):
     """Slack did not take a message. Never fails a run: whoever sends catches it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(masked(reason))
 
 
 class SlackAway(SlackNotDelivered):

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.resources.warehouse_engine import (
     RELATIONS_OF_SCHEMA,
     Reading,
@@ -281,7 +282,7 @@ def explained(what: str) -> Iterator[None]:
             f"Snowflake did not carry out {what}: the connection broke ({type(error).__name__})"
         ) from error
     except errors.Error as error:
-        said = " ".join(str(error.msg or error).split())
+        said = masked(" ".join(str(error.msg or error).split()))
         is_passing = (
             isinstance(
                 error,

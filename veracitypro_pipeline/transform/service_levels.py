@@ -9,7 +9,7 @@ from typing import Final
 
 import dagster as dg
 
-from veracitypro_pipeline.failures import CHECK_RETRIES, interrupts_are_final
+from veracitypro_pipeline.failures import CHECK_RETRIES, errors_are_masked, interrupts_are_final
 from veracitypro_pipeline.handover import LandingManifest
 from veracitypro_pipeline.lineage import JOB_NAME, LANDING_PRODUCT, MART, model_key
 from veracitypro_pipeline.partitions import daily_as_of
@@ -72,7 +72,7 @@ def service_levels(
     manifest: LandingManifest, warehouse: WarehouseResource
 ) -> Iterator[dg.AssetCheckResult]:
     """One question for all marts and one for the nights before."""
-    with interrupts_are_final():
+    with errors_are_masked(), interrupts_are_final():
         as_of_date = manifest.as_of_date
         for found in freshness(warehouse.query(newest_days(MARTS)).dicts(), as_of_date):
             yield _freshness_result(found, as_of_date.isoformat())
