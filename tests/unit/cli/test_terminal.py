@@ -39,19 +39,27 @@ def moving_line() -> None:
 
 def how_things_stand() -> None:
     instant = datetime(2026, 1, 31, tzinfo=UTC)
-    run = Run.model_construct(
+    run = Run(
         run_id="1",
         as_of_date=instant.date(),
         status="failure",
         started_at=instant,
-        **dict.fromkeys(("tests_passed", "tests_warned", "tests_failed"), 1),
-        **dict.fromkeys(("seconds", "records", "rows_refused", "tokens_spent")),
+        ended_at=instant,
+        seconds=1,
+        records=None,
+        rows_refused=None,
+        tokens_spent=None,
+        tests_passed=0,
+        tests_warned=0,
+        tests_failed=1,
         failed_step="landing",
         failure=HOSTILE,
     )
-    check = RedCheck.model_construct(
+    check = RedCheck(
         check="lines",
         severity="ERROR",
+        rows_failing=None,
+        red_since_run_at=instant,
         description=HOSTILE,
         red_since=instant.date(),
         evaluations=1,
