@@ -3,28 +3,35 @@
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from typing import Any, Final
 
 # How long a silent answer is kept back if the client does not give up: longer than its time-out.
 SILENCE_SECONDS: Final = 5.0
 # What Snowflake's client sends beside a statement, at a time of its own.
 _ASIDE: Final = frozenset({"POST /session", "POST /telemetry/send"})
+# Between two bytes of a dripping answer.
+DRIP_SECONDS: Final = 0.1
 # Of a body that is promised, empty as it is, and never comes.
 PROMISED_BYTES: Final = 100
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. `cut` ends the connection in the middle of the body, `silent` says nothing."""
+    """One answer. `cut` ends the connection in the middle of the body, `silent` says nothing.
+
+    `dripping` sends the body byte by byte, each well within every time-out.
+    """
 
     status: int = 200
     body: str = "{}"
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: bool = False
     silent: bool = False
+    dripping: bool = False
 
 
 class Server:
@@ -61,6 +68,13 @@ class Server:
 def misbehaving(*script: Answer) -> Iterator[Server]:
     """A server with this script; it ends with the block."""
 
+    def drip(file: BufferedIOBase, body: bytes) -> None:
+        with suppress(OSError):  # The client has gone.
+            for byte in body:
+                file.write(bytes([byte]))
+                if server.is_over.wait(DRIP_SECONDS):
+                    return
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -78,7 +92,10 @@ def misbehaving(*script: Answer) -> Iterator[Server]:
             promised = len(body) or (PROMISED_BYTES if answer.cut else 0)
             self.send_header("Content-Length", str(promised))
             self.end_headers()
-            self.wfile.write(body[: len(body) // 2] if answer.cut else body)
+            if answer.dripping:
+                drip(self.wfile, body)
+            else:
+                self.wfile.write(body[: len(body) // 2] if answer.cut else body)
             self.close_connection = answer.cut
 
         do_GET = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815 - its names

@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from veracitypro_pipeline.cli.progress import Progress
+    from veracitypro_pipeline.resources.slack import SlackResource
     from veracitypro_pipeline.run_summary import RunSummary
 
+# What a Slack that is slow may add to a run: a call that it does not answer, and a little.
+SLACK_SECONDS: Final = 75.0
 _QUIET_CONSOLE: Final = {"console": {"config": {"log_level": "CRITICAL"}}}
 # RAW loads the day's files again, although its ledger knows them.
 _RELOAD: Final = {"raw__keepa_raw": {"config": {"reload": True}}}
@@ -198,11 +201,9 @@ class _Reporter:
         from veracitypro_pipeline import definitions
 
         resources = definitions.build_resources(definitions.run_settings(settings))
-        self._instance = instance
-        self._warehouse, self._slack = resources["warehouse"], resources["slack"]
+        self._instance, self._warehouse = instance, resources["warehouse"]
+        self._teller = Teller(instance, resources["slack"])
         self._log = logging.getLogger("vp")
-        # Beside the run: a Slack that hangs must not hold it up.
-        self._beginning = threading.Thread(target=self._tell, name="slack", daemon=True)
 
     def __call__(self, entry: "dg.EventLogEntry") -> None:
         import dagster as dg
@@ -210,22 +211,49 @@ class _Reporter:
         event = entry.dagster_event
         if event is not None and event.event_type is dg.DagsterEventType.RUN_START:
             self._record()
-            self._beginning.start()
+            self._teller.start()
 
     def report_end(self) -> None:
         self._record()
-        if self._beginning.is_alive():
-            self._beginning.join()
-        self._tell()
+        self._teller.finish()
 
     def _record(self) -> None:
         from veracitypro_pipeline.monitoring.recording import record_runs
 
         record_runs(self._instance, self._warehouse, self._log)
 
+
+class Teller:
+    """Tells Slack beside the run, so that a Slack which hangs holds up nothing but its end, and
+    that for `SLACK_SECONDS` at most."""
+
+    # Of all runs of the process: two at once would say things twice.
+    _one_at_a_time = threading.Lock()
+
+    def __init__(self, instance: "dg.DagsterInstance", slack: "SlackResource") -> None:
+        self._instance, self._slack = instance, slack
+        self._log = logging.getLogger("vp")
+
+    def start(self) -> threading.Thread:
+        """Say what is due now."""
+        thread = threading.Thread(target=self._tell, name="slack", daemon=True)
+        thread.start()
+        return thread
+
+    def finish(self) -> None:
+        """The same, once what was begun is said; returns when Slack knows, or in time."""
+        last = self.start()
+        last.join(SLACK_SECONDS)
+        if last.is_alive():
+            self._log.warning(
+                f"Slack has not taken what happened within {SLACK_SECONDS:.0f} s; the next"
+                " delivery says it."
+            )
+
     def _tell(self) -> None:
         from veracitypro_pipeline.notify.telling import tell
 
-        untold = tell(self._instance, self._slack, of_vp_run=True)
+        with self._one_at_a_time:
+            untold = tell(self._instance, self._slack, of_vp_run=True)
         if untold is not None:
             self._log.warning(untold)

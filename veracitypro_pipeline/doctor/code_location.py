@@ -8,7 +8,12 @@ from veracitypro_pipeline.doctor.check import Check, Fault
 from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentCheck, settings_check
 from veracitypro_pipeline.lineage import SCHEDULE_NAME
 from veracitypro_pipeline.resources.dbt_command import manifest_fault, manifest_path
-from veracitypro_pipeline.resources.http import TIMEOUT_SECONDS, refuse_errors, unreachable
+from veracitypro_pipeline.resources.http import (
+    TIMEOUT_SECONDS,
+    answer_to,
+    refuse_errors,
+    unreachable,
+)
 
 SERVICE: Final = "Dagster"
 CODE_LOCATION: Final = "veracitypro_pipeline"
@@ -59,7 +64,10 @@ def _asked(deployment: Deployment) -> dict[str, Any]:
         "scheduleName": SCHEDULE_NAME,
     }
     try:
-        response = requests.post(
+        response = answer_to(
+            SERVICE,
+            requests.Session(),
+            "POST",
             url,
             json={"query": SCHEDULE_STATE, "variables": {"selector": selector}},
             headers={"Dagster-Cloud-Api-Token": settings.dagster_api_token.get_secret_value()},
@@ -67,7 +75,7 @@ def _asked(deployment: Deployment) -> dict[str, Any]:
         )
         refuse_errors(SERVICE, response)
         data: dict[str, Any] = response.json()["data"]
-    except (requests.RequestException, KeyError, TypeError) as error:
+    except (requests.JSONDecodeError, KeyError, TypeError) as error:
         raise unreachable(SERVICE, url, error) from error
     return data
 

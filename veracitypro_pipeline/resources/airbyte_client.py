@@ -21,6 +21,7 @@ from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.resources.http import (
     TIMEOUT_SECONDS,
+    answer_to,
     mount_retries,
     refuse_errors,
     unreachable,
@@ -180,12 +181,15 @@ class SyncClient(AirbyteClient):
         """One request under our rules instead of the library's (see the module's docstring)."""
         for is_last in (False, True):
             session = self._get_session(include_additional_request_headers)
-            try:
-                response = session.request(
-                    method, url, json=data, params=params, timeout=self.request_timeout
-                )
-            except requests.RequestException as error:
-                raise unreachable(SERVICE, url, error) from error
+            response = answer_to(
+                SERVICE,
+                session,
+                method,
+                url,
+                json=data,
+                params=params,
+                timeout=self.request_timeout,
+            )
             if response.status_code == 401 and include_additional_request_headers and not is_last:
                 # The token ended early; the refused request did nothing, so it is safe to repeat.
                 self._access_token_value = None

@@ -4,7 +4,7 @@ Reads are repeated inside the request (urllib3), a POST never is: a request that
 been carried out, so the step decides what a second one would mean.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -12,10 +12,17 @@ from urllib3 import Retry
 
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.masking import masked
+from veracitypro_pipeline.resources.deadline import within
 
 TIMEOUT_SECONDS: Final = 30.0
 TRANSIENT_STATUSES: Final = (408, 429, 500, 502, 503, 504)
 SHOWN_BODY_CHARACTERS: Final = 300
+
+# A service may ask for a longer wait; the step's own retries, minutes apart, are for that.
+RETRY_AFTER_SECONDS: Final = 60
+# For a whole call with its repeats: four tries that end just before their time-out, with the
+# longest waits between them.
+CALL_SECONDS: Final = 4 * TIMEOUT_SECONDS + 3 * RETRY_AFTER_SECONDS
 
 # 0.5 s doubling: three repeats spend 3.5 s, or what Retry-After says.
 _RETRY: Final = Retry(
@@ -25,6 +32,7 @@ _RETRY: Final = Retry(
     allowed_methods=frozenset({"GET", "DELETE"}),
     raise_on_status=False,
     respect_retry_after_header=True,
+    retry_after_max=RETRY_AFTER_SECONDS,
 )
 
 
@@ -33,6 +41,20 @@ def mount_retries(session: requests.Session) -> requests.Session:
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(max_retries=_RETRY))
     return session
+
+
+def answer_to(
+    service: str, session: requests.Session, method: str, url: str, **options: Any
+) -> requests.Response:
+    """The answer to a request, read to its end; `options` are those of `session.request`.
+
+    Raises:
+        TransientFailure: there is none, or none within `CALL_SECONDS`.
+    """
+    try:
+        return within(CALL_SECONDS, lambda: session.request(method, url, **options))
+    except (requests.RequestException, TimeoutError) as error:
+        raise unreachable(service, url, error) from error
 
 
 def refuse_errors(service: str, response: requests.Response, *, is_sign_in: bool = False) -> None:

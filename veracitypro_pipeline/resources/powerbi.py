@@ -14,6 +14,7 @@ import requests
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.resources.http import (
     TIMEOUT_SECONDS,
+    answer_to,
     mount_retries,
     refuse_errors,
     unreachable,
@@ -107,12 +108,15 @@ class PowerBIClient:
         nothing."""
         for is_last in (False, True):
             headers = {"Authorization": f"Bearer {self._access_token()}"}
-            try:
-                response = self._session.request(
-                    method, url, headers=headers, timeout=TIMEOUT_SECONDS, **options
-                )
-            except requests.RequestException as error:
-                raise unreachable(SERVICE, url, error) from error
+            response = answer_to(
+                SERVICE,
+                self._session,
+                method,
+                url,
+                headers=headers,
+                timeout=TIMEOUT_SECONDS,
+                **options,
+            )
             if response.status_code != 401 or is_last:
                 break
         return response
@@ -121,22 +125,11 @@ class PowerBIClient:
         """A fresh token for each call: a refresh can outlive a token, and calls are few."""
         settings = self._settings
         url = f"{settings.powerbi_authority_url}/{settings.powerbi_tenant_id}/oauth2/v2.0/token"
-        try:
-            response = self._sign_in(url)
-        except requests.RequestException as error:
-            raise unreachable(SIGN_IN, url, error) from error
-        refuse_errors(SIGN_IN, response, is_sign_in=True)
-        token = _object(response, url, SIGN_IN).get("access_token")
-        if not token:
-            raise TransientFailure(
-                "Microsoft sign-in gave no access token. It is tried again later."
-            )
-        return str(token)
-
-    def _sign_in(self, url: str) -> requests.Response:
-        settings = self._settings
         assert settings.powerbi_client_secret is not None
-        return self._session.post(
+        response = answer_to(
+            SIGN_IN,
+            self._session,
+            "POST",
             url,
             data={
                 "grant_type": "client_credentials",
@@ -146,6 +139,13 @@ class PowerBIClient:
             },
             timeout=TIMEOUT_SECONDS,
         )
+        refuse_errors(SIGN_IN, response, is_sign_in=True)
+        token = _object(response, url, SIGN_IN).get("access_token")
+        if not token:
+            raise TransientFailure(
+                "Microsoft sign-in gave no access token. It is tried again later."
+            )
+        return str(token)
 
 
 def _object(response: requests.Response, url: str, service: str = SERVICE) -> Mapping[str, Any]:

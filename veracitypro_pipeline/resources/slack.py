@@ -1,10 +1,11 @@
 """Slack as a Dagster resource: messages to one channel, by bot token or incoming webhook.
 
 A bot can answer in threads and change what it has said; a webhook can do neither. A rate limit is
-waited out, as long as Slack says; nothing else is repeated.
+waited out if Slack does not ask for long; nothing else is repeated. A call has an end, however
+slow Slack is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -12,15 +13,21 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import dagster as dg
 
 from veracitypro_pipeline.masking import masked
+from veracitypro_pipeline.resources.deadline import within
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
+    from slack_sdk.http_retry import RetryHandler
     from slack_sdk.webhook import WebhookClient
 
 TIMEOUT_SECONDS: Final = 10
 RATE_LIMIT_WAITS: Final = 2
+# Slack says how long; what is to wait for longer is said by the next delivery.
+LONGEST_WAIT_SECONDS: Final = 15
+# For a whole call with its waits.
+CALL_SECONDS: Final = 60.0
 # Slack's own limit of a page.
 CHANNELS_A_PAGE: Final = 999
 
@@ -74,7 +81,8 @@ class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         settings = self.settings.get()
         with _explained():
             if self.has_threads:
-                answer = _bot(settings).chat_postMessage(
+                answer = _asked(
+                    _bot(settings).chat_postMessage,
                     channel=settings.slack_channel,
                     text=text,
                     blocks=list(blocks),
@@ -86,7 +94,7 @@ class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 raise SlackAway(
                     "Neither SLACK_BOT_TOKEN nor SLACK_WEBHOOK_URL is set, so nobody is told."
                 )
-            taken = _webhook(settings).send(text=text, blocks=list(blocks))
+            taken = _asked(_webhook(settings).send, text=text, blocks=list(blocks))
             if taken.status_code != 200:
                 raise SlackNotDelivered(f"Slack's webhook answered {taken.status_code}.")
         return None
@@ -94,14 +102,18 @@ class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def update(self, posted: Posted, text: str, blocks: Sequence[dict[str, Any]]) -> None:
         """Change a message of a bot. Raises as `post` does."""
         with _explained():
-            _bot(self.settings.get()).chat_update(
-                channel=posted.channel, ts=posted.ts, text=text, blocks=list(blocks)
+            _asked(
+                _bot(self.settings.get()).chat_update,
+                channel=posted.channel,
+                ts=posted.ts,
+                text=text,
+                blocks=list(blocks),
             )
 
     def bot_name(self) -> str:
         """Who the bot token signs in as. Raises as `post` does."""
         with _explained():
-            answer = _bot(self.settings.get()).auth_test()
+            answer = _asked(_bot(self.settings.get()).auth_test)
         return f"{answer['user']} in {answer['team']}"
 
     def is_member(self) -> bool | None:
@@ -112,7 +124,8 @@ class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         settings = self.settings.get()
         asked = settings.slack_channel.lstrip("#")
         with _explained():
-            pages = _bot(settings).conversations_list(
+            pages = _asked(
+                _bot(settings).conversations_list,
                 types="public_channel,private_channel",
                 exclude_archived=True,
                 limit=CHANNELS_A_PAGE,
@@ -129,30 +142,47 @@ class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         Nothing is posted. Raises as `post` does.
         """
         with _explained():
-            answer = _webhook(self.settings.get()).send(text="")
-        return answer.status_code == 400 and answer.body == "no_text"
+            answer = _asked(_webhook(self.settings.get()).send, text="")
+        return bool(answer.status_code == 400 and answer.body == "no_text")
+
+
+def _asked(method: Callable[..., Any], **arguments: Any) -> Any:
+    return within(CALL_SECONDS, lambda: method(**arguments))
+
+
+def _patience() -> "RetryHandler":
+    """Waits for the end of a rate limit, unless that is far."""
+    from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
+
+    class Patience(RateLimitErrorRetryHandler):
+        def _can_retry(self, **known: Any) -> bool:
+            if not super()._can_retry(**known):
+                return False
+            headers = {name.lower(): value for name, value in known["response"].headers.items()}
+            said = str(headers.get("retry-after", ["1"])[0])
+            return said.isdecimal() and int(said) <= LONGEST_WAIT_SECONDS
+
+    return Patience(max_retry_count=RATE_LIMIT_WAITS)
 
 
 def _bot(settings: Settings) -> "WebClient":
     from dagster_slack import SlackResource as DagsterSlackResource
-    from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
     assert settings.slack_bot_token is not None
     client = DagsterSlackResource(token=settings.slack_bot_token.get_secret_value()).get_client()
     # dagster-slack has no setting for these (0.29.27).
     client.base_url = settings.slack_api_url
     client.timeout = TIMEOUT_SECONDS
-    client.retry_handlers.append(RateLimitErrorRetryHandler(max_retry_count=RATE_LIMIT_WAITS))
+    client.retry_handlers.append(_patience())
     return client
 
 
 def _webhook(settings: Settings) -> "WebhookClient":
-    from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
     from slack_sdk.webhook import WebhookClient
 
     assert settings.slack_webhook_url is not None
     client = WebhookClient(settings.slack_webhook_url.get_secret_value(), timeout=TIMEOUT_SECONDS)
-    client.retry_handlers.append(RateLimitErrorRetryHandler(max_retry_count=RATE_LIMIT_WAITS))
+    client.retry_handlers.append(_patience())
     return client
 
 

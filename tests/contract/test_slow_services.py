@@ -1,0 +1,98 @@
+"""Services that are too slow, or ask for too much patience: every call has an end."""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from veracitypro_pipeline.cli import batch
+from veracitypro_pipeline.cli.batch import Teller
+from veracitypro_pipeline.failures import TransientFailure
+from veracitypro_pipeline.notify import telling
+from veracitypro_pipeline.resources import http, slack
+from veracitypro_pipeline.resources.slack import SlackAway, SlackNotDelivered
+
+from .faults import CALLS, GOOD, LIMIT, settings_for, without_waiting
+from .misbehaving import misbehaving
+
+CALL_SECONDS = 0.5
+# Far below what the dripping answers take, and far above the end of a call on a busy machine.
+SOON = 5.0
+SLOW_BODY = " " * 300 + "{}"
+HTTP_CALLS = ("airbyte read", "airbyte start", "powerbi read", "powerbi start")
+SLACK_CALLS = ("slack bot", "slack webhook")
+
+
+@pytest.fixture
+def waits() -> Iterator[list[float]]:
+    with without_waiting() as slept:
+        yield slept
+
+
+@pytest.mark.parametrize("call", [*HTTP_CALLS, *SLACK_CALLS])
+def test_a_server_that_drips_is_given_up(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (http, slack):
+        monkeypatch.setattr(module, "CALL_SECONDS", CALL_SECONDS)
+    began = time.monotonic()
+    with misbehaving(replace(GOOD[call], body=SLOW_BODY, dripping=True)) as server:
+        settings = settings_for(server.url, tmp_path)
+        with pytest.raises((TransientFailure, SlackAway), match=r"did not answer.*TimeoutError"):
+            CALLS[call](settings)
+        assert time.monotonic() - began < SOON
+
+
+@pytest.mark.parametrize("call", ["airbyte read", "powerbi read"])
+def test_a_wait_that_a_service_asks_for_is_capped(
+    call: str, waits: list[float], tmp_path: Path
+) -> None:
+    for_a_day = replace(LIMIT, headers={"Retry-After": "86400"})
+    with misbehaving(for_a_day, GOOD[call]) as server:
+        CALLS[call](settings_for(server.url, tmp_path))
+    assert waits == [http.RETRY_AFTER_SECONDS]
+
+
+@pytest.mark.parametrize("call", SLACK_CALLS)
+@pytest.mark.parametrize("asked", ["86400", "soon", "-1"])
+def test_slack_is_not_waited_for_if_it_asks_for_long(
+    call: str, asked: str, waits: list[float], tmp_path: Path
+) -> None:
+    """The next delivery says it; a wait that was given up would say it twice."""
+    with (
+        misbehaving(replace(LIMIT, headers={"Retry-After": asked})) as server,
+        pytest.raises(SlackNotDelivered, match=r"ratelimited|429"),
+    ):
+        CALLS[call](settings_for(server.url, tmp_path))
+    assert (waits, len(server.asked)) == ([], 1)
+
+
+def test_a_slack_that_hangs_holds_up_a_run_for_a_stated_time(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor do two runs of one process tell Slack at once, which would say things twice."""
+    is_over, told = threading.Event(), []
+
+    def tell(*_: Any, **__: Any) -> None:
+        is_over.wait()
+        told.append("a delivery")
+
+    monkeypatch.setattr(telling, "tell", tell)
+    monkeypatch.setattr(batch, "SLACK_SECONDS", 0.2)
+    monkeypatch.setattr(Teller, "_one_at_a_time", threading.Lock())
+    teller = Teller(None, None)  # type: ignore[arg-type]
+    began = time.monotonic()
+    try:
+        beginning = teller.start()
+        teller.finish()
+        assert 0.2 <= time.monotonic() - began < SOON
+        assert "the next delivery says it" in caplog.text
+        assert (beginning.is_alive(), told) == (True, [])
+    finally:
+        is_over.set()
+    Teller(None, None).finish()  # type: ignore[arg-type]
+    assert told == ["a delivery"] * 3
