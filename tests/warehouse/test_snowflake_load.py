@@ -21,10 +21,10 @@ ROWS = (
 )
 
 
-def envelope(data: Any, **fields: Any) -> bytes:
+def envelope(data: dict[str, Any], **fields: Any) -> bytes:
     return json.dumps(
         {
-            "_airbyte_raw_id": "id",
+            "_airbyte_raw_id": f"id of {data['asin']}",
             "_airbyte_extracted_at": 1_767_225_600_000,
             "_airbyte_data": data,
             **fields,

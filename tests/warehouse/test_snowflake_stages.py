@@ -17,7 +17,7 @@ from veracitypro_pipeline.statement import Statement, positional
 from veracitypro_pipeline.transform.checks import COUNTS_OF_DAY, REFUSALS_OF_FILES
 
 from .site import DAY, Site
-from .test_snowflake_load import LINES
+from .test_snowflake_load import LINES, envelope
 
 pytestmark = pytest.mark.xdist_group("snowflake")
 
@@ -37,7 +37,10 @@ class ManifestGiven(dg.IOManager):
 
 def run_of_stage(site: Site, *names: str) -> dg.ExecuteInProcessResult:
     """One Dagster run of the stage, with its checks."""
-    files = [site.land(name, LINES if name.startswith("odd") else LINES[:1]) for name in names]
+    files = [
+        site.land(name, LINES if name.startswith("odd") else [envelope({"asin": name})])
+        for name in names
+    ]
     manifest = LandingManifest(
         as_of_date=DAY,
         job_id=1,
