@@ -92,7 +92,7 @@ def summarize(
     events: Sequence[dg.EventLogEntry],
 ) -> RunSummary:
     """The same from the parts: `events` are the run's, oldest first."""
-    evaluations = _evaluations(events)
+    planned, evaluations = _planned_checks(events), _evaluations(events)
     counts = _counts(events, evaluations.values())
     seconds_of = _stage_seconds(events)
     return RunSummary(
@@ -104,14 +104,15 @@ def summarize(
             Stage(
                 name=stage,
                 **counts.get(stage, {}),
-                seconds=round(seconds_of.get(stage, 0.0), 3),
+                seconds=round(seconds_of[stage], 3) if stage in seconds_of else None,
                 checks=_outcomes(
-                    one for key, one in evaluations.items() if stage_of(key[0]) == stage
+                    {key for key in planned if stage_of(key[0]) == stage},
+                    {key: one for key, one in evaluations.items() if stage_of(key[0]) == stage},
                 ),
             )
             for stage in STAGES
         ],
-        checks=_outcomes(evaluations.values()),
+        checks=_outcomes(planned, evaluations),
         red_checks=[
             RedCheck(
                 name=f"{one.asset_key.to_user_string()}: {one.check_name}",
@@ -125,7 +126,9 @@ def summarize(
     )
 
 
-Evaluations = Mapping[tuple[AssetKey, str], dg.AssetCheckEvaluation]
+# An asset and the name of one of its checks.
+CheckKey = tuple[AssetKey, str]
+Evaluations = Mapping[CheckKey, dg.AssetCheckEvaluation]
 
 
 def retry_reason(event: dg.DagsterEvent) -> str:
@@ -184,9 +187,17 @@ def _evaluations(events: Iterable[dg.EventLogEntry]) -> Evaluations:
     }
 
 
-def _outcomes(evaluations: Iterable[dg.AssetCheckEvaluation]) -> CheckCounts:
-    counts = CheckCounts()
-    for one in evaluations:
+def _planned_checks(events: Iterable[dg.EventLogEntry]) -> set[CheckKey]:
+    return {
+        (planned.asset_key, planned.check_name)
+        for event in _dagster_events(events, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED)
+        for planned in (event.asset_check_planned_data,)
+    }
+
+
+def _outcomes(planned: set[CheckKey], evaluations: Evaluations) -> CheckCounts:
+    counts = CheckCounts(not_run=len(planned - evaluations.keys()))
+    for one in evaluations.values():
         if one.passed:
             counts.passed += 1
         elif one.severity is dg.AssetCheckSeverity.ERROR:
@@ -220,7 +231,8 @@ def _counts(
 def _stage_seconds(events: Sequence[dg.EventLogEntry]) -> dict[str, float]:
     """Wall seconds of each stage's steps, checks included.
 
-    The dbt step stands for three stages: its time is shared out by the models' own times.
+    The dbt step stands for three stages: its time is shared out by the models' own times. If it
+    built none, it did not come further than the first.
     """
     stages_of_step = _stages_of_step(events)
     dbt_seconds: dict[str, float] = dict.fromkeys(DBT_STAGES, 0.0)
@@ -233,12 +245,11 @@ def _stage_seconds(events: Sequence[dg.EventLogEntry]) -> dict[str, float]:
     seconds: dict[str, float] = {}
     for step, duration in _step_seconds(events).items():
         stages = stages_of_step.get(step, set())
-        if len(stages) == 1:
-            shares = dict.fromkeys(stages, 1.0)
-        else:
-            total = sum(dbt_seconds[stage] for stage in stages if stage in dbt_seconds)
-            shares = {stage: dbt_seconds.get(stage, 0.0) / total for stage in stages if total}
-        for stage, share in shares.items():
+        weights = {stage: dbt_seconds[stage] for stage in stages if dbt_seconds.get(stage)}
+        if len(stages) == 1 or not weights:
+            weights = dict.fromkeys(sorted(stages, key=STAGES.index)[:1], 1.0)
+        for stage, weight in weights.items():
+            share = weight / sum(weights.values())
             seconds[stage] = seconds.get(stage, 0.0) + share * duration
     return seconds
 

@@ -23,25 +23,37 @@ ROWS_ARE: Final = {
 
 
 class CheckCounts(BaseModel):
-    """Checks by outcome; `failed` are red ones of severity ERROR, `warned` all other red ones."""
+    """Checks by outcome; `failed` are red ones of severity ERROR, `warned` all other red ones.
+
+    `not_run` are those that the run meant to evaluate and did not come to.
+    """
 
     passed: int = 0
     warned: int = 0
     failed: int = 0
+    not_run: int = 0
+
+    def __str__(self) -> str:
+        """In words, e.g. `78 passed, 1 warned`."""
+        return ", ".join(
+            f"{count} {outcome.replace('_', ' ')}"
+            for outcome, count in self.model_dump().items()
+            if count or outcome == "passed"
+        )
 
 
 class Stage(BaseModel):
-    """One stage of the run. A count that the run did not come to is 0.
+    """One stage of the run: one that was done has counts, one that was begun has seconds.
 
     Units: records, lines and rows up to STG's own count of records; from CORE on, rows of tables
     (CORE reads the points of STG).
     """
 
     name: str
-    rows_in: int = 0
-    rows_out: int = 0
-    rows_refused: int = 0
-    seconds: float = 0.0
+    rows_in: int | None = None
+    rows_out: int | None = None
+    rows_refused: int | None = None
+    seconds: float | None = None
     checks: CheckCounts
 
 
@@ -112,3 +124,13 @@ class RunRecord(BaseModel):
     tokens_spent: int | None = None
     models_built: int = 0
     check_results: list[CheckResult]
+
+
+def counted(count: int | None) -> str:
+    """A count as people read it; a dash for what the run did not count."""
+    return "–" if count is None else f"{count:,}"
+
+
+def timed(seconds: float | None) -> str:
+    """The same of seconds."""
+    return "–" if seconds is None else f"{seconds:,.1f}"

@@ -149,8 +149,8 @@ def keep_picture(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[by
     return keep
 
 
-def counts(document: dict[str, Any]) -> dict[str, tuple[int, int, int]]:
-    """Rows in, out and refused of each stage."""
+def counts(document: dict[str, Any]) -> dict[str, tuple[Any, Any, Any]]:
+    """Rows in, out and refused of each stage, None where it did not come to them."""
     return {
         stage["name"]: (stage["rows_in"], stage["rows_out"], stage["rows_refused"])
         for stage in document["stages"]

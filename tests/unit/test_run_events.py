@@ -35,9 +35,10 @@ def test_counts_are_those_that_assets_and_checks_state() -> None:
     stages = {stage.name: stage for stage in summary.stages}
     assert stages["raw"].model_dump(include=set(RAW_ROWS)) == RAW_ROWS
     assert (stages["mart"].rows_in, stages["mart"].rows_out) == (7, 8)
-    assert stages["core"].rows_in == 0
+    assert stages["core"].rows_in is None
+    assert stages["core"].seconds is None
     assert stages["raw"].checks.passed == summary.checks.passed == 1
-    assert stages["raw"].seconds > 0
+    assert stages["raw"].seconds
     assert summary.is_good
 
 
@@ -58,6 +59,41 @@ def test_a_red_check_of_severity_error_makes_a_run_bad(
     assert (summary.checks.warned, summary.checks.failed) == (warned, failed)
     (check,) = summary.red_checks
     assert (check.name, check.description) == ("raw/keepa_raw: red", "9 are not 10")
+
+
+def test_a_stage_is_done_or_begun_or_not_reached_and_so_are_its_checks() -> None:
+    @dg.asset(key=["landing", "files"])
+    def broken() -> None:
+        raise PermanentFailure("S3 is away.")
+
+    @dg.asset(key=["raw", "keepa_raw"], deps=[broken])
+    def never() -> None: ...
+
+    @dg.asset_check(asset=["raw", "keepa_raw"])
+    def lines_are_json() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    @dg.asset(key=["airbyte", "keepa"])
+    def sync() -> dg.MaterializeResult[None]:
+        return dg.MaterializeResult(metadata=RAW_ROWS)
+
+    @dg.asset_check(asset=["airbyte", "keepa"])
+    def sync_succeeded() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    summary = summary_of([sync, broken, never], [sync_succeeded, lines_are_json])
+
+    stages = {stage.name: stage for stage in summary.stages}
+    assert (stages["ingest"].rows_in, stages["landing"].rows_in, stages["raw"].rows_in) == (
+        10,
+        None,
+        None,
+    )
+    assert stages["ingest"].seconds
+    assert stages["landing"].seconds
+    assert stages["raw"].seconds is None
+    assert str(stages["raw"].checks) == "0 passed, 1 not run"
+    assert str(summary.checks) == "1 passed, 1 not run"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from rich.text import Text
 from veracitypro_pipeline.cli.terminal import Screen, output
 from veracitypro_pipeline.lineage import STAGES, stage_of
 from veracitypro_pipeline.run_events import retry_reason
-from veracitypro_pipeline.run_summary import ROWS_ARE, RunSummary
+from veracitypro_pipeline.run_summary import ROWS_ARE, RunSummary, counted, timed
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -118,10 +118,10 @@ def _table(summary: RunSummary) -> Table:
         red = checks.warned + checks.failed
         table.add_row(
             stage.name,
-            f"{stage.rows_in:,}",
-            f"{stage.rows_out:,}",
-            f"{stage.rows_refused:,}",
-            f"{stage.seconds:.1f}",
+            counted(stage.rows_in),
+            counted(stage.rows_out),
+            counted(stage.rows_refused),
+            timed(stage.seconds),
             f"{checks.passed} passed" + (f", {red} red" if red else ""),
             ROWS_ARE[stage.name],
         )

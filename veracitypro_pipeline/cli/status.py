@@ -8,6 +8,7 @@ import click
 from veracitypro_pipeline.cli.main import CannotDo, common_options
 from veracitypro_pipeline.monitoring.status import Status, read_status
 from veracitypro_pipeline.resources.warehouse_engine import open_warehouse
+from veracitypro_pipeline.run_summary import counted, timed
 from veracitypro_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -85,10 +86,10 @@ def _print_runs(console: "Console", found: Status) -> None:
             str(run.as_of_date or "none"),
             _minute(run.started_at),
             run.status,
-            "" if run.seconds is None else f"{run.seconds:.1f}",
-            _count(run.records),
-            _count(run.rows_refused),
-            _count(run.tokens_spent),
+            timed(run.seconds),
+            counted(run.records),
+            counted(run.rows_refused),
+            counted(run.tokens_spent),
             f"{run.tests_passed} passed" + (f", {red} red" if red else ""),
             style=None if run.is_good or run.status == "started" else "red",
         )
@@ -106,10 +107,10 @@ def _print_hops(console: "Console", found: Status) -> None:
     for hop in found.hops:
         table.add_row(
             hop.stage,
-            _count(hop.rows_in),
-            _count(hop.rows_out),
-            _count(hop.rows_refused),
-            f"{hop.seconds:.1f}",
+            counted(hop.rows_in),
+            counted(hop.rows_out),
+            counted(hop.rows_refused),
+            timed(hop.seconds),
         )
     console.print(table)
 
@@ -125,7 +126,7 @@ def _print_marts(console: "Console", found: Status) -> None:
         table.add_row(
             mart.mart,
             str(mart.newest_date or "empty"),
-            _count(mart.days_behind),
+            counted(mart.days_behind),
             style="yellow" if mart.is_late else None,
         )
     console.print(table)
@@ -164,7 +165,3 @@ def _print_red(console: "Console", found: Status) -> None:
 
 def _minute(instant: datetime) -> str:
     return f"{instant:%Y-%m-%d %H:%M}"
-
-
-def _count(value: int | None) -> str:
-    return "" if value is None else f"{value:,}"

@@ -31,7 +31,7 @@ def show() -> None:
         format_func=pipeline_queries.name_of_run,
     )
     stages = rows(pipeline_queries.stages_of_runs(runs[-1].started_at))
-    _show_figures(chosen)
+    _show_figures(chosen, runs)
     _show_hops(chosen, [stage for stage in stages if stage["run_id"] == chosen.run_id])
     _show_history(runs, stages)
     _show_checks(runs, chosen, found)
@@ -56,17 +56,19 @@ def _say_how_things_stand(last: Run, found: Status) -> None:
         st.success(f"All is well: {last.as_of_date or 'the newest run'} is built and checked.")
 
 
-def _show_figures(run: Run) -> None:
-    red = run.tests_warned + run.tests_failed
+def _show_figures(run: Run, runs: list[Run]) -> None:
     figures = {
         "Seconds": "not over" if run.seconds is None else f"{run.seconds:,.1f}",
         "Records from Keepa": _number(run.records),
         "Refused": _number(run.rows_refused),
-        "Checks passed": f"{run.tests_passed:,} of {run.tests_passed + red:,}",
+        "Checks passed": f"{run.tests_passed:,} of {run.tests:,}",
         "Keepa tokens": _number(run.tokens_spent),
     }
+    good = next((one for one in runs if one.is_good), None)
+    # A run that stopped has not come to all of its checks.
+    more = {"Checks passed": f"a good run has {good.tests:,}"} if good and not run.is_good else {}
     for column, (label, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
-        column.metric(label, value)
+        column.metric(label, value, more.get(label), delta_color="off", delta_arrow="off")
 
 
 def _show_hops(run: Run, hops: list[dict[str, Any]]) -> None:
@@ -77,13 +79,16 @@ def _show_hops(run: Run, hops: list[dict[str, Any]]) -> None:
         for place, difference in enumerate(differences)
         if difference
     ]
+    uncounted = [hop["stage"] for hop in hops if hop["seconds"] and hop["rows_out"] is None]
     unreached = [hop["stage"] for hop in hops if not hop["seconds"]]
     if lost:
         st.error(f"Rows that nobody accounts for: {', '.join(lost)}.")
-    elif unreached:
-        st.caption(f"The run did not come to {', '.join(unreached)}.")
-    else:
+    elif not uncounted and not unreached:
         st.caption("What each stage put out, the next took in: nothing is lost on the way.")
+    if uncounted:
+        st.caption(f"The run ended before the rows of {', '.join(uncounted)} were counted.")
+    if unreached:
+        st.caption(f"The run did not come to {', '.join(unreached)}.")
     st.dataframe(
         [
             {
@@ -98,7 +103,7 @@ def _show_hops(run: Run, hops: list[dict[str, Any]]) -> None:
             for hop, difference in zip(hops, differences, strict=True)
         ],
         hide_index=True,
-        placeholder="",
+        placeholder="–",
         column_config={
             **_columns("%,d", "Rows in", "Rows out", "Refused"),
             "Unexplained": st.column_config.NumberColumn(

@@ -4,6 +4,7 @@ Instants are UTC, seconds wall time. Rows of stages are counted as `run_summary.
 """
 
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final
 
 from veracitypro_pipeline.monitoring.status import RUNS_SHOWN, Run
@@ -121,12 +122,13 @@ def unexplained(hops: list[dict[str, Any]]) -> list[int | None]:
     """Rows between the stage before and each stage that nobody accounts for, signed.
 
     Zero is right. None where there is nothing to compare: the first stage, CORE (which counts
-    points and not records), and a stage that the run did not come to.
+    points and not records), and a stage that the run did not finish.
     """
     differences: list[int | None] = []
-    for number, hop in enumerate(hops):
-        comparable = number > 0 and hop["stage"] != "core" and hop["seconds"]
-        differences.append(hops[number - 1]["rows_out"] - hop["rows_in"] if comparable else None)
+    for before, hop in pairwise([{"rows_out": None}, *hops]):
+        put_out, taken_in = before["rows_out"], hop["rows_in"]
+        comparable = hop["stage"] != "core" and put_out is not None and taken_in is not None
+        differences.append(put_out - taken_in if comparable else None)
     return differences
 
 

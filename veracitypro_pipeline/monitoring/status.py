@@ -139,15 +139,20 @@ class Run(BaseModel):
     def is_good(self) -> bool:
         return self.status == SUCCESS and not self.tests_failed
 
+    @property
+    def tests(self) -> int:
+        """Checks that were run."""
+        return self.tests_passed + self.tests_warned + self.tests_failed
+
 
 class Hop(BaseModel):
     """What one stage took in and put out; units as in `run_summary.Stage`."""
 
     stage: str
-    rows_in: int
-    rows_out: int
-    rows_refused: int
-    seconds: float
+    rows_in: int | None
+    rows_out: int | None
+    rows_refused: int | None
+    seconds: float | None
 
 
 class RedCheck(BaseModel):

@@ -117,7 +117,7 @@ def _run_row(record: RunRecord, recorded_at: datetime) -> dict[str, Any]:
         "records": record.records,
         "size_bytes": record.size_bytes,
         "files": record.files,
-        "rows_refused": sum(stage.rows_refused for stage in summary.stages),
+        "rows_refused": sum(stage.rows_refused or 0 for stage in summary.stages),
         "tokens_spent": record.tokens_spent,
         "tests_passed": summary.checks.passed,
         "tests_warned": summary.checks.warned,

@@ -15,7 +15,13 @@ from datetime import date
 from typing import Any, Final, NamedTuple
 
 from veracitypro_pipeline.notify import runbooks
-from veracitypro_pipeline.run_summary import RedCheck, RunRecord, RunSummary, StepFailure
+from veracitypro_pipeline.run_summary import (
+    RedCheck,
+    RunRecord,
+    RunSummary,
+    StepFailure,
+    counted,
+)
 
 BLOCKS: Final = 50
 TEXT_CHARACTERS: Final = 3000
@@ -168,6 +174,7 @@ def changed_most(summary: RunSummary, before: RunSummary | None) -> str:
             ("rows out", stage.rows_out, then[stage.name].rows_out),
             ("refused", stage.rows_refused, then[stage.name].rows_refused),
         )
+        if now is not None and was is not None
     ]
     changes.append(
         (
@@ -207,16 +214,17 @@ def _brought(record: RunRecord) -> str:
     """Counts a line per stage, and dbt's own summary."""
     summary = record.summary
     lines = [
-        f"{stage.name}: {stage.rows_in:,} in, {stage.rows_out:,} out"
+        f"{stage.name}: {counted(stage.rows_in)} in, {counted(stage.rows_out)} out"
         + (f", *{stage.rows_refused:,} refused*" if stage.rows_refused else "")
         for stage in summary.stages
+        if stage.seconds is not None
     ]
     of_dbt = [stage for stage in summary.stages if stage.name in _DBT]
     passed, warned, failed = (
         sum(getattr(stage.checks, outcome) for stage in of_dbt)
         for outcome in ("passed", "warned", "failed")
     )
-    seconds = sum(stage.seconds for stage in of_dbt)
+    seconds = sum(stage.seconds or 0.0 for stage in of_dbt)
     lines.append(
         f"dbt: {record.models_built} tables, {passed} tests passed, {warned} warned, {failed}"
         f" failed, {_duration(seconds)}"

@@ -51,6 +51,7 @@ class Site:
         stages: list[Stage] | None = None,
         failures: list[StepFailure] | None = None,
         red: list[CheckResult] | None = None,
+        passed: int = 70,
     ) -> None:
         started_at = datetime(2026, 2, 1, 0, 10, tzinfo=UTC) + timedelta(days=number)
         record = RunRecord(
@@ -60,7 +61,7 @@ class Site:
                 status=status,
                 seconds=60,
                 stages=stages or [a_stage(name) for name in STAGES],
-                checks=CheckCounts(passed=70, failed=len(red or [])),
+                checks=CheckCounts(passed=passed, failed=len(red or [])),
                 red_checks=[],
                 failures=failures or [],
             ),
@@ -79,7 +80,7 @@ class Site:
         return page
 
 
-def a_stage(name: str, rows_in: int = 3, seconds: float = 2.0) -> Stage:
+def a_stage(name: str, rows_in: int | None = 3, seconds: float | None = 2.0) -> Stage:
     return Stage(
         name=name, rows_in=rows_in, rows_out=rows_in, seconds=seconds, checks=CheckCounts()
     )
@@ -170,7 +171,7 @@ def test_lost_rows_are_named_with_the_hop_that_lost_them(site: Site) -> None:
 def test_a_failed_run_says_where_and_why_and_how_far_it_came(site: Site) -> None:
     site.night(
         status="failure",
-        stages=[a_stage("ingest"), *(a_stage(name, 0, 0.0) for name in STAGES[1:])],
+        stages=[a_stage("ingest"), *(a_stage(name, None, None) for name in STAGES[1:])],
         failures=[StepFailure(step="landing", reason="S3 is *away* in $us-east-2$.")],
     )
     page = site.page()
@@ -178,6 +179,29 @@ def test_a_failed_run_says_where_and_why_and_how_far_it_came(site: Site) -> None
     # Escaped: Markdown would make it bold, and a formula.
     assert error.value == (r"The newest run ended at landing: S3 is \*away\* in \$us\-east\-2\$\.")
     assert "The run did not come to landing, raw, stg, core, mart, bi." in said(page)
+
+
+def test_a_run_that_stopped_in_a_stage_has_lost_nothing_there_and_did_not_run_all_checks(
+    site: Site,
+) -> None:
+    """dbt failed in CORE: what STG made is counted by a check that never came."""
+    site.night(0, passed=204)
+    done = [a_stage(name) for name in STAGES[:3]]
+    begun = [a_stage(name, None, 2.0) for name in ("stg", "core")]
+    site.night(
+        1,
+        status="failure",
+        stages=[*done, *begun, a_stage("mart", None, None), a_stage("bi", None, None)],
+        passed=89,
+    )
+    page = site.page()
+    words = said(page)
+    assert "Rows that nobody accounts for" not in words
+    assert "nothing is lost on the way" not in words
+    assert "The run ended before the rows of stg, core were counted." in words
+    assert "The run did not come to mart, bi." in words
+    (checks,) = [metric for metric in page.metric if metric.label == "Checks passed"]
+    assert (checks.value, checks.delta) == ("89 of 89", "a good run has 204")
 
 
 def test_a_red_check_is_shown_with_its_description_and_its_past(site: Site) -> None:
