@@ -60,6 +60,9 @@ def no_run_retry_after_permanent_failure(context: dg.HookContext) -> None:
         context.instance.add_run_tags(context.run_id, {RUN_RETRIES_TAG: "0"})
 
 
+# Why a step ended, if a person stopped its run.
+INTERRUPTED: Final = "It was interrupted; run the day again."
+
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
@@ -95,4 +98,4 @@ def interrupts_are_final() -> Iterator[None]:
     try:
         yield
     except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt) as interrupt:
-        raise PermanentFailure("It was interrupted; run the day again.") from interrupt
+        raise PermanentFailure(INTERRUPTED) from interrupt

@@ -13,6 +13,7 @@ from typing import Any, Final
 import dagster as dg
 from dagster import AssetKey, DagsterEventType
 
+from veracitypro_pipeline.failures import INTERRUPTED
 from veracitypro_pipeline.lineage import (
     AIRBYTE_PRODUCT,
     DBT_STAGES,
@@ -22,6 +23,7 @@ from veracitypro_pipeline.lineage import (
 )
 from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.run_summary import (
+    CANCELED,
     CheckCounts,
     CheckResult,
     RedCheck,
@@ -122,7 +124,11 @@ def summarize(
             for one in evaluations.values()
             if not one.passed
         ],
-        failures=_failures(events),
+        failures=[
+            # Steps of a run that was stopped say how they ended, in the words of whatever broke.
+            failure.model_copy(update={"reason": INTERRUPTED}) if status == CANCELED else failure
+            for failure in _failures(events)
+        ],
     )
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from pydantic import BaseModel
 
 SUCCESS: Final = "success"
+CANCELED: Final = "canceled"
 
 # What a stage's rows are, in and out, for a reader who meets the table for the first time.
 ROWS_ARE: Final = {

@@ -130,18 +130,24 @@ def _name(entry: dg.EventLogEntry) -> str | None:
     return None
 
 
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[DbtProcess]:
+    """Every dbt that a test has started."""
+    found = []
+
+    def start(*arguments: Any) -> DbtProcess:
+        found.append(DbtProcess(*arguments))
+        return found[-1]
+
+    monkeypatch.setattr(dbt_resource, "DbtProcess", start)
+    return found
+
+
 def test_a_model_is_recorded_while_the_next_one_is_at_work(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, started: list[DbtProcess]
 ) -> None:
     """The second model waits until it is heard of the first and of its test. The process in which
     this happens is the one that was made ready when the run began."""
-    started = []
-
-    def start(*arguments: Any) -> DbtProcess:
-        started.append(DbtProcess(*arguments))
-        return started[-1]
-
-    monkeypatch.setattr(dbt_resource, "DbtProcess", start)
     seen: set[str] = set()
 
     def let_it_go_on(name: str) -> None:
@@ -197,6 +203,21 @@ def test_dbt_ends_with_its_run(
     process.wait(timeout=60)
     assert process.returncode in (1, -how)
     _wait_until(lambda: not _is_alive(dbt))
+
+
+def test_dbt_ends_before_its_run_does_when_that_is_interrupted_while_it_records(
+    folder: Path, started: list[DbtProcess]
+) -> None:
+    """Then dbt's output is not being read. A dbt that goes on would keep the warehouse from whoever
+    writes down how the run ended."""
+
+    def interrupt(_name: str) -> None:
+        raise dg.DagsterExecutionInterruptedError
+
+    night = Night(folder, interrupt)
+    assert not night.success
+    (dbt,) = started
+    assert dbt._process.returncode is not None
 
 
 def test_a_dbt_that_is_not_needed_is_ended(tmp_path: Path) -> None:

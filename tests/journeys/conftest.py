@@ -38,6 +38,7 @@ class Home:
     path: Path
 
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """In a process group of its own, as a shell does, so that a test can press Ctrl+C there."""
         return subprocess.Popen(
             [str(VP), *arguments],
             cwd=self.path.parent,
@@ -46,6 +47,7 @@ class Home:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
 
     def vp(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":

@@ -325,7 +325,16 @@ def test_a_stack_killed_in_a_sync_costs_a_retry_and_a_killed_run_is_buried(
     assert statuses[-2:] == [("FAILURE",), ("SUCCESS",)]
 
 
+def is_told_as_canceled(home: Home, as_of_date: date) -> bool:
+    """Slack's last thread: in the channel stands its headline alone, and nobody is called."""
+    began, ended, headline = home.slack()[-3:]
+    assert f"was canceled for {as_of_date}" in ended["text"] == headline["text"]
+    assert ended["thread_ts"] == began["ts"] == headline["ts"]
+    return "<!here>" not in json.dumps(ended["blocks"]) and not ended.get("reply_broadcast")
+
+
 def test_who_interrupts_a_run_stops_it_and_its_sync(home: Home, nights: dict[str, Any]) -> None:
+    """By a signal to `vp` alone, as a supervisor sends it."""
     fourth = SECOND + timedelta(days=2)
     jobs = len(home.state("airbyte.json"))
     process = home.start("run", "--json", "--date", str(fourth))
@@ -337,11 +346,37 @@ def test_who_interrupts_a_run_stops_it_and_its_sync(home: Home, nights: dict[str
             break
     out, err = process.communicate(timeout=300)
 
-    assert process.returncode == 1, err
+    assert process.returncode == 130, err
     assert "Traceback" not in err
-    (failure,) = json.loads(out)["failures"]
+    document = json.loads(out)
+    assert document["status"] == "canceled"
+    (failure,) = document["failures"]
     assert failure["reason"] == "It was interrupted; run the day again."
     assert [job["status"] for job in home.state("airbyte.json")[jobs:]] == ["cancelled"]
+    assert is_told_as_canceled(home, fourth)
+
+
+def test_ctrl_c_while_dbt_builds_stops_the_run_and_the_next_one_goes_on(
+    home: Home, nights: dict[str, Any]
+) -> None:
+    """In a terminal, where dbt hears of it too."""
+    day = SECOND + timedelta(days=3)
+    process = home.start("run", "--date", str(day))
+    assert process.stderr is not None
+    next(line for line in process.stderr if "stg: " in line)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+
+    assert process.returncode == 130, out + err
+    assert "Traceback" not in out + err
+    assert "Stopped by you; nothing is half written; run it again." in out
+    assert "dbt build failed" not in out
+    assert is_told_as_canceled(home, day)
+    assert home.query(
+        "select status, failed_step, failure from MONITORING.PIPELINE_RUN_MONITORING"
+        f" where as_of_date = '{day}'"
+    ) == [("canceled", "dbt_models", "It was interrupted; run the day again.")]
+    assert home.run("--date", str(day))["status"] == "success"
 
 
 def test_a_late_day_is_counted_like_any_other(

@@ -1,8 +1,8 @@
 """The `vp` command: its sub-commands, loaded when they are called, and how errors are said.
 
 Exit codes: 0 all is well; 1 a run failed or a blocking check is red; 2 a request that cannot be
-carried out (usage, settings, a stack that does not start). An error is one sentence on standard
-error; `--debug` shows the traceback.
+carried out (usage, settings, a stack that does not start); 130 stopped by Ctrl+C. An error is one
+sentence on standard error; `--debug` shows the traceback.
 """
 
 import importlib
@@ -21,6 +21,7 @@ FAILED: Final = 1
 REFUSED: Final = 2
 # As a umask: nothing for the group and others.
 _PRIVATE: Final = 0o077
+INTERRUPTED: Final = 130
 
 # Command -> its module and what it does, in a line. Modules are loaded on demand: `vp --help` must
 # not wait for all of them, nor `vp sql` for Dagster.
@@ -112,7 +113,7 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
             raise
         except KeyboardInterrupt:
             click.echo("vp: interrupted.", err=True)
-            sys.exit(130)
+            sys.exit(INTERRUPTED)
         except Exception as error:
             if debug:
                 raise mask_error(error)  # noqa: B904 - it is the same one, or has what is behind it

@@ -15,7 +15,7 @@ from rich.text import Text
 from veracitypro_pipeline.cli.terminal import Screen, output
 from veracitypro_pipeline.lineage import STAGES, stage_of
 from veracitypro_pipeline.run_events import retry_reason
-from veracitypro_pipeline.run_summary import ROWS_ARE, RunSummary, counted, timed
+from veracitypro_pipeline.run_summary import CANCELED, ROWS_ARE, RunSummary, counted, timed
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -97,10 +97,12 @@ def print_summary(summary: RunSummary) -> None:
     for check in summary.red_checks:
         colour = "red" if check.is_error else "yellow"
         console.print(Text(f"{check.name}: {check.description}", style=colour))
-    for failure in summary.failures:
+    for failure in summary.failures if summary.status != CANCELED else ():
         console.print(Text(f"{failure.step}: {failure.reason}", style="red"))
     checks = summary.checks
     verdict = "All is well." if summary.is_good else "The run is not good: see the lines in red."
+    if summary.status == CANCELED:
+        verdict = "Stopped by you; nothing is half written; run it again."
     console.print(
         f"{verdict} {summary.as_of_date} took {summary.seconds:.1f} s; checks: {checks.passed}"
         f" passed, {checks.warned} warned, {checks.failed} failed; run {summary.run_id}"

@@ -10,7 +10,7 @@ from veracitypro_pipeline.dashboard import charts, pipeline_queries
 from veracitypro_pipeline.dashboard.reading import rows, status
 from veracitypro_pipeline.dashboard.wording import plain
 from veracitypro_pipeline.monitoring.status import Run, Status
-from veracitypro_pipeline.run_summary import ROWS_ARE
+from veracitypro_pipeline.run_summary import CANCELED, ROWS_ARE
 from veracitypro_pipeline.service_levels import MARTS
 
 STARTED: Final = "started"
@@ -46,6 +46,8 @@ def show() -> None:
 def _say_how_things_stand(last: Run, found: Status) -> None:
     if last.status == STARTED:
         st.info("The newest run has begun and is not over.")
+    elif last.status == CANCELED:
+        st.warning("The newest run was stopped by somebody; run the day again.")
     elif last.failure:
         at = f" at {last.failed_step}" if last.failed_step else ""
         st.error(f"The newest run ended{at}: {plain(last.failure)}")

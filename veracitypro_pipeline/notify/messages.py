@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from veracitypro_pipeline.notify import runbooks
 from veracitypro_pipeline.run_summary import (
+    CANCELED,
     RedCheck,
     RunRecord,
     RunSummary,
@@ -37,7 +38,6 @@ NOTABLE_SHARE: Final = 0.01
 _DBT: Final = ("stg", "core", "mart")
 _GREEN, _YELLOW, _RED = ":large_green_circle:", ":large_yellow_circle:", ":red_circle:"
 _STOPPED, _UNDER_WAY = ":black_square_for_stop:", ":arrow_forward:"
-_UNDER_WAY_STATUS, _CANCELED = "started", "canceled"
 
 # What a failure at a stage means for the reader of a report.
 _MEANING: Final = {
@@ -158,7 +158,7 @@ def at_once(parts: Iterable[Message | None]) -> Message:
 
 def calls_for_somebody(summary: RunSummary) -> bool:
     """Whether reports will be wrong or old until a person does something."""
-    return not summary.is_good and summary.status != _CANCELED
+    return not summary.is_good and summary.status != CANCELED
 
 
 def changed_most(summary: RunSummary, before: RunSummary | None) -> str:

@@ -56,6 +56,7 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     settings: dg.ResourceDependency[RunSettings]
     _waiting: DbtProcess | None = PrivateAttr(default=None)
+    _at_work: DbtProcess | None = PrivateAttr(default=None)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["DbtResource"]:
@@ -66,8 +67,10 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         try:
             yield self
         finally:
-            if self._waiting is not None:
-                self._waiting.end()
+            # One is at work if the run was interrupted while Dagster wrote an event of it down.
+            for dbt in (self._waiting, self._at_work):
+                if dbt is not None:
+                    dbt.end()
 
     @property
     def run_results(self) -> Path:
@@ -103,7 +106,7 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             arguments += ["--indirect-selection", parameters.indirect_selection]
         # The one that waits serves once; a further try starts another.
         dbt = self._waiting or self._start(context.run_id, context.partition_key)
-        self._waiting = None
+        self._waiting, self._at_work = None, dbt
         invocation = DbtCliInvocation(
             process=dbt.run(arguments),
             manifest=parameters.manifest,

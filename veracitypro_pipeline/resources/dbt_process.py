@@ -43,10 +43,12 @@ class DbtProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
+        self._has_arguments = False
 
     def run(self, arguments: Sequence[str]) -> "subprocess.Popen[bytes]":
         """Let it run; the process then is as one of the command `dbt`."""
         assert self._process.stdin is not None
+        self._has_arguments = True
         # A dbt that has died meanwhile has said why, and whoever reads its output sees that.
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(list(arguments)).encode() + b"\n")
@@ -54,9 +56,13 @@ class DbtProcess:
         return self._process
 
     def end(self) -> None:
-        """It is not needed after all."""
-        self._process.kill()
-        self._process.communicate()
+        """It is not needed any more. One at work takes its statements back first."""
+        if self._has_arguments:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait()
+        else:
+            self._process.kill()
+            self._process.communicate()
 
 
 def _serve() -> int:

@@ -181,6 +181,13 @@ def test_a_failed_run_says_where_and_why_and_how_far_it_came(site: Site) -> None
     assert "The run did not come to landing, raw, stg, core, mart, bi." in said(page)
 
 
+def test_a_run_that_somebody_stopped_is_no_fault(site: Site) -> None:
+    site.night(status="canceled", failures=[StepFailure(step="dbt_models", reason="Stopped.")])
+    page = site.page()
+    assert "was stopped by somebody; run the day again" in page.warning[0].value
+    assert not page.error
+
+
 def test_a_run_that_stopped_in_a_stage_has_lost_nothing_there_and_did_not_run_all_checks(
     site: Site,
 ) -> None:
