@@ -34,13 +34,15 @@ class CheckCounts(BaseModel):
     failed: int = 0
     not_run: int = 0
 
+    @property
+    def run(self) -> int:
+        return self.passed + self.warned + self.failed
+
     def __str__(self) -> str:
         """In words, e.g. `78 passed, 1 warned`."""
-        return ", ".join(
-            f"{count} {outcome.replace('_', ' ')}"
-            for outcome, count in self.model_dump().items()
-            if count or outcome == "passed"
-        )
+        counts = self.model_dump().items()
+        said = [f"{count} {outcome.replace('_', ' ')}" for outcome, count in counts if count]
+        return ", ".join(said) or "none"
 
 
 class Stage(BaseModel):
@@ -58,12 +60,20 @@ class Stage(BaseModel):
     checks: CheckCounts
 
 
+# What people are told of a red check, by its severity as Dagster and MONITORING name it.
+OUTCOMES: Final = {"WARN": "warned", "ERROR": "failed"}
+
+
 class RedCheck(BaseModel):
     """A check that did not pass."""
 
     name: str
     is_error: bool
     description: str
+
+    @property
+    def outcome(self) -> str:
+        return OUTCOMES["ERROR" if self.is_error else "WARN"]
 
 
 class StepFailure(BaseModel):

@@ -105,7 +105,7 @@ def test_the_page_of_the_pipeline_tells_of_both_nights(
     page: Page, keep_picture: Callable[[bytes, str], None]
 ) -> None:
     expect(page.get_by_role("heading", name="Pipeline", exact=True)).to_be_visible()
-    expect(page.get_by_text("1 check amber: see below.")).to_be_visible()
+    expect(page.get_by_text("Of the newest checks, 1 warned: see below.")).to_be_visible()
     expect(page.get_by_text("nothing is lost on the way")).to_be_visible()
     expect(page.get_by_test_id("stText").get_by_text("2 of 24 lines are refused.")).to_be_visible()
     expect(page.get_by_text("The first 1 failing row.")).to_be_visible()

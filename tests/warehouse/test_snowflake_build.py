@@ -409,7 +409,7 @@ def test_the_app_in_snowflake_shows_what_the_pages_show_on_a_laptop(
         inside = [shown(APP_INSIDE, page, snowflake, product) for page in PAGES]
     assert inside == here
     pipeline, of_product = here
-    assert "1 check amber: see below." in pipeline["words"]
+    assert "Of the newest checks, 1 warned: see below." in pipeline["words"]
     assert len(pipeline["tables"]) > 5
     assert len(of_product["charts"]) > 3
 

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from veracitypro_pipeline.cli.terminal import Screen, output
 from veracitypro_pipeline.lineage import STAGES, stage_of
+from veracitypro_pipeline.notify import runbooks
 from veracitypro_pipeline.run_events import retry_reason
 from veracitypro_pipeline.run_summary import CANCELED, ROWS_ARE, RunSummary, counted, timed
 
@@ -96,17 +97,28 @@ def print_summary(summary: RunSummary) -> None:
     console.print(_table(summary))
     for check in summary.red_checks:
         colour = "red" if check.is_error else "yellow"
-        console.print(Text(f"{check.name}: {check.description}", style=colour))
+        runbook = runbooks.file_of(runbooks.of_check(check.name))
+        said = f"{check.name} {check.outcome}: {check.description} ({runbook})"
+        console.print(Text(said, style=colour))
     for failure in summary.failures if summary.status != CANCELED else ():
         console.print(Text(f"{failure.step}: {failure.reason}", style="red"))
-    checks = summary.checks
-    verdict = "All is well." if summary.is_good else "The run is not good: see the lines in red."
-    if summary.status == CANCELED:
-        verdict = "Stopped by you; nothing is half written; run it again."
     console.print(
-        f"{verdict} {summary.as_of_date} took {summary.seconds:.1f} s; checks: {checks.passed}"
-        f" passed, {checks.warned} warned, {checks.failed} failed; run {summary.run_id}"
+        f"{_verdict(summary)} {summary.as_of_date} took {summary.seconds:.1f} s; checks:"
+        f" {summary.checks}; run {summary.run_id}"
     )
+
+
+def _verdict(summary: RunSummary) -> str:
+    if summary.status == CANCELED:
+        return "Stopped by you; nothing is half written; run it again."
+    if not summary.is_good:
+        runbook = runbooks.file_of(runbooks.of_failure(summary))
+        return f"The run is not good: what failed stands above, what to do in {runbook}."
+    names = [check.name.rpartition(": ")[2] for check in summary.red_checks]
+    if not names:
+        return "All is well."
+    warnings = "1 warning" if len(names) == 1 else f"{len(names)} warnings"
+    return f"Done, with {warnings}: {', '.join(names)}."
 
 
 def _table(summary: RunSummary) -> Table:
@@ -116,15 +128,13 @@ def _table(summary: RunSummary) -> Table:
         table.add_column(column, justify="right")
     table.add_column("rows are")
     for stage in summary.stages:
-        checks = stage.checks
-        red = checks.warned + checks.failed
         table.add_row(
             stage.name,
             counted(stage.rows_in),
             counted(stage.rows_out),
             counted(stage.rows_refused),
             timed(stage.seconds),
-            f"{checks.passed} passed" + (f", {red} red" if red else ""),
+            str(stage.checks),
             ROWS_ARE[stage.name],
         )
     return table

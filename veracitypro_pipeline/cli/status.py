@@ -1,18 +1,22 @@
 """`vp status`: the last runs, the counts of the newest, what is red since when, how fresh it is."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from veracitypro_pipeline.cli.main import CannotDo, common_options
 from veracitypro_pipeline.monitoring.status import Status, read_status
+from veracitypro_pipeline.notify import runbooks
 from veracitypro_pipeline.resources.warehouse_engine import open_warehouse
-from veracitypro_pipeline.run_summary import counted, timed
+from veracitypro_pipeline.run_summary import CANCELED, counted, timed
 from veracitypro_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+# Of runs that did not go well: most are red.
+_STYLES: Final = {"started": None, CANCELED: "yellow"}
 
 
 @click.command(short_help="Show the last runs, what is red, how fresh MART is.")
@@ -81,7 +85,6 @@ def _print_runs(console: "Console", found: Status) -> None:
     for column in ("seconds", "records", "refused", "tokens", "checks"):
         table.add_column(column, justify="right")
     for run in found.runs:
-        red = run.tests_warned + run.tests_failed
         table.add_row(
             str(run.as_of_date or "none"),
             _minute(run.started_at),
@@ -90,8 +93,8 @@ def _print_runs(console: "Console", found: Status) -> None:
             counted(run.records),
             counted(run.rows_refused),
             counted(run.tokens_spent),
-            f"{run.tests_passed} passed" + (f", {red} red" if red else ""),
-            style=None if run.is_good or run.status == "started" else "red",
+            str(run.checks),
+            style=_STYLES.get(run.status, "red") if not run.is_good else None,
         )
     console.print(table)
 
@@ -138,13 +141,15 @@ def _print_red(console: "Console", found: Status) -> None:
     last = found.runs[0]
     if last.failure:
         step = f" at {last.failed_step}" if last.failed_step else ""
-        console.print(Text(f"The last run ended{step}: {last.failure}", style="red"))
+        style = _STYLES.get(last.status, "red")
+        console.print(Text(f"The last run ended{step}: {last.failure}", style=style or ""))
     for red in found.red_checks:
         times = "once" if red.evaluations == 1 else f"{red.evaluations} times in a row"
         console.print(
             Text(
-                f"{red.check} is red since {red.red_since or _minute(red.red_since_run_at)}"
-                f" ({times}, {red.severity}): {red.description}",
+                f"{red.check} {red.outcome}, since {red.red_since or _minute(red.red_since_run_at)}"
+                f" ({times}): {red.description}"
+                f" ({runbooks.file_of(runbooks.of_check(red.check))})",
                 style="red" if red.severity == "ERROR" else "yellow",
             )
         )

@@ -67,7 +67,7 @@ def red_by_run(rows: Sequence[Row]) -> Chart:
         "mark": {"type": "bar", "size": _width(rows)},
         "encoding": {
             "x": _runs(),
-            "y": {**_sum("checks", "Red checks"), "axis": _whole_numbers()},
+            "y": {**_sum("checks", "Checks that did not pass"), "axis": _whole_numbers()},
             "color": _colours("outcome", names, (AMBER, RED)),
             "order": {"field": "rank", "type": "quantitative"},
             "tooltip": [

@@ -10,7 +10,7 @@ from veracitypro_pipeline.dashboard import charts, pipeline_queries
 from veracitypro_pipeline.dashboard.reading import rows, status
 from veracitypro_pipeline.dashboard.wording import plain
 from veracitypro_pipeline.monitoring.status import Run, Status
-from veracitypro_pipeline.run_summary import CANCELED, ROWS_ARE
+from veracitypro_pipeline.run_summary import CANCELED, OUTCOMES, ROWS_ARE, CheckCounts
 from veracitypro_pipeline.service_levels import MARTS
 
 STARTED: Final = "started"
@@ -52,8 +52,9 @@ def _say_how_things_stand(last: Run, found: Status) -> None:
         at = f" at {last.failed_step}" if last.failed_step else ""
         st.error(f"The newest run ended{at}: {plain(last.failure)}")
     elif found.red_checks:
-        worst = "red" if any(red.severity == "ERROR" for red in found.red_checks) else "amber"
-        st.warning(f"{_counted(len(found.red_checks), 'check')} {worst}: see below.")
+        failed = sum(red.severity == "ERROR" for red in found.red_checks)
+        counts = CheckCounts(failed=failed, warned=len(found.red_checks) - failed)
+        st.warning(f"Of the newest checks, {counts}: see below.")
     elif last.is_good:
         st.success(f"All is well: {last.as_of_date or 'the newest run'} is built and checked.")
 
@@ -63,12 +64,14 @@ def _show_figures(run: Run, runs: list[Run]) -> None:
         "Seconds": "not over" if run.seconds is None else f"{run.seconds:,.1f}",
         "Records from Keepa": _number(run.records),
         "Refused": _number(run.rows_refused),
-        "Checks passed": f"{run.tests_passed:,} of {run.tests:,}",
+        "Checks passed": f"{run.tests_passed:,} of {run.checks.run:,}",
         "Keepa tokens": _number(run.tokens_spent),
     }
     good = next((one for one in runs if one.is_good), None)
     # A run that stopped has not come to all of its checks.
-    more = {"Checks passed": f"a good run has {good.tests:,}"} if good and not run.is_good else {}
+    more = (
+        {"Checks passed": f"a good run has {good.checks.run:,}"} if good and not run.is_good else {}
+    )
     for column, (label, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
         column.metric(label, value, more.get(label), delta_color="off", delta_arrow="off")
 
@@ -161,7 +164,7 @@ def _show_history(runs: list[Run], stages: list[dict[str, Any]]) -> None:
 
 
 def _show_checks(runs: list[Run], chosen: Run, found: Status) -> None:
-    st.subheader("What was red, run by run")
+    st.subheader("What warned or failed, run by run")
     labels = _labels(runs)
     if any(run.tests_warned or run.tests_failed for run in runs):
         st.vega_lite_chart(
@@ -177,11 +180,12 @@ def _show_checks(runs: list[Run], chosen: Run, found: Status) -> None:
             )
         )
     else:
-        st.caption(f"No check has been red in the last {_counted(len(runs), 'run')}.")
+        st.caption(f"No check has warned or failed in the last {_counted(len(runs), 'run')}.")
     red = rows(pipeline_queries.red_checks_of_run(chosen.run_id))
     if not red:
         st.caption(
-            f"Of the chosen run, {_counted(chosen.tests_passed, 'check')} passed, none is red."
+            f"Of the chosen run, {_counted(chosen.tests_passed, 'check')} passed, none warned or"
+            " failed."
         )
         return
     since = {check.check: check.red_since for check in found.red_checks}
@@ -191,9 +195,9 @@ def _show_checks(runs: list[Run], chosen: Run, found: Status) -> None:
             {
                 "Check": row["check_name"],
                 "Asset": row["asset"],
-                "Severity": row["severity"],
+                "Outcome": OUTCOMES[row["severity"]],
                 "Rows failing": row["rows_failing"],
-                "Red since": since.get(f"{row['asset']}: {row['check_name']}"),
+                "Since": since.get(f"{row['asset']}: {row['check_name']}"),
                 "What it says": row["description"],
             }
             for row in red
@@ -224,7 +228,7 @@ def _show_check(check: dict[str, Any], chosen: Run, runs: list[Run]) -> None:
                 {
                     "As-of day": row["as_of_date"],
                     "Started (UTC)": row["started_at"],
-                    "Outcome": "passed" if row["passed"] else row["severity"].lower(),
+                    "Outcome": "passed" if row["passed"] else OUTCOMES[row["severity"]],
                     "Rows failing": row["rows_failing"],
                     "What it said": row["description"],
                 }

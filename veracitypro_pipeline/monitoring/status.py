@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel
 
-from veracitypro_pipeline.run_summary import SUCCESS
+from veracitypro_pipeline.run_summary import OUTCOMES, SUCCESS, CheckCounts
 from veracitypro_pipeline.service_levels import MARTS, Freshness, freshness, newest_days
 
 SHOWN_RUNS: Final = 10
@@ -140,9 +140,11 @@ class Run(BaseModel):
         return self.status == SUCCESS and not self.tests_failed
 
     @property
-    def tests(self) -> int:
-        """Checks that were run."""
-        return self.tests_passed + self.tests_warned + self.tests_failed
+    def checks(self) -> CheckCounts:
+        """Those that were run."""
+        return CheckCounts(
+            passed=self.tests_passed, warned=self.tests_warned, failed=self.tests_failed
+        )
 
 
 class Hop(BaseModel):
@@ -168,6 +170,10 @@ class RedCheck(BaseModel):
     red_since: date | None
     red_since_run_at: Instant
     evaluations: int
+
+    @property
+    def outcome(self) -> str:
+        return OUTCOMES[self.severity]
 
 
 class LateFile(BaseModel):

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from veracitypro_pipeline.notify import runbooks
 from veracitypro_pipeline.run_summary import (
     CANCELED,
+    CheckCounts,
     RedCheck,
     RunRecord,
     RunSummary,
@@ -197,7 +198,7 @@ def _headline(summary: RunSummary, job: str, *, recovered: bool) -> str:
     day = summary.as_of_date or "no partition"
     match summary.status:
         case "success" if summary.checks.failed:
-            icon, verb = _RED, "ended with red checks"
+            icon, verb = _RED, "ended with failed checks"
         case "success":
             icon = _YELLOW if summary.red_checks else _GREEN
             verb = "recovered" if recovered else "succeeded"
@@ -220,15 +221,14 @@ def _brought(record: RunRecord) -> str:
         if stage.seconds is not None
     ]
     of_dbt = [stage for stage in summary.stages if stage.name in _DBT]
-    passed, warned, failed = (
-        sum(getattr(stage.checks, outcome) for stage in of_dbt)
-        for outcome in ("passed", "warned", "failed")
+    tests = CheckCounts(
+        **{
+            outcome: sum(getattr(stage.checks, outcome) for stage in of_dbt)
+            for outcome in CheckCounts.model_fields
+        }
     )
     seconds = sum(stage.seconds or 0.0 for stage in of_dbt)
-    lines.append(
-        f"dbt: {record.models_built} tables, {passed} tests passed, {warned} warned, {failed}"
-        f" failed, {_duration(seconds)}"
-    )
+    lines.append(f"dbt: {record.models_built} tables in {_duration(seconds)}; tests: {tests}")
     if record.tokens_spent is not None:
         lines.append(f"Keepa: {record.tokens_spent:,} tokens")
     return "\n".join(lines)
@@ -251,8 +251,7 @@ def _failure(summary: RunSummary) -> list[dict[str, Any]]:
 
 def _red_check(check: RedCheck, links: Links) -> list[dict[str, Any]]:
     icon = _RED if check.is_error else _YELLOW
-    name = check.name.partition(": ")[2] or check.name
-    runbook = runbooks.of_check(name)
+    runbook = runbooks.of_check(check.name)
     return [
         _mrkdwn(f"{icon} `{_code(check.name)}`, {_runbook_link(runbook, links)}"),
         _plain(_shortened(check.description or "No description.", DESCRIPTION_CHARACTERS)),
@@ -274,7 +273,7 @@ def _further(summary: RunSummary, links: Links) -> list[str]:
 def _runbook_link(runbook: str, links: Links) -> str:
     if links.runbooks_url:
         return f"<{links.runbooks_url.rstrip('/')}/{runbook}.md|runbook {runbook}>"
-    return f"runbook `infra/runbooks/{runbook}.md`"
+    return f"runbook `{runbooks.file_of(runbook)}`"
 
 
 def _stage(failure: StepFailure) -> str:
@@ -305,12 +304,7 @@ def _plain(text: str) -> dict[str, Any]:
 
 
 def _footer(texts: Sequence[str], summary: RunSummary | None = None) -> dict[str, Any]:
-    counts = summary.checks if summary is not None else None
-    said = [*texts]
-    if counts is not None:
-        said.append(
-            f"checks: {counts.passed} passed, {counts.warned} warned, {counts.failed} failed"
-        )
+    said = [*texts] if summary is None else [*texts, f"checks: {summary.checks}"]
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": " | ".join(said)}]}
 
 

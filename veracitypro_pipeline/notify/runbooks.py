@@ -55,8 +55,14 @@ ALL: Final = frozenset(
 )
 
 
+def file_of(runbook: str) -> str:
+    """Where it stands in the repository."""
+    return f"infra/runbooks/{runbook}.md"
+
+
 def of_check(name: str) -> str:
-    """The runbook of a check, by its name without its asset."""
+    """The runbook of a check, by its name with or without its asset, `mart/x: its_name`."""
+    name = name.rpartition(": ")[2]
     if name in OF_CHECKS:
         return name
     return next(
@@ -69,6 +75,6 @@ def of_failure(summary: RunSummary) -> str:
     """The runbook of a failed run: that of the check which stopped it, or of the stage."""
     stopped_by = next((check for check in summary.red_checks if check.is_error), None)
     if stopped_by is not None:
-        return of_check(stopped_by.name.partition(": ")[2])
+        return of_check(stopped_by.name)
     stage = summary.failures[0].stage if summary.failures else ""
     return OF_STAGES.get(stage, OF_RUN)

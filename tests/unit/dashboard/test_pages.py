@@ -216,11 +216,12 @@ def test_a_red_check_is_shown_with_its_description_and_its_past(site: Site) -> N
     site.night(1, red=[a_red_check("12 of 24 lines are no JSON.")])
     site.night(2, red=[a_red_check("13 of 24 lines are no JSON.")])
     page = site.page()
-    assert "1 check red: see below." in said(page)
+    assert "Of the newest checks, 1 failed: see below." in said(page)
     assert "13 of 24 lines are no JSON." in [text.value for text in page.text]
-    (checks,) = [table.value for table in page.dataframe if "Red since" in table.value]
+    (checks,) = [table.value for table in page.dataframe if "Since" in table.value]
     assert list(checks["Check"]) == ["lines_are_json"]
-    assert [str(day)[:10] for day in checks["Red since"]] == ["2026-02-01"]
+    assert list(checks["Outcome"]) == ["failed"]
+    assert [str(day)[:10] for day in checks["Since"]] == ["2026-02-01"]
     (past,) = [table.value for table in page.dataframe if "What it said" in table.value]
     assert list(past["What it said"]) == [
         "13 of 24 lines are no JSON.",

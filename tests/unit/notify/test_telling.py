@@ -145,7 +145,7 @@ def test_a_failure_is_loud_once_however_often_its_step_was_tried(team: Team) -> 
         (
             dg.AssetCheckSeverity.ERROR,
             RED,
-            "ended with red checks",
+            "ended with failed checks",
             "thread and channel",
             "1 failed, 0 warned",
         ),
