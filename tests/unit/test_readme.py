@@ -9,6 +9,7 @@ import subprocess
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
@@ -171,8 +172,8 @@ def test_each_other_command_names_what_is_there(command: Typed) -> None:
         assert importlib.util.find_spec(words[1]) is not None
     if command.program == "pip":
         extras = tomllib.loads((REPOSITORY_DIR / "pyproject.toml").read_text())["project"]
-        (extra,) = re.findall(r"\.\[(\w+)\]", words[-1])
-        assert extra in extras["optional-dependencies"]
+        (wanted,) = re.findall(r"\.\[([\w,]+)\]", words[-1])
+        assert set(wanted.split(",")) <= extras["optional-dependencies"].keys()
     if command.program == "aws":
         template = (REPOSITORY_DIR / words[words.index("--template-file") + 1]).read_text()
         for name in re.findall(r"(\w+)=", " ".join(words[words.index("--parameter-overrides") :])):
@@ -181,6 +182,18 @@ def test_each_other_command_names_what_is_there(command: Typed) -> None:
         if re.match(r"(infra|tests|dbt_project|\.ci|requirements)[/.]\S*\w\.?\w*$", word):
             place = word.replace(".", "/") if command.program == "python" else word
             assert list(REPOSITORY_DIR.glob(f"{place}*")), word
+
+
+def test_the_first_block_installs_what_the_next_one_uses_and_plays_the_days_it_names() -> None:
+    first, then = (re.findall(r"```bash\n(.+?)```", README, re.DOTALL))[:2]
+    (installed,) = re.findall(r"\.\[([\w,]+)\]", first)
+    # The pages need an extra, everything else of the block the stand-ins.
+    assert "vp dashboard" in then
+    assert set(installed.split(",")) == {"local", "dashboard"}
+    (count, last) = re.findall(r"vp run --days (\d+) --date (\S+)", then)[0]
+    ((since, until),) = re.findall(r"vp backfill --from (\S+) --to (\S+)", then)
+    assert until == last
+    assert date.fromisoformat(until) - date.fromisoformat(since) < timedelta(days=int(count))
 
 
 def test_the_readme_names_each_command_of_vp_and_each_stage() -> None:

@@ -24,8 +24,8 @@ def backfill(first: date, last: date, full_refresh: bool, as_json: bool) -> None
     costs what the whole history does.
 
     Airbyte is not asked for a sync and no Keepa token is spent, so each day must have been synced
-    once. The days are run in order, each through landing, raw, stg, core, mart and bi; the first
-    that is not good ends it, with exit code 1. Slack is not told.
+    once, by `vp run`. The days are run in order, each through landing, raw, stg, core, mart and bi;
+    the first that is not good ends it, with exit code 1. Slack is not told.
     """
     from veracitypro_pipeline.partitions import check_as_of_date
 

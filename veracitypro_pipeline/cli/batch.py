@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from veracitypro_pipeline.cli.main import FAILED, INTERRUPTED, CannotDo
 from veracitypro_pipeline.home import LOG_FILE
-from veracitypro_pipeline.cli.main import FAILED, INTERRUPTED
 from veracitypro_pipeline.run_summary import CANCELED
 from veracitypro_pipeline.settings import Settings
 
@@ -115,6 +115,8 @@ def _runs(batch: Batch, settings: Settings, *, quiet: bool) -> Iterator["RunSumm
         job = definitions.defs.resolve_job_def(JOB_NAME)
         for as_of_date in batch.as_of_dates:
             with _turn(batch, settings, as_of_date, progress) as run_config:
+                if batch.is_from_s3 and as_of_date == batch.as_of_dates[0]:
+                    _refuse_unsynced(batch.as_of_dates, settings)
                 if settings.environment == "local":  # Elsewhere others may be at work.
                     bury_dead_runs(instance)
                 options = _options(batch, as_of_date, run_config, job)
@@ -123,6 +125,26 @@ def _runs(batch: Batch, settings: Settings, *, quiet: bool) -> Iterator["RunSumm
                 yield summary
             if not summary.is_good:
                 return
+
+
+def _refuse_unsynced(as_of_dates: Sequence[date], settings: Settings) -> None:
+    """Before the first run, so that none is recorded that could not go well.
+
+    Raises:
+        CannotDo: S3 holds nothing of a day.
+    """
+    from veracitypro_pipeline import definitions
+    from veracitypro_pipeline.handover import SyncReport
+    from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT
+
+    resources = definitions.build_resources(definitions.run_settings(settings))
+    reports = "/".join(AIRBYTE_PRODUCT.path)
+    for day in as_of_dates:
+        if resources["handover"].read(f"{reports}/{day}", SyncReport) is None:
+            raise CannotDo(
+                f"S3 holds nothing of {day}, which was never synced: run `vp run --date {day}`"
+                " first, or leave the day out."
+            )
 
 
 @contextmanager

@@ -42,7 +42,11 @@ def dashboard(port: int, no_browser: bool) -> None:
     The pages are served on loopback only, and nothing leaves this machine. Ctrl+C ends it.
     """
     if importlib.util.find_spec("streamlit") is None:
-        raise CannotDo("The pages need Streamlit: pip install 'veracitypro-pipeline[dashboard]'.")
+        # Not by the project's name, which is nobody's on PyPI until somebody takes it.
+        raise CannotDo(
+            "The pages need Streamlit: in the checkout, pip install -c requirements.txt -e"
+            " '.[dashboard]'."
+        )
     Settings.load()
     port = _port_at_hand(port)
     click.echo(f"The dashboard is at http://{HOST}:{port} (Ctrl+C ends it).", err=True)

@@ -4,6 +4,8 @@ import subprocess
 import sys
 
 import click
+import pytest
+from click.testing import CliRunner
 
 from veracitypro_pipeline.cli.main import vp
 
@@ -31,3 +33,14 @@ sys.exit(f"loaded: {{loaded}}" if loaded else 0)
     outcome = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert outcome.returncode == 0, outcome.stderr
     assert "sql" in outcome.stdout
+
+
+def test_without_streamlit_the_pages_are_had_from_the_checkout_and_not_from_pypi(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The project's name is free there: whoever takes it would be installed."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    outcome = CliRunner().invoke(vp, ["dashboard"])
+    assert outcome.exit_code == 2
+    assert "pip install -c requirements.txt -e '.[dashboard]'" in outcome.output
+    assert "veracitypro-pipeline[" not in outcome.output
