@@ -2,16 +2,15 @@
 
 import importlib.util
 import os
-import socket
 import sys
 from typing import Final
 
 import click
 
 from veracitypro_pipeline.cli.main import CannotDo, common_options
+from veracitypro_pipeline.cli.ports import HOST, port_at_hand
 from veracitypro_pipeline.settings import PACKAGE_DIR, Settings
 
-HOST: Final = "127.0.0.1"
 SCRIPT: Final = PACKAGE_DIR / "dashboard" / "app.py"
 # Streamlit's options; its own configuration files and variables do not change these.
 OPTIONS: Final = {
@@ -48,7 +47,7 @@ def dashboard(port: int, no_browser: bool) -> None:
             " '.[dashboard]'."
         )
     Settings.load()
-    port = _port_at_hand(port)
+    port = port_at_hand(port)
     click.echo(f"The dashboard is at http://{HOST}:{port} (Ctrl+C ends it).", err=True)
     options = {
         **OPTIONS,
@@ -58,21 +57,3 @@ def dashboard(port: int, no_browser: bool) -> None:
     flags = [f"--{name}={value}" for name, value in options.items()]
     # In place of this process, so that Ctrl+C reaches Streamlit.
     os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(SCRIPT), *flags])  # noqa: S606
-
-
-def _port_at_hand(port: int) -> int:
-    """The port itself, or a free one for 0.
-
-    Raises:
-        CannotDo: another program uses it.
-    """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise CannotDo(
-                f"The port {port} cannot be had ({error}): another program uses it, perhaps"
-                " another `vp dashboard`; end that, or leave --port out to get a free one."
-            ) from error
-        return int(probe.getsockname()[1])

@@ -1,25 +1,29 @@
 """`vp dev`: the stack and Dagster's own development server, on the home's instance."""
 
 import os
-import socket
 import sys
 
 import click
 from filelock import Timeout
 
 from veracitypro_pipeline.cli.instance import bury_dead_runs, dagster_instance, prepare_dagster_home
-from veracitypro_pipeline.cli.main import CannotDo, common_options
+from veracitypro_pipeline.cli.main import common_options
+from veracitypro_pipeline.cli.ports import HOST, port_at_hand
 from veracitypro_pipeline.settings import Settings
-
-HOST = "127.0.0.1"
 
 
 @click.command(short_help="Start the local stack and `dagster dev`, the Dagster UI.")
-@click.option("--port", default=3000, show_default=True, help="Port of the Dagster UI.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=3000,
+    show_default=True,
+    help="Port of the Dagster UI.",
+)
 @common_options
 def dev(port: int) -> None:
     """Start the local stack and `dagster dev`; Ctrl+C ends the latter, `vp down` the stack."""
-    _refuse_port_in_use(port)
+    port_at_hand(port)
     settings = Settings.load()
     prepare_dagster_home(settings)
     if settings.environment == "local":
@@ -44,15 +48,3 @@ def _prepare_stack(settings: Settings) -> None:
             bury_dead_runs(instance, of_vp_run_only=False)
     except Timeout:
         return  # Somebody is at work, so nothing is known to be dead.
-
-
-def _refuse_port_in_use(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except (OSError, OverflowError) as error:
-            raise CannotDo(
-                f"The port {port} cannot be had ({error}): another program uses it, perhaps"
-                " another `vp dev`; end that, or name another port with --port."
-            ) from error

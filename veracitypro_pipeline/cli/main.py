@@ -124,7 +124,25 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _sentence(error: Exception) -> str:
     """The error's own sentence; an error that was not made for people is named, too."""
+    if isinstance(error, OSError) and (said := _of_home(error)):
+        return said
     text = " ".join(str(getattr(error, "description", None) or error).split())
     if type(error).__module__.startswith("veracitypro_pipeline") and text:
         return text
     return f"{type(error).__name__}: {text or 'no reason given'} (--debug shows where.)"
+
+
+def _of_home(error: OSError) -> str | None:
+    """What to do, if it is the home that cannot be written."""
+    from veracitypro_pipeline.settings import Settings
+
+    home = Settings.load().home_dir
+    place = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
+    if place is None or not (place.is_relative_to(home) or home.is_relative_to(place)):
+        return None
+    if isinstance(error, FileNotFoundError) and home.exists():
+        return None  # Of a file that is missing there.
+    return (
+        f"The home {home} cannot be written ({error.strerror}: {place}): name another with --home"
+        " or VP_HOME."
+    )

@@ -46,6 +46,8 @@ class DuckDBTransaction:
     def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
         text, bound = named(Statement(sql, values)) if values else (sql, None)
         cursor = self.connection.execute(text, bound)
+        if cursor is None:
+            raise WarehouseRefusal("It holds no statement.")
         return Answer([column[0] for column in cursor.description or []], cursor.fetchall())
 
 
