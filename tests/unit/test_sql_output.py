@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import sys
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,26 @@ def test_a_title_is_no_formula_in_a_spreadsheet(
     _, first, second = csv.reader(io.StringIO(printed, newline=""))
     assert first == [f"'{title}", "-1"]
     assert second == ["A 'fine' = paddle", ""]
+
+
+def test_rows_that_do_not_fit_have_a_line_for_each_field(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cell of one letter's width is read by nobody."""
+    monkeypatch.setenv("COLUMNS", "120")
+    columns = [f"column_{number}" for number in range(20)]
+    rows: list[tuple[Any, ...]] = [("a title of some length", None, *range(18))] * 2
+    _print_table(Answer(columns, rows))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "-[ 1 ]------"
+    assert lines[1] == "column_0  | a title of some length"
+    assert lines[2] == "column_1  | "
+    assert lines[21] == "-[ 2 ]------"
+    assert lines[-1] == "2 rows"
+
+    monkeypatch.setenv("COLUMNS", "400")
+    _print_table(Answer(columns, rows))
+    assert "│ a title of some length │" in capsys.readouterr().out
 
 
 def test_a_title_does_not_command_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,6 +81,8 @@ def vp() -> None:
     """The VeracityPro pipeline: Keepa to Power BI, every night, or on this machine.
 
     `vp run` plays one whole night here without any account; `vp sql` looks at what it brought.
+
+    Completion in bash: eval "$(_VP_COMPLETE=bash_source vp)"; zsh and fish likewise.
     """
 
 

@@ -12,6 +12,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from veracitypro_pipeline.cli.tables import without_spare
 from veracitypro_pipeline.cli.terminal import Screen, output
 from veracitypro_pipeline.lineage import STAGES, stage_of
 from veracitypro_pipeline.notify import runbooks
@@ -94,7 +95,7 @@ def shown_progress(*, quiet: bool) -> Iterator[Progress]:
 def print_summary(summary: RunSummary) -> None:
     """The table of a run and, below it, all that is red."""
     console = output()
-    console.print(_table(summary))
+    console.print(without_spare(console, _table(summary), ["rows are"]))
     for check in summary.red_checks:
         colour = "red" if check.is_error else "yellow"
         runbook = runbooks.file_of(runbooks.of_check(check.name))
@@ -124,8 +125,9 @@ def _verdict(summary: RunSummary) -> str:
 def _table(summary: RunSummary) -> Table:
     table = Table(title=f"VeracityPro, as of {summary.as_of_date}: {summary.status}")
     table.add_column("stage")
-    for column in ("rows in", "rows out", "refused", "seconds", "checks"):
-        table.add_column(column, justify="right")
+    for column in ("rows in", "rows out", "refused", "seconds"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("checks", justify="right")
     table.add_column("rows are")
     for stage in summary.stages:
         table.add_row(

@@ -30,8 +30,9 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
     type=click.Choice(["table", "csv", "json"]),
     default="table",
     show_default=True,
-    help="How the rows are printed. json is a list of objects; in csv a text that a spreadsheet"
-    " would take for a formula begins with an apostrophe.",
+    help="How the rows are printed. table has a line per field if rows do not fit the terminal;"
+    " json is a list of objects; in csv a text that a spreadsheet would take for a formula begins"
+    " with an apostrophe.",
 )
 @common_options
 def sql(query: str, form: str) -> None:
@@ -57,16 +58,38 @@ def sql(query: str, form: str) -> None:
 def _print_table(answer: Answer) -> None:
     from rich.table import Table
 
-    from veracitypro_pipeline.cli.terminal import Screen, shown
+    from veracitypro_pipeline.cli.tables import fits
+    from veracitypro_pipeline.cli.terminal import output, shown
 
     table = Table()
     for column in answer.columns:
         table.add_column(shown(column), overflow="fold")
     for row in answer.rows:
-        table.add_row(*("" if value is None else shown(str(value)) for value in row))
-    console = Screen(soft_wrap=False)
-    console.print(table)
+        table.add_row(*map(_cell, row))
+    console = output()
+    if fits(console, table) or not answer.rows:
+        console.print(table)
+    else:
+        _print_records(answer)
     console.print(f"{len(answer.rows)} rows")
+
+
+def _print_records(answer: Answer) -> None:
+    """A field a line, for rows that are wider than the terminal."""
+    from veracitypro_pipeline.cli.terminal import shown
+
+    names = [shown(column) for column in answer.columns]
+    width = max(map(len, names))
+    for number, row in enumerate(answer.rows, start=1):
+        click.echo(f"-[ {number} ]".ljust(width + 3, "-"))
+        for name, value in zip(names, row, strict=True):
+            click.echo(f"{name:{width}} | {_cell(value)}")
+
+
+def _cell(value: Any) -> str:
+    from veracitypro_pipeline.cli.terminal import shown
+
+    return "" if value is None else shown(str(value))
 
 
 def _print_csv(answer: Answer) -> None:

@@ -79,11 +79,14 @@ def _print(found: Status) -> None:
 def _print_runs(console: "Console", found: Status) -> None:
     from rich.table import Table
 
+    from veracitypro_pipeline.cli.tables import without_spare
+
     table = Table(title="The last runs, newest first (UTC)")
     for column in ("as-of day", "started", "status"):
-        table.add_column(column)
-    for column in ("seconds", "records", "refused", "tokens", "checks"):
-        table.add_column(column, justify="right")
+        table.add_column(column, no_wrap=True)
+    for column in ("seconds", "records", "refused", "tokens"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("checks", justify="right")
     for run in found.runs:
         table.add_row(
             str(run.as_of_date or "none"),
@@ -96,7 +99,7 @@ def _print_runs(console: "Console", found: Status) -> None:
             str(run.checks),
             style=_STYLES.get(run.status, "red") if not run.is_good else None,
         )
-    console.print(table)
+    console.print(without_spare(console, table, ["tokens", "refused", "records"]))
 
 
 def _print_hops(console: "Console", found: Status) -> None:

@@ -1,5 +1,6 @@
 """The `vp` command itself."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -90,3 +91,11 @@ def test_a_query_without_a_statement_is_refused(query: str, tmp_path: Path) -> N
     outcome = CliRunner().invoke(vp, ["sql", query, "--home", str(tmp_path)])
     assert outcome.exit_code == 2
     assert outcome.stderr == "vp: The query cannot be run: It holds no statement.\n"
+
+
+def test_a_shell_completes_commands_as_the_help_says() -> None:
+    assert "_VP_COMPLETE=bash_source vp" in CliRunner().invoke(vp, ["--help"]).output
+    asked = {"_VP_COMPLETE": "bash_complete", "COMP_WORDS": "vp ba", "COMP_CWORD": "1"}
+    command = str(Path(sys.executable).parent / "vp")
+    outcome = subprocess.run(command, env={**os.environ, **asked}, capture_output=True, text=True)
+    assert outcome.stdout == "plain,backfill\n"

@@ -1,5 +1,6 @@
 """What `vp run` and `vp status` print: of a calm night, and of one that somebody must look at."""
 
+import re
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -42,10 +43,13 @@ def a_summary(*red: RedCheck, status: str = "success", **fields: Any) -> RunSumm
         as_of_date="2026-01-31",
         status=status,
         seconds=60,
-        stages=[Stage(name=name, checks=counts) for name in STAGES],
         checks=counts,
         red_checks=list(red),
-        **{"failures": [], **fields},
+        **{
+            "stages": [Stage(name=name, checks=counts) for name in STAGES],
+            "failures": [],
+            **fields,
+        },
     )
 
 
@@ -132,3 +136,33 @@ def test_status_says_of_a_check_how_it_ended_since_when_and_what_to_do(
         " 1 of 24 lines is refused. (infra/runbooks/lines_are_json.md)" in printed
     )
     assert "All is well" not in printed
+
+
+@pytest.mark.parametrize("columns", [80, 100, 200])
+def test_days_and_numbers_are_whole_on_every_terminal(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What there is no room for is left out, the least important first."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("FORCE_COLOR", "1")  # As a terminal, which may be narrow.
+    monkeypatch.setenv("NO_COLOR", "1")
+    _print(a_status(runs=3))
+    stages = [
+        Stage(
+            name=name,
+            rows_in=12_754_721,
+            rows_out=12_754_721,
+            rows_refused=0,
+            seconds=1234.5,
+            checks=CheckCounts(passed=85, warned=1, failed=1),
+        )
+        for name in STAGES
+    ]
+    print_summary(a_summary(stages=stages))
+    printed = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    assert "…" not in printed
+    assert max(map(len, printed.splitlines())) <= columns
+    assert printed.count("│ 2026-01-31 │ 2026-02-01 00:10 │ success │") == 3
+    assert printed.count("│ 12,754,721 │ 12,754,721 │       0 │ 1,234.5 │") == len(STAGES)
+    assert ("tokens" in printed) == (columns > 80)
+    assert ("rows are" in printed) == (columns > 100)
