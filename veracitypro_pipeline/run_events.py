@@ -39,6 +39,7 @@ DBT_SECONDS: Final = "Execution Duration"
 # dagster-dbt's name of the rows that a dbt test found.
 DBT_ROWS_FAILING: Final = "dagster_dbt/failed_row_count"
 PARTITION_TAG: Final = "dagster/partition"
+_CHECK_FAILED: Final = "DagsterAssetCheckFailedError"
 
 
 def run_summary(instance: dg.DagsterInstance, run_id: str) -> RunSummary:
@@ -293,10 +294,11 @@ def _step_seconds(events: Iterable[dg.EventLogEntry]) -> dict[str, float]:
 
 def _failures(events: Sequence[dg.EventLogEntry]) -> list[StepFailure]:
     stages_of_step = _stages_of_step(events)
+    failed_checks = _failed_checks_of_step(events)
     failures = [
         StepFailure(
             step=str(event.step_key),
-            reason=_reason(event.step_failure_data),
+            reason=_reason(event.step_failure_data, failed_checks.get(str(event.step_key), [])),
             stage=min(stages_of_step.get(str(event.step_key), ()), key=STAGES.index, default=""),
         )
         for event in _dagster_events(events, DagsterEventType.STEP_FAILURE)
@@ -315,7 +317,21 @@ def _failures(events: Sequence[dg.EventLogEntry]) -> list[StepFailure]:
     ]
 
 
-def _reason(data: Any) -> str:
+def _failed_checks_of_step(events: Iterable[dg.EventLogEntry]) -> dict[str, list[str]]:
+    """What the checks of severity ERROR said that did not pass, by the step that evaluated them."""
+    found: dict[str, list[str]] = {}
+    for event in _dagster_events(events, DagsterEventType.ASSET_CHECK_EVALUATION):
+        check = event.asset_check_evaluation_data
+        if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
+            said = check.description or "it gives no description"
+            found.setdefault(str(event.step_key), []).append(f"{check.check_name}: {said}")
+    return found
+
+
+def _reason(data: Any, failed_checks: list[str]) -> str:
+    if data.error is not None and data.error.cls_name == _CHECK_FAILED:
+        # Dagster counts the blocking checks and leaves out what they say.
+        return " ".join(failed_checks)
     if data.user_failure_data is not None and data.user_failure_data.description:
         return masked(str(data.user_failure_data.description))
     return _innermost(data.error)

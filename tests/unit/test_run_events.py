@@ -117,6 +117,15 @@ def test_a_failed_step_is_named_with_its_own_sentence(error: Exception, reason: 
     assert (failure.step, failure.reason) == ("landing__broken", reason)
 
 
+def test_a_step_that_a_blocking_check_ended_says_what_the_check_says() -> None:
+    @dg.asset_check(asset=["raw", "keepa_raw"], blocking=True)
+    def lines_are_json() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=False, description="9 of 10 lines are refused.")
+
+    (failure,) = summary_of([keepa_raw], [lines_are_json]).failures
+    assert failure.reason == "lines_are_json: 9 of 10 lines are refused."
+
+
 def test_a_resource_that_cannot_be_made_is_the_reason_of_the_run() -> None:
     @dg.resource
     def away() -> None:

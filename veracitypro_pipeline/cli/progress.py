@@ -102,7 +102,9 @@ def print_summary(summary: RunSummary) -> None:
         said = f"{check.name} {check.outcome}: {check.description} ({runbook})"
         console.print(Text(said, style=colour))
     for failure in summary.failures if summary.status != CANCELED else ():
-        console.print(Text(f"{failure.step}: {failure.reason}", style="red"))
+        told = [check.description for check in summary.red_checks if check.description]
+        if not any(description in failure.reason for description in told):
+            console.print(Text(f"{failure.step}: {failure.reason}", style="red"))
     console.print(
         f"{_verdict(summary)} {summary.as_of_date} took {summary.seconds:.1f} s; checks:"
         f" {summary.checks}; run {summary.run_id}"

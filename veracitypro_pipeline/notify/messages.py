@@ -33,8 +33,10 @@ REASON_CHARACTERS: Final = 500
 DESCRIPTION_CHARACTERS: Final = 300
 SHOWN_FAILURES: Final = 3
 SHOWN_CHECKS: Final = 10
-# Changes smaller than this share are a night like any other.
+# Changes smaller than this share are a night like any other, and so are those of fewer rows: a
+# product comes, one refusal goes.
 NOTABLE_SHARE: Final = 0.01
+NOTABLE_ROWS: Final = 5
 
 _DBT: Final = ("stg", "core", "mart")
 _GREEN, _YELLOW, _RED = ":large_green_circle:", ":large_yellow_circle:", ":red_circle:"
@@ -163,7 +165,10 @@ def calls_for_somebody(summary: RunSummary) -> bool:
 
 
 def changed_most(summary: RunSummary, before: RunSummary | None) -> str:
-    """In a sentence, which count differs most from the run before, in proportion."""
+    """In a sentence, which count differs most from the run before, in proportion.
+
+    Of its time the check `run_time_is_usual` tells, which knows what is usual.
+    """
     if before is None:
         return "There is no good run before it to compare with."
     then = {stage.name: stage for stage in before.stages}
@@ -175,15 +180,9 @@ def changed_most(summary: RunSummary, before: RunSummary | None) -> str:
             ("rows out", stage.rows_out, then[stage.name].rows_out),
             ("refused", stage.rows_refused, then[stage.name].rows_refused),
         )
-        if now is not None and was is not None
+        if now is not None and was is not None and abs(now - was) >= NOTABLE_ROWS
     ]
-    changes.append(
-        (
-            abs(summary.seconds - before.seconds) / max(before.seconds, 1),
-            f"time: {summary.seconds:.0f} s, {summary.seconds - before.seconds:+.0f} s",
-        )
-    )
-    share, said = max(changes)
+    share, said = max(changes, default=(0.0, ""))
     if share < NOTABLE_SHARE:
         return f"Much the same as the run for {before.as_of_date}."
     return f"Changed most since the run for {before.as_of_date}: {said} ({share:.0%})."

@@ -31,6 +31,10 @@ BUILD: Final = ("build", "--exclude-resource-type", "unit_test")
 SHOWN_CHARACTERS: Final = 1_000
 # How dagster-dbt introduces what dbt said (0.29.27).
 _ERRORS_FOLLOW: Final = "Errors parsed from dbt logs:"
+# What dbt (1.11) says before the cause: a line of its progress, and what failed, twice.
+_PROGRESS: Final = re.compile(r"^\d+ of \d+ .*$", re.MULTILINE)
+_FAILURE_IN: Final = re.compile(r"^Failure in \w+ (\S+ \(.+\))$", re.MULTILINE)
+_ERROR_IN: Final = re.compile(r"^ *\w+ Error in \w+ \S+ \(.+\)$", re.MULTILINE)
 # Of a failure dbt leaves us the words. Those of DuckDB for a file in use, and of Snowflake's
 # connector (4.7) for a service that cannot be reached: it numbers these 250001, as it does a key or
 # a user that is refused.
@@ -145,7 +149,8 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 def failure_of(said: str) -> dg.Failure:
     """A failed model or test fails again; a warehouse that is busy or away may come back."""
     reason = said.partition(_ERRORS_FOLLOW)[2].strip() or said
-    shortened = masked(" ".join(reason.split()))[:SHOWN_CHARACTERS]
+    cause = _FAILURE_IN.sub(r"\1:", _ERROR_IN.sub("", _PROGRESS.sub("", reason)))
+    shortened = masked(" ".join((cause.strip() or reason).split()))[:SHOWN_CHARACTERS]
     codes = {int(code) for code in _CODE.findall(reason)}
     if codes & PASSING_CODES or any(mark in reason for mark in PASSING):
         return TransientFailure(f"dbt could not get at the warehouse: {shortened}")

@@ -112,7 +112,7 @@ BEFORE = a_summary(as_of_date="2026-01-30", seconds=75.0)
 STOPPED = failed(
     "landing",
     "landing__keepa__product_raw_records_equal_lines",
-    "1 blocking asset check failed.",
+    f"records_equal_lines: {FAILED.description}",
     red_checks=[FAILED],
     checks=CheckCounts(passed=4, failed=1),
 )
@@ -224,6 +224,34 @@ def test_hostile_words_neither_break_out_nor_exceed_the_limits(hostile: str) -> 
         for text in [message.text, *read]:
             for markup in ("<!channel>", "<@U1", "<https://a.example", "```", "\x00"):
                 assert markup not in text
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"seconds": 600.0}, "Much the same as the run for 2026-01-30."),
+        ({"rows_refused": 5}, "Much the same as the run for 2026-01-30."),
+        (
+            {"rows_refused": 7},
+            "Changed most since the run for 2026-01-30: stg: 1 refused, -6 (86%).",
+        ),
+        ({"rows_out": 1229}, "Much the same as the run for 2026-01-30."),
+        (
+            {"rows_out": 1200},
+            "Changed most since the run for 2026-01-30: stg: 1,233 rows out, +33 (3%).",
+        ),
+        ({"rows_out": None}, "Much the same as the run for 2026-01-30."),
+    ],
+)
+def test_what_changed_most_is_a_count_and_not_a_single_row_or_the_time(
+    change: dict[str, Any], said: str
+) -> None:
+    stages = [
+        stage.model_copy(update=change if stage.name == "stg" else {}) for stage in BEFORE.stages
+    ]
+    seconds = change.get("seconds", BEFORE.seconds)
+    before = BEFORE.model_copy(update={"stages": stages, "seconds": seconds})
+    assert messages.changed_most(a_summary(), before) == said
 
 
 def test_only_what_needs_somebody_calls_for_somebody() -> None:
