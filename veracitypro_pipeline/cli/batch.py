@@ -215,6 +215,18 @@ def _run(
         redirect_stdout(log),
         _interrupts() as was_interrupted,
     ):
+
+        def stop(entry: dg.EventLogEntry) -> None:
+            """An interrupted step may be tried again, and others follow a check that failed."""
+            event = entry.dagster_event
+            begins = event is not None and event.event_type in (
+                dg.DagsterEventType.STEP_START,
+                dg.DagsterEventType.STEP_RESTARTED,
+            )
+            if begins and was_interrupted():
+                raise KeyboardInterrupt
+
+        instance.add_event_listener(run_id, stop)
         with suppress(KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
             job.execute_in_process(
                 run_id=run_id,
