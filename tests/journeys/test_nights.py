@@ -188,6 +188,8 @@ def test_status_tells_of_the_nights(home: Home, nights: dict[str, Any]) -> None:
     assert fresh["fct_price_history_daily"] == fresh["fct_rank_history_daily"] == 0
 
     printed = home.vp("status").stdout
+    file = home.path / "warehouse" / "vp_dwh.duckdb"
+    assert printed.splitlines()[0] == f"Environment local: DuckDB, {file}"
     assert "How fresh MART is, as of 2025-11-21" in printed
     assert printed.endswith("All is well.\n")
 

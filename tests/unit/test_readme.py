@@ -66,8 +66,8 @@ def resolved(words: Sequence[str]) -> tuple[click.Command, int]:
 
 def typed(document: Path) -> Iterator[Typed]:
     """Each line of a block for the shell, and each command in the text with a word behind it."""
-    # A place for somebody's own words, `<you>`, is one word.
-    text = re.sub(r"<[\w -]+>", "X", document.read_text())
+    # A place for somebody's own words, `<you>`, is one word; that of a day is a day.
+    text = re.sub(r"<[\w -]+>", "X", document.read_text().replace("<day>", "2026-01-31"))
     for block in re.findall(r"```bash\n(.+?)```", text, re.DOTALL):
         for line in block.splitlines():
             for part in line.split(" && "):

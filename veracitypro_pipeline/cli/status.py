@@ -8,7 +8,7 @@ import click
 from veracitypro_pipeline.cli.main import CannotDo, common_options
 from veracitypro_pipeline.monitoring.status import Status, read_status
 from veracitypro_pipeline.notify import runbooks
-from veracitypro_pipeline.resources.warehouse_engine import open_warehouse
+from veracitypro_pipeline.resources.warehouse_engine import open_warehouse, warehouse_name
 from veracitypro_pipeline.run_summary import CANCELED, counted, timed
 from veracitypro_pipeline.settings import Settings
 
@@ -43,7 +43,7 @@ def status(as_json: bool) -> None:
 
         click.echo(shown_json(found.model_dump_json(indent=1)))
     else:
-        _print(found)
+        _print(found, settings)
 
 
 def _name_the_dead(found: Status, settings: Settings) -> None:
@@ -66,10 +66,12 @@ def _name_the_dead(found: Status, settings: Settings) -> None:
             run.status = "killed"
 
 
-def _print(found: Status) -> None:
+def _print(found: Status, settings: Settings) -> None:
     from veracitypro_pipeline.cli.terminal import output
 
     console = output()
+    # First, because somebody may look at another environment than they think.
+    console.print(f"Environment {settings.environment}: {warehouse_name(settings)}", soft_wrap=True)
     _print_runs(console, found)
     _print_hops(console, found)
     _print_marts(console, found)

@@ -91,6 +91,15 @@ def engine_of(settings: Settings) -> Engine:
     return "duckdb" if settings.environment == "local" else "snowflake"
 
 
+def warehouse_name(settings: Settings) -> str:
+    """Which warehouse the settings name, for people."""
+    if engine_of(settings) == "duckdb":
+        return f"DuckDB, {settings.warehouse_path}"
+    return (
+        f"Snowflake, account {settings.snowflake_account}, database {settings.snowflake_database}"
+    )
+
+
 def open_warehouse(
     settings: Settings,
     tag: Mapping[str, str | None] | None = None,

@@ -2,10 +2,13 @@
 
 import re
 import shlex
+from datetime import date
 
 import click
 import pytest
+import yaml
 
+from veracitypro_pipeline.cli.batch import Batch
 from veracitypro_pipeline.cli.main import vp
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.notify import runbooks
@@ -13,6 +16,9 @@ from veracitypro_pipeline.run_summary import CheckCounts, RedCheck, RunSummary, 
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 
 FOLDER = REPOSITORY_DIR / "infra" / "runbooks"
+README = (FOLDER / "README.md").read_text()
+BEGINNING = "Before the first command: [which environment, which role, what `<day>` is](README.md)."
+LOOKS = {"status", "sql", "doctor"}
 SECTIONS = [
     "Symptom",
     "What the reader of the dashboard sees",
@@ -23,20 +29,25 @@ SECTIONS = [
 
 
 def test_alerts_and_runbooks_have_the_same_names() -> None:
-    assert {file.stem for file in FOLDER.iterdir()} == runbooks.ALL
+    assert {file.stem for file in FOLDER.iterdir()} == runbooks.ALL | {"README"}
+    assert set(re.findall(r"\]\((\w+)\.md\)", README)) == runbooks.ALL
     assert set(runbooks.OF_STAGES) == set(STAGES)
 
 
 @pytest.mark.parametrize("name", sorted(runbooks.ALL))
 def test_a_runbook_has_its_five_sections_and_three_commands_that_vp_understands(name: str) -> None:
+    """The three only look; whoever types them half asleep must not start a run by that."""
     text = (FOLDER / f"{name}.md").read_text()
-    assert text.startswith(f"# {name}\n")
+    assert text.startswith(f"# {name}\n\n{BEGINNING}\n")
+    assert not re.search(r"20\d\d-\d\d-\d\d", text), "a day that somebody would copy"
+    text = text.replace("<day>", "2026-01-31")
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS
     assert all(section.strip() for section in re.split(r"^#+ .+$", text, flags=re.MULTILINE)[2:])
     (block,) = re.findall(r"```bash\n(.+?)```", text, re.DOTALL)
     commands = block.splitlines()
     in_text = re.findall(r"`(vp [^`]+? --[^`]+)`", " ".join(text.split()))
     assert len(commands) == 3
+    assert {shlex.split(line)[1] for line in commands} <= LOOKS
     for line in [*commands, *in_text]:
         program, command, *arguments = shlex.split(line)
         assert program == "vp"
@@ -44,6 +55,39 @@ def test_a_runbook_has_its_five_sections_and_three_commands_that_vp_understands(
         known = vp.get_command(context, command)
         assert known is not None, line
         known.make_context(command, arguments, parent=context)
+
+
+def test_the_role_that_the_preparation_names_may_do_all_that_the_runbooks_ask() -> None:
+    """By infra/snowflake, because the emulator knows no rights: its warehouse, and each schema."""
+    settings = dict(re.findall(r"^(SNOWFLAKE_\w+)=(\w+)$", README, re.MULTILINE))
+    role = settings["SNOWFLAKE_READER_ROLE"]
+    grants = (REPOSITORY_DIR / "infra" / "snowflake" / "04_grants.sql").read_text()
+    warehouse = settings["SNOWFLAKE_READER_WAREHOUSE"]
+    assert f"grant usage on warehouse {warehouse} to role {role};" in grants
+    asked = {
+        schema
+        for file in FOLDER.iterdir()
+        for query in re.findall(r'^vp sql "(.+)"$', file.read_text(), re.MULTILINE)
+        for schema in re.findall(r"(?:from|join) ([A-Z]+)\.", query)
+    }
+    assert asked == {"MART", "MONITORING", "RAW", "STG"}
+    readable = set(
+        re.findall(
+            rf"grant select\b[^;]* future tables in schema \S+\.(\w+)\s+to role {role};",
+            grants,
+        )
+    )
+    assert asked <= readable
+
+
+def test_a_day_is_run_again_in_dagster_with_the_settings_of_vp_backfill() -> None:
+    (block,) = re.findall(r"```yaml\n(.+?)```", README, re.DOTALL)
+    shown = yaml.safe_load(block)["ops"]
+    day = date(2026, 1, 31)
+    assert (
+        shown.items()
+        > Batch([day], is_from_s3=True, is_full_refresh=True).from_s3(day)["ops"].items()
+    )
 
 
 @pytest.mark.parametrize(
