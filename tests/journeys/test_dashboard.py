@@ -14,7 +14,7 @@ from typing import Any, Final
 import duckdb
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from veracitypro_pipeline.lineage import STAGES
 
@@ -27,6 +27,10 @@ pytestmark = pytest.mark.xdist_group("nights")
 ANSWER_SECONDS: Final = 2.0
 # The generated catalogue gives it a history of every kind.
 OURS: Final = "B0VPCTRL14"
+# An address below which Streamlit might be mounted: its page asks there first, its server answers
+# 404 so that it asks at the root, and the browser writes both into the console. No option of
+# Streamlit 1.67 changes this (`starlette_static_routes.py`, reserved paths).
+ASKED_OF_A_PAGE: Final = ("/product/_stcore/health", "/product/_stcore/host-config")
 # One check of the newest night turned red, and two records refused.
 RED = """
 update MONITORING.PIPELINE_RUN_CHECK
@@ -70,8 +74,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(dashboard: Dashboard, browser: Browser) -> Iterator[Page]:
-    """The first page, in a browser far from UTC.
+def opened(dashboard: Dashboard, browser: Browser) -> Iterator[Callable[[str], Page]]:
+    """Opens an address of the dashboard, in a browser far from UTC.
 
     At the end nothing outside of the machine was asked, and nothing complained about.
     """
@@ -79,18 +83,33 @@ def page(dashboard: Dashboard, browser: Browser) -> Iterator[Page]:
         viewport={"width": 1400, "height": 1000}, timezone_id="America/Los_Angeles"
     )
     page.set_default_timeout(30_000)
-    complaints: list[str] = []
+    complaints: list[tuple[str, str]] = []
     asked: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+
+    def note(said: ConsoleMessage) -> None:
+        if said.type == "error":
+            complaints.append((said.location["url"], said.text))
+
+    def open_at(path: str) -> Page:
+        page.goto(f"{dashboard.address}{path}", wait_until="domcontentloaded")
+        return page
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: complaints.append(("", str(error))))
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(dashboard.address, wait_until="domcontentloaded")
-    yield page
+    yield open_at
     page.close()
-    assert complaints == []
+    expected = {f"{dashboard.address}{path}" for path in ASKED_OF_A_PAGE}
+    assert [said for said in complaints if said[0] not in expected] == []
     assert asked
     foreign = [url for url in asked if not url.startswith((dashboard.address, "data:", "blob:"))]
     assert foreign == []
+
+
+@pytest.fixture
+def page(opened: Callable[[str], Page]) -> Page:
+    """The first page."""
+    return opened("")
 
 
 def whole(page: Page) -> bytes:
@@ -131,7 +150,7 @@ def test_the_page_of_a_product_draws_it_among_its_rivals(
     page.get_by_role("option", name=f"{OURS} · amazon.com ·").click()
     expect(page).to_have_url(f"{page.url.partition('?')[0]}?domain_id=1&asin={OURS}")
     expect(page.get_by_text("The line is control_14, on amazon.com.")).to_be_visible()
-    expect(page.get_by_text("Landed price, Buy box shipping (USD)")).to_be_visible()
+    expect(page.get_by_text("Landed price, Buy box (USD)")).to_be_visible()
     # Ninety days, the newest of them the last night's.
     since = page.get_by_text("since 2025-08-24").or_(page.get_by_text("as on 2025-08-24"))
     expect(since.first).to_be_visible()
@@ -154,15 +173,19 @@ def test_a_page_answers_within_two_seconds(page: Page) -> None:
     assert all(min(seconds) < ANSWER_SECONDS for seconds in visits.values()), visits
 
 
+def test_the_address_of_a_product_can_be_sent_to_somebody(opened: Callable[[str], Page]) -> None:
+    page = opened(f"/product?domain_id=1&asin={OURS.lower()}")
+    expect(page.get_by_text("The line is control_14, on amazon.com.")).to_be_visible()
+    drawn(page, 6)
+
+
 def test_a_product_of_another_address_is_said_to_be_unknown(
-    dashboard: Dashboard, browser: Browser
+    opened: Callable[[str], Page],
 ) -> None:
-    page = browser.new_page()
-    page.goto(f"{dashboard.address}/product?domain_id=1&asin=B000000000")
+    page = opened("/product?domain_id=1&asin=B000000000")
     expect(
         page.get_by_text("There is no product B000000000 on marketplace 1 in MART.DIM_PRODUCT")
-    ).to_be_visible(timeout=30_000)
-    page.close()
+    ).to_be_visible()
 
 
 def test_it_listens_on_loopback_only_whatever_the_environment_says(dashboard: Dashboard) -> None:

@@ -26,9 +26,16 @@ STAGE_COLOURS: Final = (
 )
 # Pixels, with legend and axes.
 HEIGHT: Final = 320
+# Pixels of a name in a legend: at most so many, a wide letter, and its symbol with what is around.
+WIDEST_NAME: Final = 280
+NAME_LETTER: Final = 8
+NAME_SYMBOL: Final = 40
 # A bar of a run: as wide as a chart of a full screen leaves room for.
 WIDEST_BAR: Final = 40
 WIDTH_OF_BARS: Final = 600
+
+# How the name of a run goes on after its as-of day.
+OF_ITS_START: Final = ", started "
 
 Row = dict[str, Any]
 # As `st.vega_lite_chart` draws it, with its data.
@@ -116,7 +123,10 @@ def lines(
     drawn = {
         "mark": {"type": "line", "interpolate": "step-after"},
         "encoding": {
-            "strokeDash": {**_colours("name", names, dashes), "legend": _legend("stroke")},
+            "strokeDash": {
+                **_colours("name", names, dashes),
+                "legend": _legend(names, "stroke"),
+            },
             "strokeWidth": {
                 "condition": {"test": {"field": "name", "equal": names[0]}, "value": 2.4},
                 "value": 1.6,
@@ -140,7 +150,7 @@ def lines(
             "y": {**_number(value, title), "scale": scale, "axis": {"format": number}},
             "color": {
                 **_colours("name", names, _accent_and_greys(names)),
-                "legend": _legend("stroke"),
+                "legend": _legend(names, "stroke"),
             },
             "tooltip": [
                 {**DAY, "title": "Day (UTC)"},
@@ -208,22 +218,28 @@ def _days() -> dict[str, Any]:
         "type": "temporal",
         "title": "Day (UTC)",
         "scale": {"type": "utc"},
-        "axis": {"format": "%d %b", "tickCount": 8, "labelOverlap": True},
+        "axis": {
+            "format": "%d %b",
+            "tickCount": 8,
+            "labelOverlap": True,
+            # So near to an end (pixels), a label would stick out of the picture.
+            "labelFlush": 20,
+        },
     }
 
 
 def _runs() -> dict[str, Any]:
-    """In the order of the rows; of a run's start, the seconds only tell two of a minute apart."""
+    """In the order of the rows. A run's as-of day is shown; its start keeps two of a day apart."""
     return {
         "field": "run",
         "type": "nominal",
-        "title": "Start of the run (UTC)",
+        "title": "As-of day of the run",
         "sort": None,
         "axis": {
             "labelAngle": 0,
             "labelOverlap": True,
             "labelLimit": 0,
-            "labelExpr": "slice(datum.label, 0, 12)",
+            "labelExpr": f"split(datum.label, '{OF_ITS_START}')[0]",
         },
     }
 
@@ -248,7 +264,7 @@ def _colours(field: str, names: Sequence[str], values: Sequence[Any]) -> dict[st
         "type": "nominal",
         "title": None,
         "scale": {"domain": list(names), "range": list(values)},
-        "legend": _legend(),
+        "legend": _legend(names),
     }
 
 
@@ -261,7 +277,12 @@ def _width(rows: Sequence[Row], of_all: int = WIDTH_OF_BARS) -> int:
     return max(2, min(WIDEST_BAR, of_all // max(runs, 1)))
 
 
-def _legend(symbol: Literal["square", "stroke"] = "square") -> dict[str, Any]:
-    # Names of products are long: two fit beside each other in a chart of half the page.
-    columns = 2 if symbol == "stroke" else 0
-    return {"orient": "top", "labelLimit": 280, "symbolType": symbol, "columns": columns}
+def _legend(names: Sequence[str], symbol: Literal["square", "stroke"] = "square") -> dict[str, Any]:
+    """As many names beside each other as the chart has room for: on a phone often one."""
+    longest = min(WIDEST_NAME, NAME_LETTER * max(map(len, names), default=0))
+    return {
+        "orient": "top",
+        "symbolType": symbol,
+        "columns": {"expr": f"max(1, floor(width / {longest + NAME_SYMBOL}))"},
+        "labelLimit": {"expr": f"min({WIDEST_NAME}, width - {NAME_SYMBOL})"},
+    }

@@ -356,8 +356,12 @@ def _show_quarantine() -> None:
 
 
 def _labels(runs: list[Run]) -> dict[str, str]:
-    """Each run by id as an axis names it, `25 Nov 00:39:11`."""
-    return {run.run_id: f"{run.started_at:%d %b %H:%M:%S}" for run in runs}
+    """Each run by id as charts name it, `24 Nov, started 25 Nov 00:39:11`."""
+    return {
+        run.run_id: (f"{run.as_of_date:%d %b}" if run.as_of_date else "no day")
+        + f"{charts.OF_ITS_START}{run.started_at:%d %b %H:%M:%S}"
+        for run in runs
+    }
 
 
 def _picked(places: Sequence[int]) -> int:

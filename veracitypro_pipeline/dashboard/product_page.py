@@ -280,9 +280,15 @@ def _compare(
 
 
 def channel_title(channel: str | None) -> str:
-    """Keepa's name of a channel in words, e.g. `Buy box shipping`."""
+    """Keepa's name of a channel in words, e.g. `Buy box`.
+
+    By SHIPPING Keepa says that it knows the shipping, too; of the buy box it always does, and a
+    reader would take it for a fee.
+    """
     if channel is None:
         return "no channel"
+    if channel.startswith("BUY_BOX"):
+        channel = channel.removesuffix("_SHIPPING")
     words = channel.lower().replace("_", " ").replace("listprice", "list price")
     for short in ("fba", "fbm"):
         words = words.replace(short, short.upper())

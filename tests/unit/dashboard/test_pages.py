@@ -4,12 +4,14 @@ The warehouse holds what such runs record; that pages draw what real nights leav
 journeys.
 """
 
+import json
 import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from subprocess import PIPE, Popen
 
+import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -161,6 +163,21 @@ def test_the_newest_run_is_chosen_and_an_older_one_can_be(site: Site) -> None:
     assert list(page.dataframe[0].value["Rows in"]) == [3] * 7
     chosen.select_index(1).run()
     assert list(page.dataframe[0].value["Rows in"]) == [7] * 7
+
+
+def test_charts_name_runs_by_their_as_of_day(site: Site) -> None:
+    """Nights that `vp run --days` plays start in the same hour. The start, which an axis cuts off,
+    keeps the bars of a day that was run again apart."""
+    site.night(0)
+    site.night(1)
+    tokens = site.page().get("vega_lite_chart")[-1].proto
+    assert pa.ipc.open_stream(tokens.data.data).read_all()["run"].to_pylist() == [
+        "31 Jan, started 01 Feb 00:10:00",
+        "01 Feb, started 02 Feb 00:10:00",
+    ]
+    axis = json.loads(tokens.spec)["encoding"]["x"]
+    assert axis["title"] == "As-of day of the run"
+    assert axis["axis"]["labelExpr"] == "split(datum.label, ', started ')[0]"
 
 
 def test_lost_rows_are_named_with_the_hop_that_lost_them(site: Site) -> None:

@@ -85,7 +85,12 @@ def test_what_the_rows_are_is_said_of_each_stage() -> None:
 
 @pytest.mark.parametrize(
     ("channel", "words"),
-    [("AMAZON", "Amazon"), ("LISTPRICE", "List price"), ("NEW_FBM_SHIPPING", "New FBM shipping")],
+    [
+        ("AMAZON", "Amazon"),
+        ("NEW_FBM_SHIPPING", "New FBM shipping"),
+        ("LISTPRICE", "List price"),
+        ("BUY_BOX_SHIPPING", "Buy box"),
+    ],
 )
 def test_a_channel_is_named_in_words(channel: str, words: str) -> None:
     assert channel_title(channel) == words
