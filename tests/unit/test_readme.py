@@ -24,8 +24,12 @@ from veracitypro_pipeline.run_summary import RunSummary, Stage
 from veracitypro_pipeline.settings import REPOSITORY_DIR, known_variables
 
 README = (REPOSITORY_DIR / "README.md").read_text()
-DOCUMENTS = [REPOSITORY_DIR / "README.md", *sorted(REPOSITORY_DIR.glob("infra/**/*.md"))]
 TESTS = REPOSITORY_DIR / "tests"
+DOCUMENTS = [
+    REPOSITORY_DIR / "README.md",
+    TESTS / "bench" / "README.md",
+    *sorted(REPOSITORY_DIR.glob("infra/**/*.md")),
+]
 # What a document tells to type begins with one of these, after settings for this command alone.
 PROGRAMS = ("vp", "python", "pip", "dagster", "aws", "snow", ".ci/build", "echo")
 
@@ -267,6 +271,19 @@ def test_paths_in_the_readme_exist() -> None:
     assert len(places) >= 5
     for place in places:
         assert (REPOSITORY_DIR / place).exists(), place
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda one: str(one.relative_to(TESTS.parent)))
+def test_a_link_leads_to_a_file_and_to_a_heading_in_it(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", document.read_text())
+    for path, heading in links:
+        target = document.parent / path if path else document
+        assert target.exists(), path
+        if heading:
+            headings = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
+            # As GitHub makes an anchor of a heading.
+            anchors = {re.sub(r"[^\w -]", "", one).lower().replace(" ", "-") for one in headings}
+            assert heading in anchors, f"{path}#{heading}"
 
 
 def test_the_pictures_are_those_of_the_readme_and_small() -> None:
