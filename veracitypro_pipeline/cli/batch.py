@@ -179,16 +179,18 @@ def _options(
 ) -> dict[str, Any]:
     """What the run is asked to do, as `execute_in_process` takes it."""
     from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT
-    from veracitypro_pipeline.notify.telling import ANNOUNCES_ITSELF_TAG, SILENT_TAG
+    from veracitypro_pipeline.notify.telling import ANNOUNCES_ITSELF_TAG, SILENT_TAG, marks
 
+    run_id = str(uuid.uuid4())
     options: dict[str, Any] = {
+        "run_id": run_id,
         "partition_key": as_of_date.isoformat(),
         "run_config": {**run_config, "loggers": _QUIET_CONSOLE},
-        "tags": {ANNOUNCES_ITSELF_TAG: "true"},
+        "tags": marks(run_id, ANNOUNCES_ITSELF_TAG),
     }
     if batch.is_from_s3:
         # Somebody sits before it; a month of days would be a month of threads.
-        options["tags"][SILENT_TAG] = "true"
+        options["tags"] |= marks(run_id, SILENT_TAG)
         keys = job.asset_layer.executable_asset_keys
         options["asset_selection"] = [key for key in keys if key != AIRBYTE_PRODUCT]
     return options
@@ -205,7 +207,7 @@ def _run(
 
     from veracitypro_pipeline.run_events import run_summary
 
-    run_id = str(uuid.uuid4())
+    run_id = options["run_id"]
     reporter = _Reporter(instance, settings)
     instance.add_event_listener(run_id, progress.on_event)
     instance.add_event_listener(run_id, reporter)
@@ -229,7 +231,6 @@ def _run(
         instance.add_event_listener(run_id, stop)
         with suppress(KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
             job.execute_in_process(
-                run_id=run_id,
                 instance=instance,
                 raise_on_error=False,
                 **options,

@@ -97,15 +97,16 @@ def bury_dead_runs(instance: "dg.DagsterInstance", *, of_vp_run_only: bool = Tru
     """
     import dagster as dg
 
-    from veracitypro_pipeline.notify.telling import ANNOUNCES_ITSELF_TAG
+    from veracitypro_pipeline.notify.telling import ANNOUNCES_ITSELF_TAG, is_marked
 
     alive = [
         dg.DagsterRunStatus.STARTING,
         dg.DagsterRunStatus.STARTED,
         dg.DagsterRunStatus.CANCELING,
     ]
-    tags = {ANNOUNCES_ITSELF_TAG: "true"} if of_vp_run_only else {}
-    for run in instance.get_runs(dg.RunsFilter(statuses=alive, tags=tags)):
+    for run in instance.get_runs(dg.RunsFilter(statuses=alive)):
+        if of_vp_run_only and not is_marked(run, ANNOUNCES_ITSELF_TAG):
+            continue
         instance.report_run_failed(run, "The process of this run was killed.")
 
 

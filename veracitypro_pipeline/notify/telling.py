@@ -1,8 +1,8 @@
 """Brings Slack up to date with what Dagster's instance knows of recent runs.
 
-What was said of a run stands in the run's own tags. So it does not matter who calls this, when, or
-how often: what is tagged is not said again, and what Slack did not take is said by the next call.
-Only a process that dies between the two has one message said twice.
+What was said of a run stands in the run's own tags, which people are not shown. So it does not
+matter who calls this, when, or how often: what is tagged is not said again, and what Slack did not
+take is said by the next call. Only a process that dies between the two has one message said twice.
 """
 
 from collections.abc import Callable
@@ -24,13 +24,18 @@ from veracitypro_pipeline.run_events import run_record, run_summary
 from veracitypro_pipeline.run_summary import RunSummary
 from veracitypro_pipeline.settings import Settings
 
+# Dagster's UI shows no tag that begins like this, while queries find it (`HIDDEN_TAG_PREFIX` in
+# `dagster._core.storage.tags`).
+_HIDDEN: Final = ".dagster/vp_"
 # A run that carries this tag tells Slack itself, because no daemon may be there to do it.
-ANNOUNCES_ITSELF_TAG: Final = "vp/announces_itself"
+ANNOUNCES_ITSELF_TAG: Final = f"{_HIDDEN}announces_itself"
 # Somebody watches this run and need not be told.
-SILENT_TAG: Final = "vp/is_silent"
+SILENT_TAG: Final = f"{_HIDDEN}is_silent"
 # The message that began the run's thread, and the parts that were said since.
-THREAD_TAG: Final = "vp/slack_thread"
-SAID_TAG: Final = "vp/slack_said"
+THREAD_TAG: Final = f"{_HIDDEN}slack_thread"
+SAID_TAG: Final = f"{_HIDDEN}slack_said"
+# So these tags began once; what was told of such a run is no news.
+_FORMER: Final = "vp/"
 _END, _CHECKS, _ALL = "end", "checks", "all"
 
 # Dagster's own: a failed run that the daemon repeats, and the run that was the first of such.
@@ -62,7 +67,7 @@ def tell(
     untold = None
     for record in reversed(_recent(instance)):
         run = record.dagster_run
-        if (ANNOUNCES_ITSELF_TAG in run.tags) is not of_vp_run or not _is_due(run):
+        if is_marked(run, ANNOUNCES_ITSELF_TAG) is not of_vp_run or not _is_due(run):
             continue
         try:
             _Thread(instance, slack, record).tell()
@@ -71,6 +76,17 @@ def tell(
             if isinstance(reason, SlackAway):
                 break
     return untold
+
+
+def marks(run_id: str, *names: str) -> dict[str, str]:
+    """Tags that say something of this run alone: Dagster gives those of a run to its re-execution,
+    of which they are not true."""
+    return dict.fromkeys(names, run_id)
+
+
+def is_marked(run: dg.DagsterRun, tag: str) -> bool:
+    """Whether `marks` was said of this run."""
+    return run.tags.get(tag) == run.run_id
 
 
 def links_of(settings: Settings) -> Links:
@@ -94,7 +110,7 @@ def _recent(instance: dg.DagsterInstance) -> list[dg.RunRecord]:
 
 
 def _is_due(run: dg.DagsterRun) -> bool:
-    if SILENT_TAG in run.tags:
+    if is_marked(run, SILENT_TAG) or any(tag.startswith(_FORMER) for tag in run.tags):
         return False
     if run.status is dg.DagsterRunStatus.STARTED:
         return THREAD_TAG not in run.tags
@@ -104,7 +120,9 @@ def _is_due(run: dg.DagsterRun) -> bool:
 
 
 def _said(run: dg.DagsterRun) -> list[str]:
-    return [part for part in run.tags.get(SAID_TAG, "").split(",") if part]
+    """The parts, unless they were said of the run that this one repeats."""
+    run_id, _, parts = run.tags.get(SAID_TAG, "").partition(" ")
+    return parts.split(",") if run_id == run.run_id else []
 
 
 class _Thread:
@@ -172,7 +190,7 @@ class _Thread:
         if part not in self._said:
             say()
             self._said.append(part)
-            self._tag({SAID_TAG: ",".join(self._said)})
+            self._tag({SAID_TAG: f"{self._run.run_id} {','.join(self._said)}"})
 
     def _tag(self, tags: dict[str, str]) -> None:
         self._instance.add_run_tags(self._run.run_id, tags)

@@ -6,11 +6,19 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.storage.tags import HIDDEN_TAG_PREFIX
 
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.notify import telling
 from veracitypro_pipeline.notify.sensors import slack_is_told
-from veracitypro_pipeline.notify.telling import ANNOUNCES_ITSELF_TAG, SILENT_TAG, tell
+from veracitypro_pipeline.notify.telling import (
+    ANNOUNCES_ITSELF_TAG,
+    SAID_TAG,
+    SILENT_TAG,
+    THREAD_TAG,
+    marks,
+    tell,
+)
 from veracitypro_pipeline.resources.slack import Posted, SlackAway, SlackNotDelivered
 from veracitypro_pipeline.settings import Settings
 
@@ -58,7 +66,7 @@ class Team:
         self.error: Exception | None = None
         self.severity: dg.AssetCheckSeverity | None = None
 
-    def night(self, **tags: str) -> str:
+    def night(self, run_id: str | None = None, **tags: str) -> str:
         """A run that fails with `error` and whose check is red with `severity`, if they are set."""
 
         @dg.asset(key=["raw", "keepa_raw"], retry_policy=dg.RetryPolicy(max_retries=2))
@@ -83,6 +91,7 @@ class Team:
             defs.resolve_job_def("vp_daily_batch")
             .execute_in_process(
                 instance=self.instance,
+                run_id=run_id,
                 raise_on_error=False,
                 tags={"dagster/partition": "2026-01-31", **tags},
             )
@@ -99,6 +108,7 @@ def team() -> Iterator[Team]:
         yield Team(instance, Slack())
 
 
+RUN_OF_VP = "8767e52d-0000-4000-8000-000000000000"
 GREEN, YELLOW, RED = ":large_green_circle:", ":large_yellow_circle:", ":red_circle:"
 OF_NIGHT = "for 2026-01-31"
 
@@ -246,8 +256,49 @@ def test_a_run_that_the_daemon_repeats_is_told_by_its_last_try_in_one_thread(tea
     assert [where for where, _ in team.slack.taken] == ["channel", "thread and channel", "update"]
 
 
+def test_a_night_that_somebody_runs_again_in_the_ui_is_told_anew(team: Team) -> None:
+    """Dagster gives the second run every tag of the first, also what was said of that one. It goes
+    on in the thread of the first, and so does whoever reads there."""
+    team.error = PermanentFailure("The bucket is gone.")
+    first = team.night()
+    team.hear()
+    (failed,) = team.instance.get_runs()
+    team.error = None
+    team.night(**failed.tags, **{"dagster/root_run_id": first})
+    team.slack.taken.clear()
+    team.slack.taken.append(("channel", "the thread of the first"))
+    team.hear()
+    assert team.slack.taken[1:] == [
+        ("thread and channel", f"{GREEN} vp_daily_batch recovered {OF_NIGHT}"),
+        ("update", f"{GREEN} vp_daily_batch recovered {OF_NIGHT}"),
+    ]
+
+
+@pytest.mark.parametrize("mark", [ANNOUNCES_ITSELF_TAG, SILENT_TAG])
+def test_what_vp_run_says_of_its_run_is_not_true_of_a_repetition(team: Team, mark: str) -> None:
+    """`vp run` has failed, and somebody goes on from its failure in `vp dev`."""
+    team.night(**marks("the run of vp run", mark))
+    team.hear()
+    assert len(team.slack.taken) == 3
+
+
+def test_people_are_shown_none_of_our_tags(team: Team) -> None:
+    team.night(RUN_OF_VP, **marks(RUN_OF_VP, ANNOUNCES_ITSELF_TAG))
+    team.hear(of_vp_run=True)
+    (run,) = team.instance.get_runs()
+    hidden = {tag for tag in run.tags if tag.startswith(HIDDEN_TAG_PREFIX)}
+    assert hidden == {ANNOUNCES_ITSELF_TAG, THREAD_TAG, SAID_TAG}
+    assert {tag.partition("/")[0] for tag in run.tags.keys() - hidden} == {"dagster"}
+
+
+def test_what_was_told_when_tags_had_other_names_is_no_news(team: Team) -> None:
+    team.night(**{"vp/slack_said": "end,all", "vp/slack_thread": "C1/1.0"})
+    team.hear()
+    assert team.slack.taken == []
+
+
 def test_who_announces_itself_is_left_to_itself(team: Team) -> None:
-    team.night(**{ANNOUNCES_ITSELF_TAG: "true"})
+    team.night(RUN_OF_VP, **marks(RUN_OF_VP, ANNOUNCES_ITSELF_TAG))
     team.hear()
     assert team.slack.taken == []
     team.hear(of_vp_run=True)
