@@ -316,6 +316,10 @@ def test_each_mart_is_promised_to_be_fresh_at_the_deadline(graph: Any) -> None:
     assert set(marts) == {*MARTS, *UNDATED_MARTS}
     for name, node in marts.items():
         assert node.freshness_policy.deadline_cron == "0 6 * * *"
+        said, _, sql = node.description.partition("#### Raw SQL:")
+        assert "judges when this table was last written, not how far its rows" in said
+        assert ("data_is_fresh` of `mart/dim_product`" in said) is (name in UNDATED_MARTS)
+        assert "select" in sql
         is_measured = "data_is_fresh" in {check.name for check in node.check_keys}
         assert is_measured is (name in MARTS)
 

@@ -1,10 +1,10 @@
-"""The deadline of the batch: is the day that is due done, and what Slack hears if it is not.
+"""The deadline of the batch: is the day that is due done; if not, what Slack and Dagster are told.
 
 Done is a day that Power BI has been refreshed for, whichever run did it.
 """
 
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 import dagster as dg
 
@@ -13,7 +13,8 @@ from veracitypro_pipeline.notify import messages
 from veracitypro_pipeline.notify.messages import Links, Message
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 from veracitypro_pipeline.run_events import PARTITION_TAG
-from veracitypro_pipeline.service_levels import MARTS, freshness, newest_days
+from veracitypro_pipeline.service_levels import MARTS, Freshness, freshness, newest_days
+from veracitypro_pipeline.transform.service_levels import freshness_evaluations
 
 _STATES: Final = {
     dg.DagsterRunStatus.STARTED: "is at work",
@@ -23,13 +24,25 @@ _STATES: Final = {
 }
 
 
+class Missed(NamedTuple):
+    """A deadline that was missed: what to say, and how fresh each mart is, as its check says it.
+
+    The check's last evaluation may be that of a better day, or "execution failed", while nobody has
+    looked at the rows. There are none while a run may still evaluate them, because the later one
+    would count as the older: Dagster writes it where the run has planned it.
+    """
+
+    message: Message
+    evaluations: list[dg.AssetCheckEvaluation]
+
+
 def missed(
     instance: dg.DagsterInstance,
     warehouse: WarehouseResource,
     day: date,
     deadline: str,
     links: Links,
-) -> Message | None:
+) -> Missed | None:
     """What to say of the batch of a day at its deadline; None if it is done."""
     refreshed = instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=POWERBI_DATASET, asset_partitions=[day.isoformat()]),
@@ -46,15 +59,20 @@ def missed(
     )
     # Of a failed run, somebody has been told.
     is_news = newest is None or newest.status is not dg.DagsterRunStatus.FAILURE
-    return messages.deadline_missed(
-        JOB_NAME, day, deadline, state, _late_marts(warehouse, day), links, is_news=is_news
-    )
+    found = _freshness(warehouse, day)
+    late = None if found is None else _ends_of_late(found)
+    message = messages.deadline_missed(JOB_NAME, day, deadline, state, late, links, is_news=is_news)
+    is_quiet = newest is None or newest.is_finished
+    return Missed(message, freshness_evaluations(found or [], day) if is_quiet else [])
 
 
-def _late_marts(warehouse: WarehouseResource, day: date) -> dict[str, date] | None:
-    """Each late mart and its newest day; None if nobody can tell now."""
+def _ends_of_late(found: list[Freshness]) -> dict[str, date]:
+    return {mart.mart: mart.newest_date for mart in found if mart.is_late and mart.newest_date}
+
+
+def _freshness(warehouse: WarehouseResource, day: date) -> list[Freshness] | None:
+    """Of each mart; None if nobody can tell now."""
     try:
-        found = freshness(warehouse.query(newest_days(MARTS)).dicts(), day)
+        return freshness(warehouse.query(newest_days(MARTS)).dicts(), day)
     except dg.Failure:
         return None
-    return {mart.mart: mart.newest_date for mart in found if mart.is_late and mart.newest_date}

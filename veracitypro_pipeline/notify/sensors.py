@@ -30,7 +30,7 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         ),
         description=(
             "Tells Slack once if the batch of the day before is not done at VP_DEADLINE (UTC), and"
-            " what is late."
+            " what is late; evaluates data_is_fresh of each mart if no run does."
         ),
     )
     def deadline_is_kept(
@@ -68,14 +68,13 @@ def judge(
     judged = dg.SensorResult(cursor=day.isoformat())
     if context.cursor is None or context.cursor >= day.isoformat():
         return judged
-    message = deadline.missed(
+    missed = deadline.missed(
         context.instance, warehouse, day, settings.deadline, links_of(settings)
     )
-    if message is not None:
-        try:
-            slack.post(*message)
-        except SlackNotDelivered as reason:
-            return dg.SensorResult(
-                skip_reason=f"{day} is late, and Slack was not told yet: {reason}"
-            )
-    return judged
+    if missed is None:
+        return judged
+    try:
+        slack.post(*missed.message)
+    except SlackNotDelivered as reason:
+        return dg.SensorResult(skip_reason=f"{day} is late, and Slack was not told yet: {reason}")
+    return dg.SensorResult(cursor=day.isoformat(), asset_events=missed.evaluations)

@@ -4,7 +4,8 @@ They warn and block nothing: old or odd figures are no wrong ones. What is promi
 `veracitypro_pipeline/service_levels.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import date
 from typing import Final
 
 import dagster as dg
@@ -31,7 +32,8 @@ _FRESH_DESCRIPTION: Final = """\
 The newest day that the rows speak of is the as-of day of the run, whenever they were written.
 
 If it warns: reports end on an earlier day than readers expect. Look at how far `mart/dim_product`
-and CORE go: what stopped there stopped for this table too.
+and CORE go: what stopped there stopped for this table too. "Execution failed" means that the run
+ended before it came here and says nothing of the rows; in `prod`, the deadline then asks again.
 
 Runbook: infra/runbooks/data_is_fresh.md"""
 _USUAL_DESCRIPTION: Final = """\
@@ -87,23 +89,46 @@ def service_levels(
         yield _volume_result(good_nights(warehouse.query, JOB_NAME, as_of_date), tonight)
 
 
-def _freshness_result(found: Freshness, as_of_date: str) -> dg.AssetCheckResult:
-    allowed = MARTS[found.mart].days_allowed
-    if found.newest_date is None:
-        said = "It has no rows, so nothing in it can be late."
-    else:
-        said = (
-            f"Its newest day is {found.newest_date}, {found.days_behind} days behind {as_of_date};"
-            f" {allowed} are allowed."
+def freshness_evaluations(
+    found: Iterable[Freshness], as_of_date: date
+) -> list[dg.AssetCheckEvaluation]:
+    """The same check without a run, for a day whose run did not come to it."""
+    return [
+        dg.AssetCheckEvaluation(
+            asset_key=model_key(MART, one.mart),
+            check_name=FRESH,
+            passed=not one.is_late,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=_freshness_said(one, as_of_date.isoformat()),
+            metadata=_freshness_metadata(one),
+            partition=as_of_date.isoformat(),
         )
+        for one in found
+    ]
+
+
+def _freshness_result(found: Freshness, as_of_date: str) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         asset_key=model_key(MART, found.mart),
         check_name=FRESH,
         passed=not found.is_late,
         severity=dg.AssetCheckSeverity.WARN,
-        description=said,
-        metadata={} if found.days_behind is None else {"days_behind": found.days_behind},
+        description=_freshness_said(found, as_of_date),
+        metadata=_freshness_metadata(found),
     )
+
+
+def _freshness_said(found: Freshness, as_of_date: str) -> str:
+    if found.newest_date is None:
+        return "It has no rows, so nothing in it can be late."
+    return (
+        f"Its newest day is {found.newest_date}, {found.days_behind} days behind {as_of_date};"
+        f" {MARTS[found.mart].days_allowed} are allowed."
+    )
+
+
+def _freshness_metadata(found: Freshness) -> dict[str, int]:
+    return {} if found.days_behind is None else {"days_behind": found.days_behind}
 
 
 def _volume_result(nights: list[Night], tonight: Night) -> dg.AssetCheckResult:

@@ -11,12 +11,19 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
 from veracitypro_pipeline.code_links import CodeLinks
 from veracitypro_pipeline.lineage import DBT_STAGES, MART, OWNERS, RAW_KEEPA, STG, model_key
+from veracitypro_pipeline.service_levels import MARTS
 from veracitypro_pipeline.transform.columns import Column, Columns, lineage_of
 
 # Of the columns that a column is made of.
 SHOWN_SOURCES: Final = 4
 # How each model's description says what breaks for a reader.
 _IF_WRONG: Final = re.compile(r"If this (?:table|view) is wrong, [^.]+\.")
+# What dagster-dbt puts after a model's own description.
+_RAW_SQL: Final = "#### Raw SQL:"
+_POLICY: Final = (
+    "**Freshness policy**: Dagster's judges when this table was last written, not how far its rows"
+    " reach. That says the check `data_is_fresh`{where}."
+)
 # What a dbt test guards, by its kind; the rest of the sentence comes from its arguments.
 _GUARDS: Final = {
     "unique_combination": "No two rows have the same {columns}, and none of these is null.",
@@ -35,8 +42,10 @@ class StageTranslator(DagsterDbtTranslator):
     """A model of `models/<stage>/` is the asset `<stage>/<model>` in the group of its stage.
 
     A mart is overdue in the Dagster UI if nothing has written it between midnight UTC and the
-    deadline. Whether its rows speak of the day, too, says the check `data_is_fresh`. `runbook_of`
-    names the runbook of a test.
+    deadline: a freshness policy of Dagster (1.13) looks at the instant of the last materialization
+    and at nothing else, so that it passes beside nights that failed once one of another day was
+    played. What its rows speak of is measured by the check `data_is_fresh`, and each mart's
+    description says so. `runbook_of` names the runbook of a test.
     """
 
     def __init__(
@@ -60,7 +69,10 @@ class StageTranslator(DagsterDbtTranslator):
         spec = super().get_asset_spec(manifest, unique_id, project)
         if spec.key.path[0] != MART:
             return spec
-        return spec.replace_attributes(freshness_policy=self._freshness_policy)
+        return spec.replace_attributes(
+            freshness_policy=self._freshness_policy,
+            description=_with_policy_explained(str(spec.description), spec.key.path[-1]),
+        )
 
     def get_asset_check_spec(
         self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: Any
@@ -130,6 +142,13 @@ def asset_name(dbt_resource_props: Mapping[str, Any]) -> str:
     if dbt_resource_props["resource_type"] == "source":
         return RAW_KEEPA.to_user_string()
     return model_key(stage_of(dbt_resource_props), dbt_resource_props["name"]).to_user_string()
+
+
+def _with_policy_explained(description: str, mart: str) -> str:
+    """Before the SQL, which nobody scrolls over."""
+    said, raw_sql, sql = description.partition(_RAW_SQL)
+    where = "" if mart in MARTS else " of `mart/dim_product`"
+    return "\n\n".join([said.rstrip(), _POLICY.format(where=where), raw_sql + sql]).rstrip()
 
 
 def described(test: Mapping[str, Any], model_description: str, runbook: str) -> str:

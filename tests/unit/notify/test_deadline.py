@@ -104,6 +104,41 @@ def test_a_night_that_nobody_began_is_said_once_with_what_is_late(morning: Morni
     assert "<!here>" in blocks
 
 
+def test_a_check_that_no_run_came_to_is_evaluated_at_the_deadline(morning: Morning) -> None:
+    """It would go on saying "Execution failed", or that an earlier day was fresh."""
+    morning.marts("2026-01-30")
+    morning.night(is_good=False)
+    (told,) = [
+        result for result in (morning.tick(AFTER), morning.tick(AFTER)) if result.asset_events
+    ]
+    assert len(told.asset_events) == len(MARTS)
+    for event in told.asset_events:
+        morning.instance.report_runless_asset_event(event)
+    check = dg.AssetCheckKey(dg.AssetKey(["mart", "fct_price_history_daily"]), "data_is_fresh")
+    record = morning.instance.event_log_storage.get_latest_asset_check_execution_by_key([check])[
+        check
+    ]
+    assert record is not None
+    assert record.event is not None
+    assert record.event.dagster_event is not None
+    evaluation = record.event.dagster_event.asset_check_evaluation_data
+    assert not evaluation.passed
+    assert evaluation.severity is dg.AssetCheckSeverity.WARN
+    assert evaluation.partition == "2026-01-31"
+    assert evaluation.description == (
+        "Its newest day is 2026-01-30, 1 days behind 2026-01-31; 0 are allowed."
+    )
+
+
+def test_a_run_at_work_evaluates_its_checks_itself(morning: Morning) -> None:
+    morning.marts("2026-01-30")
+    morning.instance.create_run_for_job(
+        dg.job(name="vp_daily_batch")(lambda: None), tags={"dagster/partition": str(DAY)}
+    )
+    assert morning.tick(AFTER).asset_events == []
+    assert len(morning.heard) == 1
+
+
 def test_a_night_that_is_done_is_not_news(morning: Morning) -> None:
     morning.night(is_good=True)
     morning.tick(AFTER)
