@@ -137,16 +137,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-def keep_picture(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[bytes, str], None]:
-    """Keeps a PNG under a name beside the test's files, and small among the README's if asked."""
+def keep_picture(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., None]:
+    """Keeps a PNG under a name beside the test's files, and small among the README's if asked.
 
-    def keep(png: bytes, name: str) -> None:
+    `height` is where that one is cut, in pixels; None shows all of it.
+    """
+
+    def keep(png: bytes, name: str, height: int | None = SHOWN_HEIGHT) -> None:
         (tmp_path / f"{name}.png").write_bytes(png)
         if request.config.getoption("--pictures", default=False):
             PICTURES.mkdir(exist_ok=True)
             whole = Image.open(io.BytesIO(png)).convert("RGB")
-            shown = whole.crop((0, 0, whole.width, min(whole.height, SHOWN_HEIGHT)))
-            shown.quantize(COLOURS).save(PICTURES / f"{name}.png", optimize=True)
+            shown = whole.crop((0, 0, whole.width, min(whole.height, height or whole.height)))
+            # Colours of few pixels stay apart: the red of a legend is not the amber beside it.
+            shown = shown.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE)
+            shown.save(PICTURES / f"{name}.png", optimize=True)
 
     return keep
 

@@ -1,24 +1,30 @@
-"""`vp dashboard`, looked at in a browser: real nights, one of them with something red.
+"""`vp dashboard`, looked at in a browser: real nights, the last of them with checks that warn.
 
-Reads a copy of the warehouse that the journeys of nights have made, so that theirs stays free.
+Reads a copy of the warehouse that the journeys of nights have made, so that theirs stays free, and
+plays a third night in it.
 """
 
+import gzip
+import json
 import shutil
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 import httpx
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
+from veracitypro_pipeline.keepa import CHANNEL_BY_NAME
 from veracitypro_pipeline.lineage import STAGES
+from veracitypro_pipeline.local.stack import stop_stack
 
-from .conftest import Home
+from .conftest import SECOND, Home
 from .looking import CHROMIUM, Dashboard, a_browser, drawn
 
 pytestmark = pytest.mark.xdist_group("nights")
@@ -31,21 +37,9 @@ OURS: Final = "B0VPCTRL14"
 # 404 so that it asks at the root, and the browser writes both into the console. No option of
 # Streamlit 1.67 changes this (`starlette_static_routes.py`, reserved paths).
 ASKED_OF_A_PAGE: Final = ("/product/_stcore/health", "/product/_stcore/host-config")
-# One check of the newest night turned red, and two records refused.
-RED = """
-update MONITORING.PIPELINE_RUN_CHECK
-set passed = false, severity = 'WARN', rows_failing = 2, description = '2 of 24 lines are refused.'
-where check_name = 'lines_are_json' and run_id = $run_id;
-update MONITORING.PIPELINE_RUN_MONITORING
-set tests_passed = tests_passed - 1, tests_warned = 1, rows_refused = 2
-where run_id = $run_id;
-insert into MONITORING.TEST_FAILURE_ROW
-select $run_id, date '2025-11-21', 'lines_are_json', 1, '{"asin": "B0BADROW01", "rows": 2}';
-insert into STG.STG_KEEPA_RECORD
-    (source_file, file_row_number, as_of_date, refusal_reason, refused_text)
-select 'night.jsonl.gz', line, date '2025-11-21', 'no JSON', '{broken'
-from (values (1), (2)) as lines (line);
-"""
+# The night after those two. Keepa answers for all tracked products but one, and the prices of
+# another are cut in the middle of a point.
+THIRD: Final = SECOND + timedelta(days=1)
 
 
 @pytest.fixture(scope="module")
@@ -53,16 +47,22 @@ def dashboard(
     nights_home: Home, nights: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Dashboard]:
     home = Home(tmp_path_factory.mktemp("dashboard") / "home")
-    file = home.path / "warehouse" / "vp_dwh.duckdb"
-    file.parent.mkdir(parents=True)
-    shutil.copyfile(nights_home.path / "warehouse" / file.name, file)
-    with duckdb.connect(str(file)) as warehouse:
-        for statement in RED.split(";")[:-1]:
-            values = {"run_id": nights["runs"][-1]["run_id"]}
-            warehouse.execute(statement, values if "$run_id" in statement else None)
-    running = Dashboard(home)
-    yield running
-    running.interrupt()
+    for name in ("warehouse", "dbt"):
+        shutil.copytree(nights_home.path / name, home.path / name)
+    answers = home.path.parent / "answers"
+    answers.mkdir()
+    lines = gzip.decompress(nights_home.landing_files()[-1].read_bytes()).splitlines()
+    products = [json.loads(line)["_airbyte_data"] for line in lines]
+    products.pop()
+    products[-1]["csv"][CHANNEL_BY_NAME["NEW"].index].pop()
+    (answers / "night.json").write_text(json.dumps({"products": products}))
+    try:
+        home.run("--date", str(THIRD), "--products", str(answers))
+        running = Dashboard(home)
+        yield running
+        running.interrupt()
+    finally:
+        stop_stack(home.path)
 
 
 @pytest.fixture(scope="module")
@@ -112,36 +112,50 @@ def page(opened: Callable[[str], Page]) -> Page:
     return opened("")
 
 
-def whole(page: Page) -> bytes:
-    """A picture of all that a reader can scroll to."""
+def whole(page: Page, until: Locator | None = None) -> bytes:
+    """A picture of all that a reader can scroll to, or of what is above an element."""
     page.wait_for_load_state("networkidle")
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": 1400, "height": height})
-    return page.screenshot()
+    box = until.bounding_box() if until else None
+    return page.screenshot(
+        clip={"x": 0, "y": 0, "width": 1400, "height": box["y"] if box else height}
+    )
 
 
-def test_the_page_of_the_pipeline_tells_of_both_nights(
-    page: Page, keep_picture: Callable[[bytes, str], None]
+def test_the_page_of_the_pipeline_tells_of_the_nights_and_of_what_warns(
+    page: Page, keep_picture: Callable[..., None]
 ) -> None:
     expect(page.get_by_role("heading", name="Pipeline", exact=True)).to_be_visible()
-    expect(page.get_by_text("Of the newest checks, 1 warned: see below.")).to_be_visible()
+    expect(page.get_by_text("Of the newest checks, 2 warned: see below.")).to_be_visible()
     expect(page.get_by_text("nothing is lost on the way")).to_be_visible()
-    expect(page.get_by_test_id("stText").get_by_text("2 of 24 lines are refused.")).to_be_visible()
-    expect(page.get_by_text("The first 1 failing row.")).to_be_visible()
-    expect(page.locator("td").get_by_text("B0BADROW01", exact=True).first).to_be_attached()
-    expect(page.get_by_text("2 refused in all, by reason.")).to_be_visible()
-    expect(page.get_by_text("Every mart is as fresh as promised on 2025-11-21")).to_be_visible()
+    expect(
+        page.get_by_test_id("stText").get_by_text("Refused: 0 of 23 records, 1 of")
+    ).to_be_visible()
+    expect(page.get_by_text("1 refused in all, by reason.")).to_be_visible()
+    expect(page.get_by_text("Every mart is as fresh as promised on 2025-11-22")).to_be_visible()
     # Seconds, red checks, tokens.
     drawn(page, 3)
     # A grid is drawn; beside the picture stands a table for those who hear it.
     hops = page.get_by_test_id("stDataFrame").first.locator("table")
     for stage in STAGES:
         expect(hops.locator("td").get_by_text(stage, exact=True).first).to_be_attached()
-    keep_picture(whole(page), "pipeline")
+    below = page.get_by_role("heading", name="How fresh each mart is")
+    keep_picture(whole(page, until=below), "pipeline", height=None)
+
+
+def test_a_red_dbt_test_leads_to_its_failing_rows(page: Page) -> None:
+    """That of the product which Keepa has not answered for."""
+    red = page.get_by_test_id("stDataFrame").filter(has=page.locator("th", has_text="Red since"))
+    expect(red.locator("td").get_by_text("tracked_products_are_fetched")).to_be_attached()
+    # In the grid, which is a drawing: the box before the second row.
+    red.click(position={"x": 18, "y": 35 * 2 + 17})
+    expect(page.get_by_text("The first 1 failing row.")).to_be_visible()
+    expect(page.locator("td").get_by_text("2025-11-21", exact=True).first).to_be_attached()
 
 
 def test_the_page_of_a_product_draws_it_among_its_rivals(
-    page: Page, keep_picture: Callable[[bytes, str], None]
+    page: Page, keep_picture: Callable[..., None]
 ) -> None:
     page.get_by_role("link", name="Product").click()
     expect(page.get_by_role("heading", name="Product", exact=True)).to_be_visible()
@@ -152,7 +166,7 @@ def test_the_page_of_a_product_draws_it_among_its_rivals(
     expect(page.get_by_text("The line is control_14, on amazon.com.")).to_be_visible()
     expect(page.get_by_text("Landed price, Buy box (USD)")).to_be_visible()
     # Ninety days, the newest of them the last night's.
-    since = page.get_by_text("since 2025-08-24").or_(page.get_by_text("as on 2025-08-24"))
+    since = page.get_by_text("since 2025-08-25").or_(page.get_by_text("as on 2025-08-25"))
     expect(since.first).to_be_visible()
     # Channels, landed price, rank, rating, number of ratings, buy box.
     drawn(page, 6)
