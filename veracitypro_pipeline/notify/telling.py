@@ -34,8 +34,6 @@ SILENT_TAG: Final = f"{_HIDDEN}is_silent"
 # The message that began the run's thread, and the parts that were said since.
 THREAD_TAG: Final = f"{_HIDDEN}slack_thread"
 SAID_TAG: Final = f"{_HIDDEN}slack_said"
-# So these tags began once; what was told of such a run is no news.
-_FORMER: Final = "vp/"
 _END, _CHECKS, _ALL = "end", "checks", "all"
 
 # Dagster's own: a failed run that the daemon repeats, and the run that was the first of such.
@@ -110,7 +108,7 @@ def _recent(instance: dg.DagsterInstance) -> list[dg.RunRecord]:
 
 
 def _is_due(run: dg.DagsterRun) -> bool:
-    if is_marked(run, SILENT_TAG) or any(tag.startswith(_FORMER) for tag in run.tags):
+    if is_marked(run, SILENT_TAG):
         return False
     if run.status is dg.DagsterRunStatus.STARTED:
         return THREAD_TAG not in run.tags

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+import uuid
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -51,7 +52,7 @@ class Night:
             self.summary = batch._run(
                 instance,
                 job,
-                {},
+                {"run_id": str(uuid.uuid4())},
                 progress,  # type: ignore[arg-type]
                 Settings.load(home=folder),
             )

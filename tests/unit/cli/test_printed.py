@@ -18,6 +18,7 @@ from veracitypro_pipeline.run_summary import (
     Stage,
     StepFailure,
 )
+from veracitypro_pipeline.settings import Settings
 
 WARNED = RedCheck(
     name="raw/keepa_raw: lines_are_json", is_error=False, description="1 of 24 lines is refused."
@@ -128,7 +129,7 @@ def test_status_says_of_a_check_how_it_ended_since_when_and_what_to_do(
         red_since_run_at=NIGHT,
         evaluations=3,
     )
-    _print(a_status(red))
+    _print(a_status(red), Settings.load())
     printed = capsys.readouterr().out
     assert "203 passed, 1 warned │" in printed
     assert (
@@ -146,7 +147,7 @@ def test_days_and_numbers_are_whole_on_every_terminal(
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("FORCE_COLOR", "1")  # As a terminal, which may be narrow.
     monkeypatch.setenv("NO_COLOR", "1")
-    _print(a_status(runs=3))
+    _print(a_status(runs=3), Settings.load())
     stages = [
         Stage(
             name=name,

@@ -12,6 +12,7 @@ from veracitypro_pipeline.doctor.check import Finding, State
 from veracitypro_pipeline.monitoring.status import LateFile, RedCheck, Run, Status
 from veracitypro_pipeline.run_summary import CheckCounts, RunSummary, StepFailure
 from veracitypro_pipeline.run_summary import RedCheck as RedCheckOfRun
+from veracitypro_pipeline.settings import Settings
 
 # A key of S3: renames the window, then clears the screen, in codes of 7 and of 8 bits.
 HOSTILE = "\x1b]0;pwned\x07\x1b[2J\x9b2J.gz"
@@ -80,7 +81,8 @@ def how_things_stand() -> None:
             red_checks=[check],
             marts=[],
             late_files=[file],
-        )
+        ),
+        Settings.load(),
     )
 
 
