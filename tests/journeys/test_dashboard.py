@@ -146,7 +146,7 @@ def test_the_page_of_the_pipeline_tells_of_the_nights_and_of_what_warns(
 
 def test_a_red_dbt_test_leads_to_its_failing_rows(page: Page) -> None:
     """That of the product which Keepa has not answered for."""
-    red = page.get_by_test_id("stDataFrame").filter(has=page.locator("th", has_text="Red since"))
+    red = page.get_by_test_id("stDataFrame").filter(has=page.locator("th", has_text="Since"))
     expect(red.locator("td").get_by_text("tracked_products_are_fetched")).to_be_attached()
     # In the grid, which is a drawing: the box before the second row.
     red.click(position={"x": 18, "y": 35 * 2 + 17})

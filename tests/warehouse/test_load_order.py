@@ -475,7 +475,7 @@ def test_a_payload_of_an_earlier_load_is_read_from_raw(warehouse: Warehouse) -> 
         if number == 2:
             warehouse.forget("1.gz")
         warehouse.load([replace(line_of(fetch, f"{number}.gz"), load_id=f"load-{number}")])
-        warehouse.run_up_to("stg_keepa_merged_series")
+        warehouse.run_up_to(*(() if number == 2 else ("stg_keepa_merged_series",)))
     assert warehouse.readers_of_raw() > {"stg_keepa_record", "stg_keepa_payload"}
     assert points(warehouse, "AMAZON") == {START: 6}
     assert points(warehouse, "NEW") == {START: 5}
