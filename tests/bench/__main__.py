@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from . import explode, nights, orchestration, pages, soak, starting, statements, tokens
+from . import cosmos, explode, nights, orchestration, pages, soak, starting, statements, tokens
 from .harness import Benchmark, machine, show, write
 
 FULL: Final = "full"
@@ -16,6 +16,10 @@ BENCHMARKS: Final[dict[str, dict[str, Callable[[], Benchmark]]]] = {
     "orchestration": {
         FULL: lambda: orchestration.orchestration(repetitions=3),
         TINY: lambda: orchestration.orchestration(repetitions=1),
+    },
+    "cosmos": {
+        FULL: lambda: cosmos.cosmos(repetitions=3),
+        TINY: lambda: cosmos.cosmos(repetitions=1),
     },
     "load": {
         FULL: lambda: starting.load(repetitions=5),

@@ -11,10 +11,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from journeys.conftest import RUN_SECONDS
 from journeys.dagster_dev import dagster_dev
@@ -29,6 +30,10 @@ from .starting import VP
 
 NIGHT: Final = date(2026, 1, 31)
 PLAIN: Final = "dbt build"
+DBT_BY_VP: Final = "vp run, dbt and its checks"
+BY_DAEMON: Final = "dagster dev, launched to ended"
+# As the pipeline builds: unit tests are for who changes a model.
+BUILD: Final = ("build", "--exclude-resource-type", "unit_test")
 # dbt as somebody has it who installs it: text on the terminal, its whole log in a file.
 _AS_INSTALLED: Final = ("DBT_LOG_FORMAT", "DBT_LOG_LEVEL_FILE")
 # The stages before dbt, without dbt.
@@ -48,44 +53,79 @@ with dagster_instance(Settings.load()) as instance:
 """
 
 
+@dataclass(frozen=True)
+class SecondNight:
+    """A home that is put back for each variant which plays the second night in it.
+
+    In the same place: dbt reads all of its project again if the warehouse's path differs.
+    """
+
+    home: Path
+
+    def prepare(self) -> None:
+        _vp(self.home, "run", "--date", str(NIGHT - timedelta(days=1)))
+        self._keep("before")
+        _python(self.home, _TO_RAW, str(NIGHT))
+        self._keep("landed")
+
+    def before(self) -> AbstractContextManager[None]:
+        """With the first night."""
+        return self._as_it_was("before")
+
+    def landed(self) -> AbstractContextManager[None]:
+        """With the first night, and RAW of the second."""
+        return self._as_it_was("landed")
+
+    def _keep(self, name: str) -> None:
+        stop_stack(self.home)
+        shutil.copytree(self.home, self.home.with_name(name))
+
+    @contextmanager
+    def _as_it_was(self, name: str) -> Iterator[None]:
+        shutil.rmtree(self.home)
+        shutil.copytree(self.home.with_name(name), self.home)
+        try:
+            yield
+        finally:
+            stop_stack(self.home)
+
+
+@contextmanager
+def second_night() -> Iterator[SecondNight]:
+    """In a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="vp-bench-") as folder:
+        night = SecondNight(Path(folder) / "home")
+        night.prepare()
+        yield night
+
+
 def orchestration(repetitions: int) -> Benchmark:
     """Processors' seconds are those of the command and of what it starts, dbt among them; the local
     stand-ins are services, and not counted."""
     result = Benchmark(
         "orchestration", "what does a whole night cost, beside dbt alone?", baseline=PLAIN
     )
-    with tempfile.TemporaryDirectory(prefix="vp-bench-") as name:
-        folder = Path(name)
-        home, before, landed = folder / "home", folder / "before", folder / "landed"
-        _vp(home, "run", "--date", str(NIGHT - timedelta(days=1)))
-        stop_stack(home)
-        shutil.copytree(home, before)
-        _python(home, _TO_RAW, str(NIGHT))
-        stop_stack(home)
-        shutil.copytree(home, landed)
+    with second_night() as night:
         for _ in range(repetitions):
             for variant, arguments in (
-                (PLAIN, ("build", "--exclude-resource-type", "unit_test")),
+                (PLAIN, BUILD),
                 ("dbt build without tests", ("run",)),
                 ("dbt parse", ("parse",)),
             ):
-                with _as_it_was(home, landed):
-                    result.variant(variant).costs.append(_plain_dbt(home, *arguments))
-            with _as_it_was(home, before):
-                _add_night(result, home)
-            with _as_it_was(home, before):
-                result.variant("dagster dev, launched to ended").costs.append(_by_daemon(home))
+                with night.landed():
+                    result.variant(variant).costs.append(plain_dbt(night.home, *arguments))
+            with night.before():
+                _add_night(result, night.home)
+            with night.before():
+                result.variant(BY_DAEMON).costs.append(by_daemon(night.home))
     return result
 
 
 def _add_night(result: Benchmark, home: Path) -> None:
     """`vp run`: the whole command; the run in it; and of the run, dbt with its checks."""
-    output = home.parent / "night.json"
-    cost = _vp(home, "run", "--json", "--date", str(NIGHT), into=str(output))
-    summary = json.loads(output.read_text(encoding="utf-8"))
+    cost, summary = by_vp(home)
     stages = {stage["name"]: float(stage["seconds"]) for stage in summary["stages"]}
-    dbt = sum(stages[stage] for stage in DBT_STAGES)
-    result.variant("vp run, dbt and its checks").costs.append(Cost(dbt))
+    result.variant(DBT_BY_VP).costs.append(cost_of_dbt(summary))
     whole = result.variant("vp run, all stages", checks=summary["checks"]["passed"])
     whole.costs.append(Cost(summary["seconds"]))
     others = {name: seconds for name, seconds in stages.items() if name not in DBT_STAGES}
@@ -98,7 +138,22 @@ def _add_night(result: Benchmark, home: Path) -> None:
     result.variant("vp run, the command").costs.append(cost)
 
 
-def _by_daemon(home: Path) -> Cost:
+def by_vp(home: Path) -> tuple[Cost, dict[str, Any]]:
+    """The night by the command, and its summary."""
+    output = home.parent / "night.json"
+    cost = _vp(home, "run", "--json", "--date", str(NIGHT), into=str(output))
+    summary: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
+    return cost, summary
+
+
+def cost_of_dbt(summary: dict[str, Any]) -> Cost:
+    """Of a night: dbt with its checks."""
+    return Cost(
+        sum(float(one["seconds"]) for one in summary["stages"] if one["name"] in DBT_STAGES)
+    )
+
+
+def by_daemon(home: Path) -> Cost:
     """The job as the UI launches it: the daemon starts a process for the run.
 
     Seconds alone, because its processes are children of others; and `dagster dev` is up before.
@@ -111,23 +166,15 @@ def _by_daemon(home: Path) -> Cost:
     return Cost(seconds)
 
 
-@contextmanager
-def _as_it_was(home: Path, kept: Path) -> Iterator[None]:
-    """In the same place: dbt reads all of its project again if the warehouse's path differs."""
-    shutil.rmtree(home)
-    shutil.copytree(kept, home)
-    try:
-        yield
-    finally:
-        stop_stack(home)
+def plain_dbt(home: Path, *arguments: str) -> Cost:
+    command, project = dbt_command.arguments(*arguments), Settings.load(home=home).dbt_project_dir
+    return cost_of_process(command, environment_of_dbt(home), project)
 
 
-def _plain_dbt(home: Path, *arguments: str) -> Cost:
+def environment_of_dbt(home: Path) -> dict[str, str]:
     settings = Settings.load(home=home)
     environment = dbt_command.environment(settings, dbt_command.build_folder(settings))
-    for name in _AS_INSTALLED:
-        del environment[name]
-    return cost_of_process(dbt_command.arguments(*arguments), environment, settings.dbt_project_dir)
+    return {name: value for name, value in environment.items() if name not in _AS_INSTALLED}
 
 
 def _vp(home: Path, *arguments: str, into: str | None = None) -> Cost:

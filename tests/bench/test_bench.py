@@ -29,7 +29,8 @@ def test_a_benchmark_leaves_a_table_a_document_and_a_picture(tmp_path: Path) -> 
 
 
 def test_starting_exploding_and_tokens_can_be_measured(tmp_path: Path) -> None:
-    """Not here: `orchestration` and `statements`, which play whole nights of minutes."""
+    """Not here: `orchestration` and `statements`, which play whole nights of minutes, and `cosmos`,
+    which installs Airflow as well."""
     names = ["startup", "explode", "tokens"]
     outcome = CliRunner().invoke(bench, [*names, "--size", "tiny", "--out", str(tmp_path)])
     assert outcome.exit_code == 0, outcome.output
