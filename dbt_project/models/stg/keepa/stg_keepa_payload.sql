@@ -23,6 +23,7 @@ raw_rows as (
 
 payloads as (
 
+    {% set whole -%}
     select
         fetches.fetch_id,
         raw_rows.payload
@@ -31,6 +32,8 @@ payloads as (
         on
             fetches.source_file = raw_rows.source_file
             and fetches.file_row_number = raw_rows.file_row_number
+    {%- endset %}
+    {{ in_shares(whole, 'fetch_id') }}
 
 ),
 
