@@ -18,7 +18,6 @@ from typing import Any, Final
 from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.resources.airbyte_source import STREAM, source_configuration
 from veracitypro_pipeline.settings import inherited_environment
-from veracitypro_pipeline.settings import inherited_environment
 
 # Not the console script: it need not be on the PATH.
 _ENTRY_POINT: Final = "from airbyte_cdk.cli.source_declarative_manifest import run; run()"
