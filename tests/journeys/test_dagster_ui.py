@@ -135,6 +135,7 @@ def test_the_lineage_graph_shows_assets_with_their_checks(
         page.reload()
         expect(groups).to_have_count(len(STAGES))
     expect(page.get_by_text("2 / 2 Passed").first).to_be_visible()
+    expect(page.get_by_text("fetching statuses")).to_have_count(0)
     keep_picture(page.screenshot(clip=_around(groups)), "lineage")
 
 
