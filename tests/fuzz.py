@@ -58,6 +58,7 @@ SEEDS: Final[dict[str, list[bytes]]] = {
         b"\x00VP_ENVIRONMENT=prod\nAS_OF_DATE=2026-01-31\nSLACK_MENTION=U0123456\n",
         b"\x00VP_HOME='.vp'\nexport AIRBYTE_POLL_SECONDS=\"0.5\" # s\nVP_NO=1\n",
         b"\x00VP_HOME=a\0b\nVP_WAREHOUSE_PATH=~nobody-here/dwh\n",
+        b"\x00'VP_\nHOME'=1\n",
         *(bytes([number + 1]) + b"1.5" for number in range(len(Settings.model_fields))),
     ],
 }

@@ -497,8 +497,10 @@ def _refuse_unknown_names() -> None:
     known = set(known_variables())
     for name in sorted({*os.environ, *in_file}):
         if name.startswith(PREFIX) and name not in known:
+            # In quotes, a file may call a variable whatever it likes.
+            shown = name if name.isprintable() else repr(name)
             raise SettingsError(
-                f"{name} is not a setting of this project: remove it, or use one of"
+                f"{shown} is not a setting of this project: remove it, or use one of"
                 f" {', '.join(sorted(k for k in known if k.startswith(PREFIX)))}."
             )
 
