@@ -37,8 +37,7 @@ from veracitypro_pipeline.resources.slack import SlackResource
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 from veracitypro_pipeline.transform import assets as transform_assets
-from veracitypro_pipeline.transform import checks as transform_checks
-from veracitypro_pipeline.transform import columns, service_levels
+from veracitypro_pipeline.transform import columns, conservation, refusals, service_levels
 
 STEP_RETRIES: Final = 2
 
@@ -74,7 +73,8 @@ def build_definitions(
             *ingest_checks.CHECKS,
             *landing_checks.CHECKS,
             *raw_checks.CHECKS,
-            *transform_checks.CHECKS,
+            *conservation.CHECKS,
+            *refusals.CHECKS,
             *service_levels.CHECKS,
             *bi_checks.CHECKS,
         ],

@@ -44,3 +44,7 @@ def stage_of(key: AssetKey) -> str:
 def model_key(stage: str, model: str) -> AssetKey:
     """The asset key of a dbt model or seed, e.g. `stg/stg_keepa_price`."""
     return AssetKey([stage, model])
+
+
+# Where the checks stand that count over all of dbt's stages.
+DIM_PRODUCT: Final = model_key(MART, "dim_product")

@@ -17,6 +17,7 @@ import pytest
 from veracitypro_pipeline.code_links import CodeLinks
 from veracitypro_pipeline.notify import runbooks
 from veracitypro_pipeline.resources import dbt as dbt_resource
+from veracitypro_pipeline.resources import dbt_command
 from veracitypro_pipeline.resources.dbt import DbtResource
 from veracitypro_pipeline.resources.dbt_command import MANIFEST, build_folder, manifest_path
 from veracitypro_pipeline.resources.dbt_process import DbtProcess
@@ -225,6 +226,21 @@ def test_a_dbt_that_is_not_needed_is_ended(tmp_path: Path) -> None:
     dbt = DbtProcess(os.environ, tmp_path)
     dbt.end()
     assert dbt._process.returncode == -signal.SIGKILL
+
+
+def test_a_dbt_that_was_told_what_to_do_but_did_not_listen_yet_is_ended(folder: Path) -> None:
+    """An interrupt before it has a handler for one is lost, as while it reads the project."""
+    settings = settings_of(folder)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Which a child inherits.
+    try:
+        of_dbt = dbt_command.environment(settings, build_folder(settings))
+        settings.warehouse_path.parent.mkdir(parents=True)
+        dbt = DbtProcess(of_dbt, settings.dbt_project_dir)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    dbt.run(["build"])
+    dbt.end()
+    assert dbt._process.returncode not in (None, 0)
 
 
 def _wait_until(holds: Callable[[], bool]) -> None:

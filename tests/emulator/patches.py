@@ -265,7 +265,9 @@ def flatten(expression: exp.Expression) -> exp.Expression:
     unknown = set(arguments) - {"INPUT", "MODE"}
     if unknown:
         # No model uses path, outer or recursive; none must be ignored without a word.
-        raise NotImplementedError(f"FLATTEN with {', '.join(sorted(unknown))}")
+        raise ValueError(
+            f"FLATTEN has {', '.join(sorted(unknown))}: expected INPUT and MODE alone."
+        )
     value = arguments.get("INPUT", expression.this.this)
     mode = arguments.get("MODE", exp.Literal.string("BOTH"))
     return exp.Table(

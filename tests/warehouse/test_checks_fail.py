@@ -13,7 +13,7 @@ from veracitypro_pipeline.handover import LandedFile, LandingManifest
 from veracitypro_pipeline.resources.airbyte_source import tracked_asins
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
-from veracitypro_pipeline.transform.checks import refusals_are_few
+from veracitypro_pipeline.transform.refusals import refusals_are_few
 
 from .building import Project, Warehouse, fetch_at, line_of
 from .histories import FIRST_NIGHT

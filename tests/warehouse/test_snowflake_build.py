@@ -46,11 +46,8 @@ from veracitypro_pipeline.run_summary import (
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 from veracitypro_pipeline.statement import Statement
 from veracitypro_pipeline.transform import failing_rows
-from veracitypro_pipeline.transform.checks import (
-    COUNTS_OF_DAY,
-    REFUSALS_OF_FILES,
-    broken_equations,
-)
+from veracitypro_pipeline.transform.conservation import COUNTS_OF_DAY, broken_equations
+from veracitypro_pipeline.transform.refusals import REFUSALS_OF_FILES
 
 from .building import Project
 from .histories import fetches_of

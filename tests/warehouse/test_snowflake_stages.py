@@ -14,7 +14,8 @@ from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.raw.assets import build_assets
 from veracitypro_pipeline.raw.checks import CHECKS
 from veracitypro_pipeline.statement import Statement, positional
-from veracitypro_pipeline.transform.checks import COUNTS_OF_DAY, REFUSALS_OF_FILES
+from veracitypro_pipeline.transform.conservation import COUNTS_OF_DAY
+from veracitypro_pipeline.transform.refusals import REFUSALS_OF_FILES
 
 from .site import DAY, Site
 from .test_snowflake_load import LINES, envelope

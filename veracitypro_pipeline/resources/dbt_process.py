@@ -57,12 +57,10 @@ class DbtProcess:
 
     def end(self) -> None:
         """It is not needed any more. One at work takes its statements back first."""
-        if self._has_arguments:
-            self._process.send_signal(signal.SIGINT)
-            self._process.wait()
-        else:
-            self._process.kill()
-            self._process.communicate()
+        self._process.send_signal(signal.SIGINT if self._has_arguments else signal.SIGKILL)
+        # Reads what nobody reads any more, for it not to wait with a full pipe; and its standard
+        # input ends, which stops one that was interrupted before it listened.
+        self._process.communicate()
 
 
 def _serve() -> int:

@@ -12,7 +12,7 @@ import dagster as dg
 
 from veracitypro_pipeline.failures import CHECK_RETRIES, errors_are_masked, interrupts_are_final
 from veracitypro_pipeline.handover import LandingManifest
-from veracitypro_pipeline.lineage import JOB_NAME, LANDING_PRODUCT, MART, model_key
+from veracitypro_pipeline.lineage import DIM_PRODUCT, JOB_NAME, LANDING_PRODUCT, MART, model_key
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 from veracitypro_pipeline.service_levels import (
@@ -27,7 +27,6 @@ from veracitypro_pipeline.service_levels import (
 
 FRESH: Final = "data_is_fresh"
 USUAL: Final = "volume_is_usual"
-DIM_PRODUCT: Final = model_key(MART, "dim_product")
 _FRESH_DESCRIPTION: Final = """\
 The newest day that the rows speak of is the as-of day of the run, whenever they were written.
 

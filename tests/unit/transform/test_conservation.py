@@ -2,7 +2,7 @@
 
 import pytest
 
-from veracitypro_pipeline.transform.checks import broken_equations
+from veracitypro_pipeline.transform.conservation import broken_equations
 
 GOOD = {
     "raw_rows": 10,

@@ -1,0 +1,191 @@
+"""The other gate before Power BI: what STG refused is the fault of single products at most."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import dagster as dg
+
+from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted, refusal_severity
+from veracitypro_pipeline.handover import LandingManifest
+from veracitypro_pipeline.lineage import DIM_PRODUCT, LANDING_PRODUCT
+from veracitypro_pipeline.partitions import daily_as_of
+from veracitypro_pipeline.resources.warehouse import WarehouseResource
+
+# Of each file: when it was loaded, records refused, and points and whole histories refused in those
+# accepted, with the records that lack a history for it.
+REFUSALS_OF_FILES: Final = """
+with loads as (
+    select source_file, count(*) as records, max(loaded_at) as loaded_at
+    from RAW.KEEPA_RAW
+    where source_file in ($files)
+    group by source_file
+),
+refused as (
+    select source_file, count(*) as refused_records
+    from STG.STG_KEEPA_QUARANTINE
+    where source_file in ($files) and scope = 'record'
+    group by source_file
+),
+fetches as (
+    -- A line can stand twice in a file.
+    select distinct source_file, fetch_id
+    from STG.STG_KEEPA_FETCH
+    where source_file in ($files)
+),
+series as (
+    select
+        fetches.source_file,
+        sum(series.point_count) as points,
+        sum(series.refused_count) as refused_points,
+        count(*) as histories,
+        count(series.refusal_reason) as refused_histories,
+        count(
+            distinct case when series.refusal_reason is not null then series.fetch_id end
+        ) as products_without
+    from STG.STG_KEEPA_SERIES as series
+    inner join fetches on series.fetch_id = fetches.fetch_id
+    group by fetches.source_file
+)
+select
+    loads.source_file,
+    loads.loaded_at,
+    loads.records,
+    coalesce(refused.refused_records, 0) as refused_records,
+    coalesce(series.points, 0) as points,
+    coalesce(series.refused_points, 0) as refused_points,
+    coalesce(series.histories, 0) as histories,
+    coalesce(series.refused_histories, 0) as refused_histories,
+    coalesce(series.products_without, 0) as products_without
+from loads
+left join refused on loads.source_file = refused.source_file
+left join series on loads.source_file = series.source_file
+"""
+
+# Whose points or histories those are.
+REFUSED_PRODUCTS: Final = """
+select distinct fetches.asin
+from STG.STG_KEEPA_FETCH as fetches
+inner join STG.STG_KEEPA_SERIES as series on fetches.fetch_id = series.fetch_id
+where
+    fetches.source_file in ($files)
+    and (series.refused_count > 0 or series.refusal_reason is not null)
+order by fetches.asin
+"""
+_NAMED_PRODUCTS: Final = 5
+
+
+@dg.asset_check(
+    asset=DIM_PRODUCT,
+    blocking=True,
+    partitions_def=daily_as_of,
+    retry_policy=CHECK_RETRIES,
+    additional_ins={"manifest": dg.AssetIn(key=LANDING_PRODUCT)},
+)
+@final_when_interrupted
+def refusals_are_few(
+    manifest: LandingManifest, warehouse: WarehouseResource
+) -> dg.AssetCheckResult:
+    """What STG refused of the files loaded is little enough to be the fault of single products.
+
+    If it warns: the named products keep their older figures; STG.STG_KEEPA_QUARANTINE has each
+    refusal with its reason and text. If red: Keepa or Airbyte has changed the format, reports would
+    freeze unnoticed, and Power BI is not refreshed; compare a refused text with infra/airbyte and
+    the data contract in the models' descriptions. A file of an earlier day that came late is judged
+    too, as is an earlier day of which STG refused as much as is red, but neither holds up a report
+    of this day.
+
+    Runbook: infra/runbooks/refusals_are_few.md
+    """
+    # Of a day that was fetched again, the newest sync counts.
+    by_day = {sync.as_of_date: sync for sync in sorted(manifest.loadable[1:], key=_job_of)}
+    files = {file.key for sync in (manifest, *by_day.values()) for file in sync.files}
+    rows = warehouse.query(REFUSALS_OF_FILES, {"files": sorted(files)}).dicts()
+    by_file = {row.pop("source_file"): row for row in rows}
+    of_day = refusals_of(manifest, by_file)
+    said = [
+        f"Airbyte job {sync.job_id} of {sync.as_of_date}"
+        f" ({', '.join(file.key for file in sync.files)}): refused {refusals.said}."
+        for sync in by_day.values()
+        if (refusals := refusals_of(sync, by_file)).total
+        and (refusals.are_grave or is_late(sync, manifest, by_file))
+    ]
+    of_products = ""
+    if of_day.refused_points or of_day.refused_histories:
+        names = {"files": [file.key for file in manifest.files]}
+        asins = [asin for (asin,) in warehouse.query(REFUSED_PRODUCTS, names).rows]
+        more = f" and {len(asins) - _NAMED_PRODUCTS} more" if len(asins) > _NAMED_PRODUCTS else ""
+        of_products = f", of {', '.join(asins[:_NAMED_PRODUCTS])}{more}"
+    return dg.AssetCheckResult(
+        passed=not of_day.total and not said,
+        severity=(dg.AssetCheckSeverity.ERROR if of_day.are_grave else dg.AssetCheckSeverity.WARN),
+        description=" ".join([f"Refused: {of_day.said}{of_products}.", *said]),
+        metadata={
+            **of_day._asdict(),
+            "core_rows_refused": of_day.refused_points + of_day.refused_histories,
+        },
+    )
+
+
+class Refusals(NamedTuple):
+    """What STG refused of some files; points and histories are those of accepted records.
+
+    `products_without` are records that lack a history for it. A product has some thirty: what
+    Keepa changes in one of each is few histories, and all products.
+    """
+
+    records: int
+    refused_records: int
+    points: int
+    refused_points: int
+    histories: int
+    refused_histories: int
+    products_without: int
+
+    @property
+    def total(self) -> int:
+        return self.refused_records + self.refused_points + self.refused_histories
+
+    @property
+    def are_grave(self) -> bool:
+        """More than single products are at fault."""
+        return dg.AssetCheckSeverity.ERROR in (
+            refusal_severity(self.refused_records, self.records),
+            refusal_severity(self.refused_points, self.points),
+            refusal_severity(self.refused_histories, self.histories),
+            refusal_severity(self.products_without, self.records),
+        )
+
+    @property
+    def said(self) -> str:
+        return (
+            f"{self.refused_records} of {self.records} records, {self.refused_points} of"
+            f" {self.points} points, {self.refused_histories} of {self.histories} histories"
+        )
+
+
+def refusals_of(sync: LandingManifest, by_file: Mapping[str, Mapping[str, Any]]) -> Refusals:
+    """The sum over a sync's files; `by_file` are rows of `REFUSALS_OF_FILES`."""
+    rows = [by_file[file.key] for file in sync.files if file.key in by_file]
+    return Refusals(*(sum(int(row[name]) for row in rows) for name in Refusals._fields))
+
+
+def is_late(
+    sync: LandingManifest, manifest: LandingManifest, by_file: Mapping[str, Mapping[str, Any]]
+) -> bool:
+    """Whether a file of an earlier sync was loaded with those of the manifest, or since.
+
+    Not by the run's id: a run that failed after its load is followed by one that loads nothing.
+    """
+    loaded_at, of_manifest = (
+        [by_file[file.key]["loaded_at"] for file in one.files if file.key in by_file]
+        for one in (sync, manifest)
+    )
+    return bool(of_manifest) and max(loaded_at, default=datetime.min) >= min(of_manifest)
+
+
+def _job_of(sync: LandingManifest) -> int:
+    return sync.job_id
+
+
+CHECKS = [refusals_are_few]
