@@ -8,11 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
 import pytest
+from dagster_dbt import DagsterDbtTranslator
+from packaging.version import Version
 
 from veracitypro_pipeline.code_links import CodeLinks
 from veracitypro_pipeline.notify import runbooks
@@ -20,6 +23,7 @@ from veracitypro_pipeline.resources import dbt as dbt_resource
 from veracitypro_pipeline.resources import dbt_command
 from veracitypro_pipeline.resources.dbt import DbtResource
 from veracitypro_pipeline.resources.dbt_command import MANIFEST, build_folder, manifest_path
+from veracitypro_pipeline.resources.dbt_invocation import Invocation
 from veracitypro_pipeline.resources.dbt_process import DbtProcess
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
@@ -219,6 +223,30 @@ def test_dbt_ends_before_its_run_does_when_that_is_interrupted_while_it_records(
     assert not night.success
     (dbt,) = started
     assert dbt._process.returncode is not None
+
+
+def test_who_stops_following_dbt_does_so_without_an_error() -> None:
+    """dagster-dbt's own generator cannot be closed: RuntimeError, or, out of the blue, a warning.
+    And lines that are no events of dbt are lines."""
+    said = ["dbt", "1", '{"info": {}}', '{"info": {"level": "info"}}']
+    with subprocess.Popen(
+        [sys.executable, "-c", f"print(*{said}, sep='\\n', flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        lines = Invocation(
+            process=process,
+            manifest={},
+            dagster_dbt_translator=DagsterDbtTranslator(),
+            project_dir=Path(),
+            target_path=Path(),
+            raise_on_error=True,
+            cli_version=Version("1.11"),
+        )._stream_stdout()
+        assert list(islice(lines, len(said))) == [*said[:-1], {"info": {"level": "info"}}]
+        lines.close()  # type: ignore[attr-defined]
+        process.communicate(b"\n")
+    assert process.returncode == 0
 
 
 def test_a_dbt_that_is_not_needed_is_ended(tmp_path: Path) -> None:

@@ -93,10 +93,11 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             TransientFailure: dbt could not get at the warehouse, or was killed.
         """
         from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_context
-        from dagster_dbt.core.dbt_cli_invocation import DbtCliInvocation
         from dagster_dbt.dagster_dbt_translator import DagsterDbtTranslator
         from dagster_dbt.errors import DagsterDbtCliRuntimeError
         from packaging.version import Version
+
+        from veracitypro_pipeline.resources.dbt_invocation import Invocation
 
         settings = self.settings.get()
         # Manifest and translator come from the asset itself, which carries those it was made with.
@@ -111,7 +112,7 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         # The one that waits serves once; a further try starts another.
         dbt = self._waiting or self._start(context.run_id, context.partition_key)
         self._waiting, self._at_work = None, dbt
-        invocation = DbtCliInvocation(
+        invocation = Invocation(
             process=dbt.run(arguments),
             manifest=parameters.manifest,
             dagster_dbt_translator=parameters.dagster_dbt_translator,
