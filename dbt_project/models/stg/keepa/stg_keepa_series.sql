@@ -78,6 +78,28 @@ known as (
 
 ),
 
+-- Of one text that came in several fetches, one is read. Chosen by ids alone: the texts are large.
+chosen as (
+
+    select
+        min(histories.fetch_id) as fetch_id,
+        histories.series
+    from histories
+    left join known
+        on
+            histories.domain_id = known.domain_id
+            and histories.asin = known.asin
+            and histories.series = known.series
+            and histories.text_hash = known.text_hash
+    where histories.refusal_reason is null and known.asin is null
+    group by
+        histories.domain_id,
+        histories.asin,
+        histories.series,
+        histories.text_hash
+
+),
+
 readable as (
 
     select
@@ -87,23 +109,8 @@ readable as (
         histories.stride,
         histories.series_json
     from histories
-    left join known
-        on
-            histories.domain_id = known.domain_id
-            and histories.asin = known.asin
-            and histories.series = known.series
-            and histories.text_hash = known.text_hash
-    where histories.refusal_reason is null and known.asin is null
-    -- Of one text that came in several fetches, one is read.
-    qualify
-        row_number() over (
-            partition by
-                histories.domain_id,
-                histories.asin,
-                histories.series,
-                histories.text_hash
-            order by histories.fetch_id
-        ) = 1
+    inner join chosen
+        on histories.fetch_id = chosen.fetch_id and histories.series = chosen.series
 
 ),
 
@@ -151,10 +158,17 @@ repeated as (
     select
         fetch_id,
         series,
-        sum(case when is_good then 1 else 0 end)
-        - count(distinct case when is_good then minute end) as repeated_count
-    from judged
-    where may_repeat
+        sum(times - 1) as repeated_count
+    from (
+        select
+            fetch_id,
+            series,
+            minute,
+            count(minute) as times
+        from judged
+        where may_repeat and is_good
+        group by fetch_id, series, minute
+    ) as minutes
     group by fetch_id, series
 
 ),
