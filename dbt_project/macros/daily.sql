@@ -59,7 +59,7 @@ where changes.minute < series.horizon_minute
    decimals, half rounded up, the same digits on every engine; null without any such minute. #}
 {% macro mean_over_minutes(value, minutes='minutes') -%}
     {%- set weight = 'sum(case when ' ~ value ~ ' is not null then ' ~ minutes ~ ' else 0 end)' -%}
-    {%- set total = 'sum(cast(' ~ value ~ ' * 100 as bigint) * ' ~ minutes ~ ')' -%}
+    {%- set total = 'sum(cast(cast(' ~ value ~ ' as decimal(18, 2)) * 100 as bigint) * ' ~ minutes ~ ')' -%}
     cast(
         cast(
             {{ quotient(

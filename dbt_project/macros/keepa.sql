@@ -113,7 +113,8 @@ case
     when {{ price }} >= 0
         then
             cast(
-                ({{ price }} + greatest(coalesce({{ shipping }}, 0), 0)) / minor_per_unit
+                -- Each has 32 bits, their sum may have more.
+                (cast({{ price }} as bigint) + greatest(coalesce({{ shipping }}, 0), 0)) / minor_per_unit
                 as decimal(18, 2)
             )
 end

@@ -192,6 +192,25 @@ CASES = (
         ),
     ),
     Case(
+        "the largest numbers there can be, as ranks, as counts, and as a price with shipping",
+        {
+            "csv": csv_of(
+                {
+                    "SALES": [5, 2**31 - 1],
+                    "COUNT_NEW": [5, 2**31 - 1],
+                    "NEW_FBM_SHIPPING": [5, 2**31 - 1, 2**31 - 1],
+                }
+            ),
+            "salesRanks": {"7": [5, 2**31 - 1]},
+        },
+        {
+            "SALES": [(5, 2**31 - 1, None)],
+            "COUNT_NEW": [(5, 2**31 - 1, None)],
+            "NEW_FBM_SHIPPING": [(5, 2**31 - 1, 2**31 - 1)],
+            "salesRanks:7": [(5, 2**31 - 1, None)],
+        },
+    ),
+    Case(
         "numbers beyond everything",
         prices(10**30, 1, 7, -(10**30), 9, 9),
         {"NEW": [(9, 9, None)]},

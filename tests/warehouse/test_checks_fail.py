@@ -49,6 +49,12 @@ DAMAGES = {
         " from STG.stg_keepa_point order by slice_minute desc, asin, series, minute desc limit 1",
         {"points_are_kept_refused_or_superseded"},
     ),
+    "a point is left over that no fetch speaks for": (
+        "insert into STG.stg_keepa_point select * replace (minute + 5000 as minute, 0 as"
+        " slice_minute) from STG.stg_keepa_point order by slice_minute desc, asin, series,"
+        " minute desc limit 1",
+        {"points_are_kept_refused_or_superseded"},
+    ),
     "a series of a new load is overlooked": (
         "update STG.stg_keepa_series set point_count = point_count - 1"
         " where point_count = (select max(point_count) from STG.stg_keepa_series)",

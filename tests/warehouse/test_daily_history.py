@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
+from veracitypro_pipeline.transform.conservation import COUNTS_OF_DAY, broken_equations
+
 from .building import Warehouse, line_of
 from .histories import fetches_of
 
@@ -56,6 +59,12 @@ def test_a_daily_history_of_some_days_is_the_end_of_the_whole_one(
         first = newest - timedelta(days=days - 1)
         for name, rows in days_of(warehouse).items():
             assert rows == [row for row in expected[name] if row[0] >= first], name
+        # And what stands guard before Power BI agrees.
+        sources = warehouse.query("select distinct source_file from RAW.KEEPA_RAW")
+        files = [name for (name,) in sources]
+        (counts,) = DuckDBWarehouse(warehouse.path).query(COUNTS_OF_DAY, {"files": files}).dicts()
+        assert broken_equations(counts) == []
+        assert min(counts["points"], counts["days_due"]) > 0
 
     limited = new_warehouse()
     monkeypatch.setenv("VP_DAILY_HISTORY_DAYS", "5")

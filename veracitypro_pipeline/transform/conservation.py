@@ -36,6 +36,11 @@ with products as (
         where source_file in ($files)
     )
 ),
+-- How far back the daily tables go (VP_DAILY_HISTORY_DAYS), in days since 2011-01-01.
+kept as (
+    select coalesce(max(first_day_kept), 0) as first_day
+    from MONITORING.BUILT_CORE_KEEPA_PRICE_DAILY
+),
 points as (
     select domain_id, asin, changed_at from STG.STG_KEEPA_PRICE
     union all
@@ -58,8 +63,13 @@ described as (
     select domain_id, asin, 0 as change_count from CORE.CORE_KEEPA_OFFER_PRICE_DAILY
 ),
 due as (
-    select domain_id, asin, ceil(horizon_minute / 1440) - floor(first_minute / 1440) as days
-    from CORE.CORE_KEEPA_SERIES
+    select
+        domain_id,
+        asin,
+        greatest(
+            ceil(horizon_minute / 1440) - greatest(floor(first_minute / 1440), first_day), 0
+        ) as days
+    from CORE.CORE_KEEPA_SERIES cross join kept
     where
         first_minute < horizon_minute
         and series_group in (
@@ -97,8 +107,10 @@ select
     ) as products_in_mart,
     (
         select count(*)
-        from points inner join products using (domain_id, asin)
-        where changed_at < horizon_at
+        from points inner join products using (domain_id, asin) cross join kept
+        where
+            changed_at < horizon_at
+            and datediff('day', date '2011-01-01', cast(changed_at as date)) >= first_day
     ) as points,
     (
         select coalesce(sum(change_count), 0)

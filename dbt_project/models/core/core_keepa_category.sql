@@ -23,7 +23,7 @@ newest as (
     qualify
         row_number() over (
             partition by domain_id, category_id
-            order by fetched_at desc, asin asc
+            order by fetched_at desc, asin asc, position asc
         ) = 1
 
 ),

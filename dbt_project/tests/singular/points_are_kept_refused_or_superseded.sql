@@ -28,7 +28,7 @@ kept as (
         min(points.minute) as first_kept_minute,
         max(points.minute) as last_kept_minute
     from {{ ref('stg_keepa_point') }} as points
-    -- A point that no slice speaks for is kept by nobody.
+    -- A point that no slice speaks for is of no fetch.
     left join {{ ref('stg_keepa_slice') }} as slices
         on
             points.domain_id = slices.domain_id
@@ -72,7 +72,7 @@ balance as (
         coalesce(kept.kept_count, 0) as kept_count,
         coalesce(quarantined.quarantined_count, 0) as quarantined_count
     from series
-    left join kept on series.fetch_id = kept.fetch_id and series.series = kept.series
+    full outer join kept on series.fetch_id = kept.fetch_id and series.series = kept.series
     left join quarantined
         on series.fetch_id = quarantined.fetch_id and series.series = quarantined.series
 
@@ -81,7 +81,9 @@ balance as (
 select *
 from balance
 where
-    point_count <> distinct_count + repeated_count + quarantined_count
+    -- Points of no series: left over.
+    point_count is null
+    or point_count <> distinct_count + repeated_count + quarantined_count
     -- Nothing newer speaks for the series: every point counts.
     or (superseded_from_minute is null and kept_count <> distinct_count)
     -- A newer fetch speaks from its first minute on, and before that this one still does: how many of its
