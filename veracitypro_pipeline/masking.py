@@ -25,8 +25,9 @@ _NAME: Final = (
 _FORMS: Final = (
     # In the query of an address or in a form; `key` is Keepa's.
     rf"((?:(?:(?<![\w-])|(?<=%3F)|(?<=%26))key|{_NAME})(?:=|%3D))[^\s&\"'<>,;]+",
-    # In JSON, also in JSON that stands in a text of JSON, and where its end is cut off.
-    rf"({_NAME}(?P<quote>\\?[\"'])\s*:\s*(?P=quote)).*?(?:(?<!\\)(?P=quote)|\Z)",
+    # In JSON, also in JSON that stands in a text of JSON, and where its end is cut off. The quote
+    # at its end stays, for a text that is masked again to stay as it is.
+    rf"({_NAME}(?P<quote>\\?[\"'])\s*:\s*(?P=quote)).*?(?=(?<!\\)(?P=quote)|\Z)",
     r"(\bauthorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|digest|token)\s+)[^\s\"',]+",
     r"(\bbearer\s+)[\w.~+/=-]{8,}",
     # Before the host of an address; a password may hold what an address may not.

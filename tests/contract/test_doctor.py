@@ -544,15 +544,16 @@ def test_a_bucket_that_snowflake_may_not_read_is_named() -> None:
     assert "infra/aws/access.yaml" in (finding.fix or "")
 
 
-def dagster(answer: dict[str, Any], status: int = 200) -> Starlette:
-    """Dagster's GraphQL endpoint, with one answer for whoever brings the token."""
+def dagster(answer: dict[str, Any] | None, status: int = 200) -> Starlette:
+    """Dagster's GraphQL endpoint, with one answer for whoever brings the token, or with none."""
 
     async def graphql(request: Request) -> Response:
         asked = await request.json()
         assert asked["variables"]["selector"]["scheduleName"] == SCHEDULE_NAME
         if request.headers.get("dagster-cloud-api-token") != "token":
             return JSONResponse({"error": "unauthorized"}, 401)
-        return JSONResponse({"data": {"scheduleOrError": answer}}, status)
+        data = None if answer is None else {"scheduleOrError": answer}
+        return JSONResponse({"data": data}, status)
 
     return Starlette(routes=[Route("/vp-prod/graphql", graphql, methods=["POST"])])
 
@@ -573,11 +574,12 @@ def schedule(status: str) -> dict[str, Any]:
             "deploy the code location",
         ),
         (schedule("RUNNING"), "wrong", "Dagster answered 401", "switch"),
+        (None, "token", "Dagster", "switch"),
     ],
 )
 def test_the_schedule_must_be_on_in_production(
     serve: Callable[[Starlette], str],
-    answer: dict[str, Any],
+    answer: dict[str, Any] | None,
     token: str,
     said: str | None,
     fix: str | None,

@@ -152,6 +152,12 @@ def test_a_sync_that_began_too_early_is_waited_for_and_then_ours_comes(end: Any)
     assert night.sync().job_id == 2
 
 
+def test_a_sync_that_began_too_early_and_hangs_is_not_waited_for_without_end() -> None:
+    airbyte = Airbyte(a_job(1, "running", BEFORE), waits=[TransientFailure("It still runs.")])
+    with pytest.raises(TransientFailure, match="It still runs"):
+        Night(airbyte).sync()
+
+
 def test_a_claim_on_a_sync_that_began_too_early_counts_for_nothing() -> None:
     night = Night(Airbyte())
     night.sync()

@@ -98,6 +98,15 @@ def test_a_refresh_is_followed_to_its_end_and_is_then_current(night: Night) -> N
     assert night.check(report).passed
 
 
+def test_a_status_that_is_not_documented_is_told_and_fails_no_run(night: Night) -> None:
+    report = night.refresh()
+    night.refreshes._kept[-1]["outcome"] = "Postponed"
+    result = night.check(report)
+    assert not result.passed
+    assert result.severity is dg.AssetCheckSeverity.WARN
+    assert "'Postponed'" in (result.description or "")
+
+
 def test_a_further_try_follows_the_refresh_that_the_first_has_started(night: Night) -> None:
     first = night.refresh()
     assert night.refresh().request_id == first.request_id

@@ -33,7 +33,10 @@ SIGNED = "GET /product?key=hunter2&X-Amz-Signature=hunter2"
         ("url: /product?domain=1&key=S3CRET", "domain=1&key=****"),
         ("next=%2Fproduct%3Fkey%3DS3CRET&x=1", "key%3D****&x=1"),
         ("grant_type=x&client_secret=S3CRET&scope=y", "client_secret=****&scope=y"),
-        ('{"client_secret": "S3CRET", "scope": "y"}', '"client_secret": "****'),
+        (
+            '{"client_secret": "S3CRET", "scope": "y"}',
+            '{"client_secret": "****", "scope": "y"}',
+        ),
         ("{'password': 'S3CRET'}", "'password': '****"),
         (r'"body": "{\"access_token\":\"S3CRET\"}"', r"\"access_token\":\"****"),
         (r'{"password": "a\"S3CRET"}', '"password": "****'),
@@ -56,6 +59,7 @@ SIGNED = "GET /product?key=hunter2&X-Amz-Signature=hunter2"
 def test_a_secret_is_known_by_its_form(text: str, left: str) -> None:
     assert left in masked(text)
     assert "S3CRET" not in masked(text)
+    assert masked(masked(text)) == masked(text)
 
 
 @pytest.mark.parametrize(

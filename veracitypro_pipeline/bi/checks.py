@@ -29,11 +29,19 @@ def dataset_is_current(
     """
     history = powerbi.client().history()
     own = powerbi_veracitypro.request_id
-    newest = newest_ended(history)
-    listed = is_completed(history, own)
+    try:
+        newest, listed, is_shown = (
+            newest_ended(history),
+            is_completed(history, own),
+            shows(history, own),
+        )
+    except ValueError as unknown:
+        return dg.AssetCheckResult(
+            passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(unknown)
+        )
     skipped = f"{powerbi_veracitypro.skipped} " if powerbi_veracitypro.skipped else ""
     return dg.AssetCheckResult(
-        passed=shows(history, own),
+        passed=is_shown,
         severity=dg.AssetCheckSeverity.WARN,
         description=skipped
         + (

@@ -42,7 +42,7 @@ def _manifest(deployment: Deployment) -> str:
 
 
 def _schedule(deployment: Deployment) -> str:
-    answer = _asked(deployment)["scheduleOrError"]
+    answer = _asked(deployment)
     if answer["__typename"] != "Schedule":
         raise Fault(
             f"Dagster has no {SCHEDULE_NAME}: {answer.get('message') or answer['__typename']}",
@@ -55,6 +55,7 @@ def _schedule(deployment: Deployment) -> str:
 
 
 def _asked(deployment: Deployment) -> dict[str, Any]:
+    """Dagster's answer on the schedule."""
     settings = deployment.settings
     assert settings.dagster_api_token is not None
     url = f"{str(settings.dagster_url).rstrip('/')}/graphql"
@@ -74,10 +75,11 @@ def _asked(deployment: Deployment) -> dict[str, Any]:
             timeout=TIMEOUT_SECONDS,
         )
         refuse_errors(SERVICE, response)
-        data: dict[str, Any] = response.json()["data"]
+        # Without data if the question failed as a whole.
+        answer: dict[str, Any] = response.json()["data"]["scheduleOrError"]
     except (requests.JSONDecodeError, KeyError, TypeError) as error:
         raise unreachable(SERVICE, url, error) from error
-    return data
+    return answer
 
 
 MANIFEST: Final[DeploymentCheck] = Check(

@@ -135,8 +135,11 @@ def _start_or_attach(
 
     A connection runs one sync at a time. One that began earlier cannot have seen the whole day: it
     is waited for, and then comes our own.
+
+    Raises what waiting for that one raised if it has not ended then.
     """
     refusal: PermanentFailure | None = None
+    given_up: dict[int, dg.Failure] = {}
     while True:
         running = client.running_job()
         if running is None:
@@ -151,10 +154,16 @@ def _start_or_attach(
         if _is_of_night(running, night):
             say(f"Airbyte job {running['jobId']} is running already; waiting for that one.")
             return running, False
-        say(f"Airbyte job {running['jobId']} began before the day was over; waiting for its end.")
+        job_id = int(running["jobId"])
+        if job_id in given_up:
+            raise given_up[job_id]
+        say(f"Airbyte job {job_id} began before the day was over; waiting for its end.")
         refusal = None
-        with suppress(dg.Failure):  # How it ends is no concern of this day.
-            client.wait(int(running["jobId"]), lambda _: None)
+        try:
+            client.wait(job_id, lambda _: None)
+        except dg.Failure as failure:
+            # How it ends is no concern of this day; that it ends is.
+            given_up[job_id] = failure
 
 
 def _is_of_night(job: "Job", night: datetime) -> bool:

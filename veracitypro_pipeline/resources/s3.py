@@ -102,7 +102,8 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 if _code(error) in _MISSING:
                     return None
                 raise
-        return body.decode()
+        # What is no text fails where it is read as JSON, which names the object.
+        return body.decode(errors="replace")
 
     def write_text(self, bucket: str, key: str, text: str) -> None:
         """Store a small object, replacing an older version."""
