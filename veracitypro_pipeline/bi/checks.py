@@ -30,11 +30,9 @@ def dataset_is_current(
     history = powerbi.client().history()
     own = powerbi_veracitypro.request_id
     try:
-        newest, listed, is_shown = (
-            newest_ended(history),
-            is_completed(history, own),
-            shows(history, own),
-        )
+        newest = newest_ended(history)
+        listed = is_completed(history, own)
+        is_shown = shows(history, own)
     except ValueError as unknown:
         return dg.AssetCheckResult(
             passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(unknown)

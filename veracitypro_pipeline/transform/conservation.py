@@ -25,7 +25,7 @@ from veracitypro_pipeline.resources.warehouse import WarehouseResource
 # in them: their points up to the end of their last as-of day are the changes that CORE counts
 # (where a table counts them); and each series has a row for every day from its first point to its
 # horizon (where a row is of one series: a buy box has a row per seller and day, and rating and
-# review count share one).
+# review count share one). Both only from the first day on that the daily tables keep.
 COUNTS_OF_DAY: Final = """
 with products as (
     select domain_id, asin, cast(last_as_of_date + interval '1 day' as timestamp) as horizon_at
