@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from journeys.conftest import Home
-from journeys.looking import Dashboard, a_browser, drawn
+from journeys.looking import PATIENCE_MS, Dashboard, a_browser, drawn
 from playwright.sync_api import Browser
 
 from veracitypro_pipeline.local.stack import stop_stack
@@ -53,7 +53,7 @@ def dashboard(nights: int, repetitions: int) -> Benchmark:
 
 def _visit(browser: Browser, address: str, charts: int) -> float:
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(PATIENCE_MS)
     started = time.perf_counter()
     page.goto(address, wait_until="commit")
     page.get_by_role("button", name="Read again").wait_for()

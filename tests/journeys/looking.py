@@ -14,6 +14,8 @@ from .conftest import Home
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
 START_SECONDS: Final = 60.0
+# How long a page may take to show what it should: a busy machine is slow, not wrong.
+PATIENCE_MS: Final = 60_000
 
 
 class Dashboard:
@@ -45,6 +47,7 @@ class Dashboard:
 @contextmanager
 def a_browser() -> Iterator[Browser]:
     """Nothing is asked of anybody but the pages."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM,

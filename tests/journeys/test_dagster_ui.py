@@ -12,7 +12,7 @@ from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 
 from .dagster_dev import DagsterDev, dagster_dev
-from .looking import CHROMIUM, a_browser
+from .looking import CHROMIUM, PATIENCE_MS, a_browser
 
 pytestmark = pytest.mark.xdist_group("ui")
 
@@ -48,7 +48,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(address: str, browser: Browser) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": 1800, "height": 1000})
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{address}/asset-groups", wait_until="domcontentloaded")
     # Dagster asks each new instance once whether it may write e-mails.
     skip = page.get_by_role("button", name="Skip")

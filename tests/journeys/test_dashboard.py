@@ -25,7 +25,7 @@ from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.local.stack import stop_stack
 
 from .conftest import SECOND, Home
-from .looking import CHROMIUM, Dashboard, a_browser, drawn
+from .looking import CHROMIUM, PATIENCE_MS, Dashboard, a_browser, drawn
 
 pytestmark = pytest.mark.xdist_group("nights")
 
@@ -82,7 +82,7 @@ def opened(dashboard: Dashboard, browser: Browser) -> Iterator[Callable[[str], P
     page = browser.new_page(
         viewport={"width": 1400, "height": 1000}, timezone_id="America/Los_Angeles"
     )
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE_MS)
     complaints: list[tuple[str, str]] = []
     asked: list[str] = []
 
