@@ -38,20 +38,19 @@
 {% macro get_incremental_replace_changed_sql(arguments) -%}
     {%- set columns = get_quoted_csv(arguments['dest_columns'] | map(attribute='name')) -%}
     {%- set statements -%}
+    {#- Joined: as a correlated `exists`, DuckDB groups the whole table to find these few rows. #}
     delete from {{ arguments['target_relation'] }} as outdated
     {%- if is_continued() %}
-    where exists (
-        select 1
-        from {{ changes() }} as changes
-        where
-            changes.domain_id = outdated.domain_id
-            and changes.asin = outdated.asin
-            {% for condition in config.get('meta')['outdates'] -%}
-            and {{ condition }}
-            {% endfor %}
-    )
-    {%- if 'series_groups' in config.get('meta') and daily_history_days() %}
-    or outdated.date < {{ date_of_day(first_day_kept()) }}
+    using {{ changes() }} as changes
+    where
+        changes.domain_id = outdated.domain_id
+        and changes.asin = outdated.asin
+        {% for condition in config.get('meta')['outdates'] -%}
+        and {{ condition }}
+        {% endfor %}
+    {%- if 'series_groups' in config.get('meta') and daily_history_days() %};
+    delete from {{ arguments['target_relation'] }} as outdated
+    where outdated.date < {{ date_of_day(first_day_kept()) }}
     {%- endif %}
     {%- endif %};
     insert into {{ arguments['target_relation'] }} ({{ columns }})

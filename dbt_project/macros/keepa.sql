@@ -178,16 +178,27 @@ where
     or channels.channel_name is not null
 {% endmacro %}
 
-{# The points of these series groups in force, with the slice that each is of: `slot`, `fetch_id`
-   and `fetched_at` stand beside the columns of stg_keepa_point. #}
+{# The points of these series groups in force, with the slice that each is of: slot_id (its slot as a number),
+   fetch_id and fetched_at stand beside the columns of stg_keepa_point. #}
 {% macro points_with_fetches(series_groups) %}
 select
     points.*,
-    slices.slot,
+    slices.slot_id,
     slices.fetch_id,
     slices.fetched_at
 from {{ ref('stg_keepa_point') }} as points
-inner join {{ ref('stg_keepa_slice') }} as slices
+inner join (
+    select
+        domain_id,
+        asin,
+        series,
+        first_minute,
+        -- Here, once per slice instead of once per point.
+        {{ text_as_integer('slot') }} as slot_id,
+        fetch_id,
+        fetched_at
+    from {{ ref('stg_keepa_slice') }}
+) as slices
     on
         points.domain_id = slices.domain_id
         and points.asin = slices.asin

@@ -25,7 +25,7 @@ final as (
         points.domain_id,
         points.asin,
         points.series,
-        {{ text_as_integer('points.slot') }} as offer_id,
+        points.slot_id as offer_id,
 
         -- numerics
         {{ in_units('points.value') }} as price,

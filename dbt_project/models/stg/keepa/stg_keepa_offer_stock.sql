@@ -14,7 +14,7 @@ final as (
         -- ids
         domain_id,
         asin,
-        {{ text_as_integer('slot') }} as offer_id,
+        slot_id as offer_id,
 
         -- numerics
         case when value >= 0 then value end as stock,

@@ -15,9 +15,7 @@ final as (
         domain_id,
         asin,
         series,
-        case
-            when series_group = 'category_rank' then {{ text_as_integer('slot') }}
-        end as category_id,
+        case when series_group = 'category_rank' then slot_id end as category_id,
 
         -- numerics
         case when value >= 0 then value end as sales_rank,
