@@ -4,13 +4,18 @@ Pure types without Dagster or I/O. The store that keeps them is `resources/hando
 All instants are UTC.
 """
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
 # In place of the job of a line that does not say who wrote it.
 NO_SYNC_ID: Final = "none"
+
+
+def last_day_seen(began_at: datetime) -> date:
+    """The last UTC day that was over when a sync began: the newest one that it has seen whole."""
+    return began_at.astimezone(UTC).date() - timedelta(days=1)
 
 
 class _Value(BaseModel):
@@ -33,7 +38,7 @@ class SyncClaim(_Value):
 class FinishedSync(_Value):
     """A sync that Airbyte reports as succeeded. Grain: one per Airbyte job.
 
-    `as_of_date` is the last UTC day that was over when it began, `records` Airbyte's own figure.
+    `as_of_date` is the last day that it has seen, `records` Airbyte's own figure.
     """
 
     as_of_date: date
@@ -85,6 +90,8 @@ class LandedFile(_Value):
 class LandingManifest(_Value):
     """The files that belong to the sync of one as-of day. Grain: one per as-of day.
 
+    `as_of_date` is the last day that the sync has seen, and so that of its rows in RAW whichever
+    run loads them: a day that is run again late is served by a sync of a later one.
     `gone` are keys of the sync's files that were read before and are not in the bucket any more.
     `earlier` are the manifests of the other syncs of the last days, as the bucket holds them now.
     """

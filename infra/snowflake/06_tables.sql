@@ -7,7 +7,7 @@ create table if not exists ${database}.RAW.KEEPA_RAW (
     raw_line varchar comment 'The text of a line that is no JSON object, else null',
     _airbyte_raw_id varchar comment 'Id that Airbyte gave the record',
     _airbyte_extracted_at timestamp_ntz comment 'When Airbyte read the record from Keepa (UTC)',
-    as_of_date date not null comment 'The UTC day that the run stands for',
+    as_of_date date not null comment 'The last UTC day that was over when the sync began',
     source_file varchar not null comment 'Key of the landing file in the bucket',
     file_row_number number(38, 0) not null comment 'Line of the file, from 1',
     load_id varchar not null comment 'The run that loaded the file',
@@ -17,7 +17,7 @@ create table if not exists ${database}.RAW.KEEPA_RAW (
 create table if not exists ${database}.MONITORING.LOAD_LEDGER (
     source_file varchar not null comment 'Key of the landing file in the bucket',
     etag varchar not null comment 'Version of the file that was loaded',
-    as_of_date date not null comment 'The UTC day that the run stands for',
+    as_of_date date not null comment 'The last UTC day that was over when the sync began',
     size_bytes number(38, 0) not null comment 'Compressed size in S3',
     lines number(38, 0) not null comment 'Lines that the manifest counted',
     loaded number(38, 0) not null comment 'Rows with a payload',

@@ -47,12 +47,15 @@ class Job:
     records: int = 0
     keys: list[str] = field(default_factory=list)
 
+    @property
+    def began_at(self) -> datetime:
+        return datetime(2026, 2, 1, 0, 10, tzinfo=UTC) + timedelta(days=self.day)
+
     def as_airbyte_says(self) -> dict[str, Any]:
-        began_at = datetime(2026, 2, 1, 0, 10, tzinfo=UTC) + timedelta(days=self.day)
         return {
             "jobId": self.job_id,
             "status": self.status,
-            "startTime": began_at.isoformat(),
+            "startTime": self.began_at.isoformat(),
             "rowsSynced": self.records,
         }
 
@@ -119,16 +122,18 @@ class Pipeline:
         return job
 
     # What a night does.
-    def run(self, day: int, *, reload: bool = False) -> list[str]:
-        """Landing and load of a day, for its newest sync; returns what is red, by name.
+    def run(self, day: int, *, job: Job | None = None, reload: bool = False) -> list[str]:
+        """Landing and load of a day, for its newest sync or a given one; returns what is red, by
+        name.
 
         A blocking check that is red ends the run before the load, as it does in Dagster.
         """
-        job = [one for one in self.jobs if one.day == day and one.status == "succeeded"][-1]
+        if job is None:
+            job = [one for one in self.jobs if one.day == day and one.status == "succeeded"][-1]
         report = SyncReport(
             as_of_date=FIRST + timedelta(days=day),
             job_id=job.job_id,
-            started_at=datetime(2026, 2, 1, tzinfo=UTC),
+            started_at=job.began_at,
             records=job.records,
             size_bytes=0,
             seconds=1,
@@ -202,6 +207,46 @@ def test_a_file_that_comes_after_its_day_is_loaded_by_the_next_run_under_its_own
     assert (pipeline.load["rows_in"], pipeline.load["late_rows"]) == (4, 5)
     assert pipeline.run(1) == []
     assert pipeline.load["late_files"] == []
+
+
+@pytest.mark.parametrize("reload", [False, True])
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_sync_that_serves_two_days_is_of_the_last_one_it_has_seen_whichever_is_run_first(
+    pipeline: Pipeline, order: tuple[int, int], reload: bool
+) -> None:
+    """After two nights without a sync: the first day that is run again asks for one, the other one
+    finds it there."""
+    job = pipeline.sync(1, 3)
+
+    for day in order:
+        assert pipeline.run(day, job=job, reload=reload) == []
+    assert pipeline.rows() == {job.keys[0]: (FIRST + timedelta(days=1), 3)}
+
+
+def test_a_day_that_is_run_again_with_a_later_sync_does_not_take_it_from_its_own_day(
+    pipeline: Pipeline,
+) -> None:
+    late = pipeline.sync(2, 3)
+    pipeline.run(0, job=late)
+    night = pipeline.sync(2, 2)
+
+    assert pipeline.run(2) == []
+    assert pipeline.rows() == {
+        key: (FIRST + timedelta(days=2), count)
+        for key, count in ((*late.keys, 3), (*night.keys, 2))
+    }
+
+
+def test_a_file_that_stands_under_another_day_than_its_sync_is_loaded_under_that(
+    pipeline: Pipeline,
+) -> None:
+    job = pipeline.sync(1, 3)
+    pipeline.run(1)
+    for table in ("RAW.KEEPA_RAW", "MONITORING.LOAD_LEDGER"):
+        pipeline.warehouse.transact([Statement(f"update {table} set as_of_date = '{FIRST}'")])
+
+    assert pipeline.run(1) == []
+    assert pipeline.rows() == {job.keys[0]: (FIRST + timedelta(days=1), 3)}
 
 
 def test_the_ledger_says_when_a_file_came_however_often_it_is_listed(pipeline: Pipeline) -> None:

@@ -51,13 +51,19 @@ class Warehouse:
                     f" {seconds} as seconds, 1.0 as ingest_seconds, now()::timestamp as recorded_at"
                 )
 
-    def judge(self, *, records: int) -> dict[tuple[str, str], dg.AssetCheckResult]:
+    def judge(
+        self, *, records: int, synced_days_later: int = 0
+    ) -> dict[tuple[str, str], dg.AssetCheckResult]:
         """The results of the night, by mart and check."""
         file = LandedFile(key="k", etag="e", size_bytes=1000 * records, lines=records, sync_ids={})
         manifest = LandingManifest(
-            as_of_date=DAY, job_id=1, records_reported=records, files=(file,)
+            as_of_date=DAY + timedelta(days=synced_days_later),
+            job_id=1,
+            records_reported=records,
+            files=(file,),
         )
-        results: Any = service_levels(manifest=manifest, warehouse=self.resource)
+        context = dg.build_op_context(partition_key=str(DAY))
+        results: Any = service_levels(context, manifest=manifest, warehouse=self.resource)
         return {(one.asset_key.path[-1], one.check_name): one for one in results}
 
     def run_time(self, *, is_whole: bool = True) -> dg.AssetCheckEvaluation:
@@ -88,6 +94,11 @@ class Warehouse:
 def test_a_usual_night_keeps_every_promise(tmp_path: Path) -> None:
     results = Warehouse(tmp_path / "one.duckdb", newest=DAY).judge(records=24)
     assert len(results) == len(MARTS) + 1
+    assert all(result.passed for result in results.values())
+
+
+def test_a_day_that_a_later_sync_serves_is_held_to_its_own_day(tmp_path: Path) -> None:
+    results = Warehouse(tmp_path / "one.duckdb", newest=DAY).judge(records=24, synced_days_later=9)
     assert all(result.passed for result in results.values())
 
 

@@ -10,7 +10,7 @@ import pytest
 from veracitypro_pipeline.failures import PermanentFailure
 from veracitypro_pipeline.raw.tables import LEDGER_OF_FILES, ROWS_OF_FILES
 
-from .site import ARRIVED_AT, Site
+from .site import ARRIVED_AT, DAY, Site
 
 pytestmark = pytest.mark.xdist_group("snowflake")
 
@@ -152,7 +152,7 @@ def test_what_the_stage_asks_of_raw_is_answered(empty: tuple[Site, Site]) -> Non
     snowflake.load([file])
     names = {"files": [file.key, "no such file"]}
     warehouse = snowflake.warehouse
-    assert warehouse.query(LEDGER_OF_FILES, names).rows == [(file.key, file.etag)]
+    assert warehouse.query(LEDGER_OF_FILES, names).rows == [(file.key, file.etag, DAY)]
     assert warehouse.query(ROWS_OF_FILES, names).dicts() == [
         {"source_file": file.key, "raw_rows": 19, "refused": 12}
     ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import dagster as dg
 
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure, final_when_interrupted
-from veracitypro_pipeline.handover import FinishedSync, SyncClaim, SyncReport
+from veracitypro_pipeline.handover import FinishedSync, SyncClaim, SyncReport, last_day_seen
 from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, HANDOVER_IO, INGEST, OWNERS
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of, end_of
 from veracitypro_pipeline.resources.airbyte import AirbyteResource
@@ -184,8 +184,7 @@ def earlier_syncs(jobs: Iterable["Job"], as_of_date: date, job_id: int) -> tuple
         if job.get("status") != "succeeded" or int(job["jobId"]) == job_id:
             continue
         with suppress(KeyError, TypeError, ValueError):  # Without its figures it proves nothing.
-            began_at = datetime.fromisoformat(str(job["startTime"])).astimezone(UTC)
-            day = began_at.date() - timedelta(days=1)
+            day = last_day_seen(datetime.fromisoformat(str(job["startTime"])))
             if first <= day <= as_of_date:
                 found.append(
                     FinishedSync(

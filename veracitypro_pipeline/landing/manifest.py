@@ -19,6 +19,7 @@ from veracitypro_pipeline.handover import (
     LandingIndex,
     LandingManifest,
     SyncReport,
+    last_day_seen,
 )
 
 # In `_airbyte_meta`; read by bytes, because a line can be 1 MB and need not be valid JSON. The
@@ -110,12 +111,15 @@ def index_of(
 
 def manifest_of(report: SyncReport, index: LandingIndex) -> LandingManifest:
     """The files with at least one line of the report's sync, by key; so of the earlier ones."""
-    return _files_of(report, index).model_copy(
+    own = FinishedSync(
+        as_of_date=last_day_seen(report.started_at), job_id=report.job_id, records=report.records
+    )
+    return _files_of(own, index).model_copy(
         update={"earlier": tuple(_files_of(sync, index) for sync in report.earlier)}
     )
 
 
-def _files_of(sync: SyncReport | FinishedSync, index: LandingIndex) -> LandingManifest:
+def _files_of(sync: FinishedSync, index: LandingIndex) -> LandingManifest:
     own = str(sync.job_id)
     files = (file for file in index.files.values() if own in file.sync_ids)
     lost = {file.key for file in index.lost if own in file.sync_ids}

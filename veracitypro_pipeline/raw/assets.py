@@ -47,7 +47,8 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult[None]:
         """Every line that Airbyte landed, as it came: valid JSON as payload, the rest as text.
 
-        Files of earlier days that came late are loaded too, each under its own as-of day.
+        Files of earlier days that came late are loaded too. The rows' as-of day is the last one
+        that their sync has seen, whichever day's run loads them.
 
         Grain: one row per line of a landing file. Instants are UTC.
         Re-run: a file that was loaded before, in the same version, is left alone, unless `reload`
@@ -58,7 +59,8 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         engine = raw_engine(warehouse)
         engine.prepare(warehouse)
         known = {"files": [file.key for file in manifest.loadable_files]}
-        loaded = dict(warehouse.query(LEDGER_OF_FILES, known).rows)
+        ledger = warehouse.query(LEDGER_OF_FILES, known).rows
+        loaded = {name: (etag, day) for name, etag, day in ledger}
         if config.reload:
             rows = {name: count for name, count, _ in warehouse.query(ROWS_OF_FILES, known).rows}
             whole = {
@@ -67,7 +69,9 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
             earlier = whole - {file.key for file in manifest.files}
             loaded = {key: loaded[key] for key in loaded.keys() & earlier}
         loads = {
-            sync.job_id: [file for file in sync.files if loaded.get(file.key) != file.etag]
+            sync.job_id: [
+                file for file in sync.files if loaded.get(file.key) != (file.etag, sync.as_of_date)
+            ]
             for sync in manifest.loadable
         }
         # One instant for all that this step loads: STG counts again what came with a load.

@@ -11,7 +11,7 @@ from veracitypro_pipeline.handover import LandedFile
 from veracitypro_pipeline.statement import Statement
 
 LEDGER_OF_FILES: Final = """
-select source_file, etag
+select source_file, etag, as_of_date
 from MONITORING.LOAD_LEDGER
 where source_file in ($files)
 """

@@ -158,7 +158,7 @@ def nothing_lost_between_raw_and_mart(
         passed=not broken,
         description=(
             "; ".join(broken)
-            or f"{manifest.as_of_date}: RAW rows {counts['raw_rows']} = accepted"
+            or f"{context.partition_key}: RAW rows {counts['raw_rows']} = accepted"
             f" {counts['accepted']} + refused {counts['refused']}; {counts['points']} points are"
             f" {counts['changes']} changes in CORE; {counts['days_due']} days due are"
             f" {counts['days_described']} days in CORE."

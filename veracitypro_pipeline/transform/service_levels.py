@@ -70,11 +70,11 @@ Runbook: infra/runbooks/volume_is_usual.md"""
     ins={"manifest": dg.AssetIn(key=LANDING_PRODUCT)},
 )
 def service_levels(
-    manifest: LandingManifest, warehouse: WarehouseResource
+    context: dg.AssetCheckExecutionContext, manifest: LandingManifest, warehouse: WarehouseResource
 ) -> Iterator[dg.AssetCheckResult]:
     """One question for all marts and one for the nights before."""
     with errors_are_masked(), interrupts_are_final():
-        as_of_date = manifest.as_of_date
+        as_of_date = date.fromisoformat(context.partition_key)
         for found in freshness(warehouse.query(newest_days(MARTS)).dicts(), as_of_date):
             yield _freshness_result(found, as_of_date.isoformat())
         tonight = Night(
