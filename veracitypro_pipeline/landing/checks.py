@@ -121,7 +121,8 @@ def earlier_files_are_whole(
 
     If it warns: a named file is gone, changed, cut or surplus; of such a sync nothing more is
     loaded, what RAW has of it stays. Restore the file in the bucket, and the next run loads what is
-    missing; if it cannot be restored, run its day again with `resync: true`.
+    missing. If it cannot be restored, the check warns until that day is a week back; a sync that is
+    started now stands for yesterday, and brings the products' histories as each night does.
 
     Runbook: infra/runbooks/earlier_files_are_whole.md
     """
