@@ -44,11 +44,7 @@ def missed(
     links: Links,
 ) -> Missed | None:
     """What to say of the batch of a day at its deadline; None if it is done."""
-    refreshed = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=POWERBI_DATASET, asset_partitions=[day.isoformat()]),
-        limit=1,
-    )
-    if refreshed.records:
+    if is_done(instance, day):
         return None
     runs = instance.get_runs(dg.RunsFilter(tags={PARTITION_TAG: day.isoformat()}), limit=1)
     newest = runs[0] if runs else None
@@ -64,6 +60,14 @@ def missed(
     message = messages.deadline_missed(JOB_NAME, day, deadline, state, late, links, is_news=is_news)
     is_quiet = newest is None or newest.is_finished
     return Missed(message, freshness_evaluations(found or [], day) if is_quiet else [])
+
+
+def is_done(instance: dg.DagsterInstance, day: date) -> bool:
+    refreshed = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=POWERBI_DATASET, asset_partitions=[day.isoformat()]),
+        limit=1,
+    )
+    return bool(refreshed.records)
 
 
 def _ends_of_late(found: list[Freshness]) -> dict[str, date]:

@@ -4,11 +4,14 @@ What they say is in `messages.py`; what was said of runs and is due in `telling.
 is judged in `deadline.py`. `vp run` has no daemon and tells Slack of its runs itself.
 """
 
+import json
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from veracitypro_pipeline.notify import deadline
+from veracitypro_pipeline.notify.deadline import Missed
+from veracitypro_pipeline.notify.messages import Message
 from veracitypro_pipeline.notify.telling import links_of, tell
 from veracitypro_pipeline.resources.slack import SlackNotDelivered, SlackResource
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
@@ -62,19 +65,29 @@ def judge(
     now: datetime,
 ) -> dg.SensorResult:
     """One tick. The cursor is the newest day judged: each day is judged once, at its deadline, and
-    what was due before the first tick is no news."""
+    what was due before the first tick is no news.
+
+    A message that Slack did not take stands in the cursor behind the day, so that the next tick
+    need not wake the warehouse up to say it.
+    """
     settings = slack.settings.get()
     day = day_due(now, settings.deadline_time)
-    judged = dg.SensorResult(cursor=day.isoformat())
-    if context.cursor is None or context.cursor >= day.isoformat():
-        return judged
-    missed = deadline.missed(
-        context.instance, warehouse, day, settings.deadline, links_of(settings)
-    )
+    judged, _, untold = (context.cursor or str(day)).partition(" ")
+    missed = None
+    if judged < str(day):
+        missed = deadline.missed(
+            context.instance, warehouse, day, settings.deadline, links_of(settings)
+        )
+    elif untold and not deadline.is_done(context.instance, day):
+        missed = Missed(Message(*json.loads(untold)), [])
     if missed is None:
-        return judged
+        return dg.SensorResult(cursor=str(day))
     try:
         slack.post(*missed.message)
     except SlackNotDelivered as reason:
-        return dg.SensorResult(skip_reason=f"{day} is late, and Slack was not told yet: {reason}")
-    return dg.SensorResult(cursor=day.isoformat(), asset_events=missed.evaluations)
+        return dg.SensorResult(
+            cursor=f"{day} {json.dumps(missed.message)}",
+            asset_events=missed.evaluations,
+            skip_reason=f"{day} is late, and Slack was not told yet: {reason}",
+        )
+    return dg.SensorResult(cursor=str(day), asset_events=missed.evaluations)

@@ -14,10 +14,11 @@ from veracitypro_pipeline.lineage import POWERBI_DATASET
 from veracitypro_pipeline.notify.sensors import judge
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.resources.run_settings import RunSettings
-from veracitypro_pipeline.resources.slack import SlackAway
+from veracitypro_pipeline.resources.slack import SlackNotDelivered
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 from veracitypro_pipeline.service_levels import MARTS
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.statement import Answer
 
 DAY = date(2026, 1, 31)
 BEFORE, AFTER = (datetime(2026, 2, 1, hour, tzinfo=UTC) for hour in (5, 6))
@@ -36,14 +37,21 @@ class Morning:
         self.instance = instance
         self.path = path
         self.settings = SimpleNamespace(get=lambda: settings)
-        self.warehouse = WarehouseResource(settings=FixedSettings())
+        self.questions = 0
+
+        class CountedWarehouse(WarehouseResource):
+            def query(_self, *args: Any) -> Answer:  # noqa: N805 - the outer self counts
+                self.questions += 1
+                return super().query(*args)
+
+        self.warehouse = CountedWarehouse(settings=FixedSettings())
         self.is_away = False
         self.heard: list[tuple[str, str]] = []
         self.cursor: str | None = None
 
     def post(self, text: str, blocks: Sequence[dict[str, Any]]) -> None:
         if self.is_away:
-            raise SlackAway("Slack did not answer.")
+            raise SlackNotDelivered("Slack refused it: invalid_auth.")
         self.heard.append((text, str(blocks)))
 
     def tick(self, now: datetime) -> dg.SensorResult:
@@ -161,5 +169,31 @@ def test_what_slack_did_not_take_is_said_by_the_next_tick(morning: Morning) -> N
     assert "Slack was not told yet" in str(morning.tick(AFTER).skip_reason)
     morning.is_away = False
     morning.tick(AFTER)
+    morning.tick(AFTER)
     assert len(morning.heard) == 1
     assert "cannot be told now" in morning.heard[0][1]  # There is no warehouse.
+
+
+def test_a_slack_that_refuses_costs_one_look_at_the_warehouse_and_no_evaluation(
+    morning: Morning,
+) -> None:
+    morning.marts("2026-01-30")
+    morning.is_away = True
+    ticks = [morning.tick(AFTER) for _ in range(3)]
+    assert [len(tick.asset_events) for tick in ticks] == [len(MARTS), 0, 0]
+    assert morning.questions == 1
+
+    morning.is_away = False
+    morning.tick(AFTER)
+    assert "`fct_price_history_daily` ends 2026-01-30" in morning.heard[0][1]
+
+
+def test_what_slack_did_not_take_is_no_news_once_the_night_is_done(morning: Morning) -> None:
+    morning.is_away = True
+    morning.tick(AFTER)
+    morning.is_away = False
+    morning.night(is_good=True)
+    for _ in range(2):
+        morning.tick(AFTER)
+    assert morning.heard == []
+    assert morning.cursor == "2026-01-31"
