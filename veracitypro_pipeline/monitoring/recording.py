@@ -35,8 +35,9 @@ _RECORDED: Final = (
 
 def record_runs(
     instance: dg.DagsterInstance, warehouse: WarehouseResource, log: logging.Logger
-) -> bool:
-    """Write each recent run whose row is missing or tells of an older status; true if all is well.
+) -> Exception | None:
+    """Write each recent run whose row is missing or tells of an older status; returns why some of
+    it could not be written.
 
     Never raises: a warehouse that is in use or away is said in the log, and the next call writes.
     """
@@ -45,7 +46,7 @@ def record_runs(
             dg.RunsFilter(statuses=list(_RECORDED)), limit=RECENT_RUNS
         )
         if not records:
-            return True
+            return None
         if warehouse.makes_its_tables:
             warehouse.transact(create_tables(STAGES))
         oldest = min(record.create_timestamp for record in records)
@@ -65,8 +66,8 @@ def record_runs(
         log.warning(
             masked(f"What the runs did is not in MONITORING yet; the next run writes it: {reason}")
         )
-        return False
-    return True
+        return reason
+    return None
 
 
 def _statements(instance: dg.DagsterInstance, run_id: str, log: logging.Logger) -> list[Statement]:

@@ -7,6 +7,7 @@ from typing import Final
 
 import dagster as dg
 
+from veracitypro_pipeline.failures import PermanentFailure
 from veracitypro_pipeline.monitoring.recording import record_runs
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 
@@ -23,14 +24,21 @@ from veracitypro_pipeline.resources.warehouse import WarehouseResource
 def runs_are_recorded(
     context: dg.SensorEvaluationContext, warehouse: WarehouseResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """Asks the warehouse only after some run has changed: a query would wake it up."""
+    """Asks the warehouse only after some run has changed, for a query would wake it up; so would
+    the repetition of one that it refuses."""
     newest = context.instance.get_run_records(limit=1, order_by="update_timestamp")
     changed = newest[0].update_timestamp.isoformat() if newest else ""
     if changed == (context.cursor or ""):
         return dg.SkipReason("No run has changed.")
-    if not record_runs(context.instance, warehouse, context.log):
-        return dg.SkipReason("The warehouse cannot be written now; the next tick tries again.")
-    return dg.SensorResult(cursor=changed)
+    failure = record_runs(context.instance, warehouse, context.log)
+    if failure is None:
+        return dg.SensorResult(cursor=changed)
+    if isinstance(failure, PermanentFailure):
+        return dg.SensorResult(
+            cursor=changed,
+            skip_reason="The warehouse refuses the rows; the next run that changes tries again.",
+        )
+    return dg.SkipReason("The warehouse cannot be written now; the next tick tries again.")
 
 
 SENSORS: Final = [runs_are_recorded]

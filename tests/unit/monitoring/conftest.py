@@ -55,7 +55,7 @@ class Monitoring:
         self.instance.report_run_failed(run, "The process of this run was killed.")
 
     def record(self) -> bool:
-        return record_runs(self.instance, self.warehouse, LOG)
+        return record_runs(self.instance, self.warehouse, LOG) is None
 
     def row(self, run_id: str) -> dict[str, Any]:
         (row,) = self.warehouse.query(

@@ -15,6 +15,7 @@ from veracitypro_pipeline.monitoring.tables import (
 )
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.run_events import run_record
+from veracitypro_pipeline.statement import Statement
 
 from .conftest import Monitoring
 
@@ -189,29 +190,53 @@ def test_recording_again_changes_nothing(monitoring: Monitoring) -> None:
     assert monitoring.count() == 1
 
 
-def test_the_sensor_asks_the_warehouse_only_when_a_run_has_changed(monitoring: Monitoring) -> None:
-    def tick(cursor: str | None) -> dg.SensorResult | dg.SkipReason:
-        with dg.build_sensor_context(
-            instance=monitoring.instance,
-            cursor=cursor,
-            resources={"warehouse": monitoring.warehouse},
-        ) as context:
-            outcome = runs_are_recorded(context)
-        assert isinstance(outcome, dg.SensorResult | dg.SkipReason)
-        return outcome
+def tick(monitoring: Monitoring, cursor: str | None) -> dg.SensorResult | dg.SkipReason:
+    with dg.build_sensor_context(
+        instance=monitoring.instance,
+        cursor=cursor,
+        resources={"warehouse": monitoring.warehouse},
+    ) as context:
+        outcome = runs_are_recorded(context)
+    assert isinstance(outcome, dg.SensorResult | dg.SkipReason)
+    return outcome
 
-    assert isinstance(tick(None), dg.SkipReason)
+
+def test_the_sensor_asks_the_warehouse_only_when_a_run_has_changed(monitoring: Monitoring) -> None:
+    assert isinstance(tick(monitoring, None), dg.SkipReason)
     assert not monitoring.path.exists()
     run_id = monitoring.run(sync)
 
     monitoring.path.parent.write_text("in the way")
-    assert isinstance(tick(None), dg.SkipReason)
+    assert isinstance(tick(monitoring, None), dg.SkipReason)
     monitoring.path.parent.unlink()
-    ticked = tick(None)
+    ticked = tick(monitoring, None)
 
     assert isinstance(ticked, dg.SensorResult)
     assert monitoring.row(run_id)["status"] == "success"
-    assert isinstance(tick(ticked.cursor), dg.SkipReason)
+    assert isinstance(tick(monitoring, ticked.cursor), dg.SkipReason)
+
+
+def test_a_warehouse_that_refuses_is_asked_again_by_the_next_run_only(
+    monitoring: Monitoring,
+) -> None:
+    """Each tick would wake it up."""
+    monitoring.run(sync)
+    monitoring.record()
+    monitoring.warehouse.transact(
+        [Statement("alter table MONITORING.PIPELINE_RUN_MONITORING drop column records")]
+    )
+    run_id = monitoring.run(sync)
+
+    refused = tick(monitoring, None)
+    assert isinstance(refused, dg.SensorResult)
+    assert "refuses" in str(refused.skip_reason)
+    assert tick(monitoring, refused.cursor) == dg.SkipReason("No run has changed.")
+    monitoring.warehouse.transact(
+        [Statement("alter table MONITORING.PIPELINE_RUN_MONITORING add column records bigint")]
+    )
+    monitoring.run(sync)
+    tick(monitoring, refused.cursor)
+    assert monitoring.row(run_id)["status"] == "success"
 
 
 def test_every_statement_is_snowflake_too(monitoring: Monitoring) -> None:
