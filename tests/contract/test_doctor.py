@@ -26,7 +26,7 @@ from veracitypro_pipeline.doctor import code_location, snowflake, storage
 from veracitypro_pipeline.doctor.check import Check, Fault, Finding, State, findings
 from veracitypro_pipeline.doctor.checklist import checklist, examine
 from veracitypro_pipeline.doctor.deployment import Deployment, sentence_of
-from veracitypro_pipeline.doctor.warehouse import MODELS, SCHEMAS, TABLES
+from veracitypro_pipeline.doctor.warehouse import MODELS, SCHEMAS, TABLES, VIEWS
 from veracitypro_pipeline.failures import PermanentFailure
 from veracitypro_pipeline.lineage import SCHEDULE_NAME
 from veracitypro_pipeline.local.airbyte import create_airbyte_app
@@ -102,7 +102,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
             Key=f"{settings.landing_prefix}a.jsonl.gz",
             Body=b"x" * 5_000,
         )
-        make_warehouse(settings.warehouse_path, SCHEMAS, (*TABLES, *MODELS))
+        make_warehouse(settings.warehouse_path, SCHEMAS, (*TABLES, *VIEWS, *MODELS))
         of_these_files(settings.dbt_target_dir, settings.dbt_project_dir)
         yield Stand(_signed_in(settings, url, s3.url), interference)
     s3.stop()
@@ -160,6 +160,15 @@ def _signed_in(settings: Settings, url: str, s3_url: str) -> Settings:
             "slack_bot_token": SecretStr(OWN.slack_bot_token),
         }
     )
+
+
+def test_what_infra_makes_for_the_pipeline_is_looked_for() -> None:
+    made: dict[str, list[str]] = {"table": [], "view": []}
+    for file in sorted((REPOSITORY_DIR / "infra" / "snowflake").glob("*.sql")):
+        text = file.read_text(encoding="utf-8")
+        for kind, name in re.findall(r"create (table|view) if not exists \S+?\.(\S+)", text):
+            made[kind].append(name)
+    assert made == {"table": list(TABLES), "view": list(VIEWS)}
 
 
 def make_warehouse(path: Path, schemas: tuple[str, ...], tables: tuple[str, ...]) -> Path:
@@ -389,7 +398,12 @@ def test_a_missing_bucket_is_named(stand: Stand) -> None:
         (None, (), "warehouse sign-in", "There is no warehouse at"),
         (SCHEMAS[:-1], (), "warehouse schemas", "not there: MONITORING"),
         (SCHEMAS, TABLES[:1], "warehouse tables", "not there: MONITORING.LOAD_LEDGER"),
-        (SCHEMAS, (*TABLES, *MODELS[:2]), "warehouse models", "not there: MART.DIM_PRODUCT"),
+        (
+            SCHEMAS,
+            (*TABLES, *VIEWS, *MODELS[:2]),
+            "warehouse models",
+            "not there: MART.DIM_PRODUCT",
+        ),
     ],
 )
 def test_what_the_warehouse_lacks_is_named(
@@ -409,7 +423,7 @@ def test_what_the_warehouse_lacks_is_named(
 
 
 def test_a_column_that_an_older_warehouse_lacks_is_named(stand: Stand, tmp_path: Path) -> None:
-    path = make_warehouse(tmp_path / "dwh.duckdb", SCHEMAS, (*TABLES, *MODELS))
+    path = make_warehouse(tmp_path / "dwh.duckdb", SCHEMAS, (*TABLES, *VIEWS, *MODELS))
     with duckdb.connect(str(path)) as connection:
         connection.execute("alter table MONITORING.LOAD_LEDGER drop column arrived_at")
     finding = the_fault(stand.examine(warehouse_file=path))
@@ -479,8 +493,20 @@ class InSnowflake:
                 grant("USAGE", "ROLE", "DAGSTER_ROLE"),
                 grant("USAGE", "WAREHOUSE", "WH_INGEST"),
                 *(
-                    grant(privilege, "TABLE", "VP_DWH.MONITORING.LOAD_LEDGER")
+                    grant(privilege, "TABLE", f"VP_DWH.{table}")
+                    for table in TABLES[1:]
                     for privilege in ("SELECT", "INSERT", "DELETE")
+                ),
+            ],
+            'show grants to role "DBT_ROLE"': [
+                grant("USAGE", "DATABASE", "VP_DWH"),
+                grant("USAGE", "WAREHOUSE", "WH_INGEST"),
+                grant("SELECT", "TABLE", "VP_DWH.RAW.KEEPA_RAW"),
+                grant("OWNERSHIP", "SCHEMA", "VP_DWH.CORE"),
+                *(
+                    grant(f"CREATE {kind}", "SCHEMA", f"VP_DWH.{schema}")
+                    for schema in ("STG", "MART", "MONITORING")
+                    for kind in ("TABLE", "VIEW")
                 ),
             ],
             "show stages like 'STAGE_KEEPA' in schema RAW": [
@@ -509,6 +535,12 @@ SNOWFLAKE_FAULTS: Final = {
         None,
         "lacks USAGE on WAREHOUSE WH_INGEST, SELECT on TABLE VP_DWH.MONITORING.LOAD_LEDGER",
     ),
+    "dbt may make nothing": (
+        '"DBT_ROLE"',
+        None,
+        "DBT_ROLE lacks USAGE on DATABASE VP_DWH, USAGE on WAREHOUSE WH_INGEST, SELECT on TABLE"
+        " VP_DWH.RAW.KEEPA_RAW, CREATE TABLE on SCHEMA VP_DWH.STG",
+    ),
     "no stage": ("show stages", None, "there is no stage RAW.STAGE_KEEPA"),
     "a stage elsewhere": ("show stages", {"url": "s3://other/"}, "is at s3://other/"),
     "another integration": ("show stages", {"storage_integration": "OLD"}, "through OLD"),
@@ -521,7 +553,7 @@ def test_what_snowflake_lacks_is_named(fault: str) -> None:
     settings = Settings.load(environment="prod")
     deployment = Deployment(fixed(settings))
     there = InSnowflake(f"s3://{settings.raw_bucket}/{settings.landing_prefix}")
-    deployment.warehouse = there  # type: ignore[assignment]
+    deployment.warehouse = deployment.dbt_warehouse = there  # type: ignore[assignment]
     asked, change, said = SNOWFLAKE_FAULTS[fault]
     for sql, rows in there.answers.items():
         if asked and asked in sql:
@@ -538,10 +570,17 @@ def test_a_bucket_that_snowflake_may_not_read_is_named() -> None:
     deployment = Deployment(fixed(settings))
     there = InSnowflake(f"s3://{settings.raw_bucket}/{settings.landing_prefix}")
     del there.answers["list @RAW.STAGE_KEEPA"]
-    deployment.warehouse = there  # type: ignore[assignment]
+    deployment.warehouse = deployment.dbt_warehouse = there  # type: ignore[assignment]
     finding = the_fault(list(findings(snowflake.CHECKS, deployment, explain=sentence_of)))
     assert finding.name == "snowflake integration"
     assert "infra/aws/access.yaml" in (finding.fix or "")
+
+
+def test_dbt_is_asked_for_as_dbt_signs_in() -> None:
+    """A user without its role is refused where the night would be."""
+    deployment = Deployment(fixed(Settings.load(environment="prod", snowflake_dbt_role="BUILDER")))
+    assert deployment.dbt_warehouse.settings.get().snowflake_role == "BUILDER"
+    assert deployment.warehouse.settings.get().snowflake_role == "DAGSTER_ROLE"
 
 
 def dagster(answer: dict[str, Any] | None, status: int = 200) -> Starlette:

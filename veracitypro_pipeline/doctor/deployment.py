@@ -23,6 +23,16 @@ if TYPE_CHECKING:
     from veracitypro_pipeline.resources.powerbi import PowerBIClient
 
 
+class _DbtSettings(RunSettings):
+    """Those of a run, with dbt's role in the place of the pipeline's."""
+
+    of_run: dg.ResourceDependency[RunSettings]
+
+    def _load(self) -> Settings:
+        settings = self.of_run.get()
+        return settings.model_copy(update={"snowflake_role": settings.snowflake_dbt_role})
+
+
 class Deployment:
     """One client per service, all with the settings that a run gets."""
 
@@ -32,6 +42,7 @@ class Deployment:
         self.handover = HandoverStore(settings=run_settings, s3=self.s3)
         self.warehouse = WarehouseResource(settings=run_settings)
         self.slack = SlackResource(settings=run_settings)
+        self.dbt_warehouse = WarehouseResource(settings=_DbtSettings(of_run=run_settings))
         self._airbyte = AirbyteResource(settings=run_settings)
         self._powerbi = PowerBIResource(settings=run_settings)
 

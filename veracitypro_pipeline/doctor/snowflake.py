@@ -1,27 +1,38 @@
 """What only Snowflake has: session, grants, stage and integration, as infra/snowflake makes them.
 
-Asked as the role of the pipeline, with documented SHOW output or by using the thing; read-only.
+Asked as the role of the pipeline, or of dbt for its own, with documented SHOW output or by using
+the thing; read-only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from veracitypro_pipeline.doctor.check import Check, Fault
 from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentCheck
 from veracitypro_pipeline.doctor.warehouse import TABLES
+from veracitypro_pipeline.resources.warehouse import WarehouseResource
 
 INTEGRATION: Final = "VP_S3_INT"
 STAGE: Final = "RAW.STAGE_KEEPA"
-# What the load does, as (privilege, kind, name); the owner of an object may do all of it.
+# What the pipeline and dbt do, as (privilege, kind, name); the owner of an object may do all of it.
 # {database} and {warehouse} are the settings'.
+_BOTH: Final = (("USAGE", "DATABASE", "{database}"), ("USAGE", "WAREHOUSE", "{warehouse}"))
 NEEDED: Final = (
-    ("USAGE", "DATABASE", "{database}"),
-    ("USAGE", "WAREHOUSE", "{warehouse}"),
+    *_BOTH,
     ("USAGE", "STAGE", "{database}." + STAGE),
     *(
         (privilege, "TABLE", "{database}." + table)
         for table in TABLES
         for privilege in ("SELECT", "INSERT", "DELETE")
+    ),
+)
+NEEDED_BY_DBT: Final = (
+    *_BOTH,
+    ("SELECT", "TABLE", "{database}.RAW.KEEPA_RAW"),
+    *(
+        (f"CREATE {kind}", "SCHEMA", "{database}." + schema)
+        for kind in ("TABLE", "VIEW")
+        for schema in ("STG", "CORE", "MART", "MONITORING")
     ),
 )
 
@@ -34,7 +45,7 @@ def _session(deployment: Deployment) -> str:
         "database": settings.snowflake_database,
     }
     sql = "select current_role() as role, current_warehouse() as warehouse,"
-    (there,) = _rows(deployment, f"{sql} current_database() as database")
+    (there,) = _rows(deployment.warehouse, f"{sql} current_database() as database")
     wrong = [
         f"{name} {there[name]}, expected {value}"
         for name, value in expected.items()
@@ -46,33 +57,50 @@ def _session(deployment: Deployment) -> str:
 
 
 def _grants(deployment: Deployment) -> str:
+    return _has_all(deployment, deployment.warehouse, deployment.settings.snowflake_role, NEEDED)
+
+
+def _dbt_grants(deployment: Deployment) -> str:
+    """As dbt signs in, which is refused if the user has not been granted its role."""
+    role = deployment.settings.snowflake_dbt_role
+    return _has_all(deployment, deployment.dbt_warehouse, role, NEEDED_BY_DBT)
+
+
+def _has_all(
+    deployment: Deployment,
+    warehouse: WarehouseResource,
+    role: str,
+    needed: Sequence[tuple[str, str, str]],
+) -> str:
     settings = deployment.settings
     names = {"database": settings.snowflake_database, "warehouse": settings.snowflake_warehouse}
-    granted = set(_granted(deployment, settings.snowflake_role, set()))
+    granted = set(_granted(warehouse, role, set()))
     missing = [
         f"{privilege} on {kind} {name.format(**names)}"
-        for privilege, kind, name in NEEDED
+        for privilege, kind, name in needed
         if not {(p, kind, name.format(**names)) for p in (privilege, "OWNERSHIP")} & granted
     ]
     if missing:
-        raise Fault(f"{settings.snowflake_role} lacks {', '.join(missing)}")
-    return f"{settings.snowflake_role} has all {len(NEEDED)} it needs"
+        raise Fault(f"{role} lacks {', '.join(missing)}")
+    return f"{role} has all {len(needed)} it needs"
 
 
-def _granted(deployment: Deployment, role: str, seen: set[str]) -> Iterator[tuple[str, str, str]]:
+def _granted(
+    warehouse: WarehouseResource, role: str, seen: set[str]
+) -> Iterator[tuple[str, str, str]]:
     """The privileges of a role and of those granted to it."""
     seen.add(role)
-    for row in _rows(deployment, f"show grants to role {_identifier(role)}"):
+    for row in _rows(warehouse, f"show grants to role {_identifier(role)}"):
         kind, name = str(row["granted_on"]).upper(), str(row["name"]).replace('"', "").upper()
         yield str(row["privilege"]).upper(), kind, name
         if kind == "ROLE" and name not in seen:
-            yield from _granted(deployment, name, seen)
+            yield from _granted(warehouse, name, seen)
 
 
 def _stage(deployment: Deployment) -> str:
     settings = deployment.settings
     schema, name = STAGE.split(".")
-    rows = _rows(deployment, f"show stages like '{name}' in schema {schema}")
+    rows = _rows(deployment.warehouse, f"show stages like '{name}' in schema {schema}")
     if not rows:
         raise Fault(f"there is no stage {STAGE}, or the role has no USAGE on it")
     url, integration = str(rows[0]["url"]), rows[0]["storage_integration"]
@@ -85,11 +113,11 @@ def _stage(deployment: Deployment) -> str:
 
 def _integration(deployment: Deployment) -> str:
     """LIST goes to S3 as Snowflake's own user: it fails unless both trust each other."""
-    return f"{len(_rows(deployment, f'list @{STAGE}'))} files seen through {INTEGRATION}"
+    return f"{len(_rows(deployment.warehouse, f'list @{STAGE}'))} files seen through {INTEGRATION}"
 
 
-def _rows(deployment: Deployment, sql: str) -> list[dict[str, Any]]:
-    answer = deployment.warehouse.query(sql)
+def _rows(warehouse: WarehouseResource, sql: str) -> list[dict[str, Any]]:
+    answer = warehouse.query(sql)
     names = [name.lower() for name in answer.columns]
     return [dict(zip(names, row, strict=True)) for row in answer.rows]
 
@@ -109,6 +137,13 @@ CHECKS: Final[tuple[DeploymentCheck, ...]] = (
         after="warehouse sign-in",
     ),
     Check("snowflake grants", _grants, _APPLY, after="snowflake session"),
+    Check(
+        "snowflake dbt role",
+        _dbt_grants,
+        "grant the role of SNOWFLAKE_DBT_ROLE to SNOWFLAKE_USER; `vp infra apply` gives DBT_ROLE"
+        " what it needs",
+        after="snowflake session",
+    ),
     Check("snowflake stage", _stage, _APPLY, after="snowflake session"),
     Check(
         "snowflake integration",

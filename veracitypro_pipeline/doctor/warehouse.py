@@ -6,8 +6,15 @@ from veracitypro_pipeline.doctor.check import Check, Fault
 from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentCheck
 
 SCHEMAS: Final = ("RAW", "STG", "CORE", "MART", "MONITORING")
-# Filled by the load; dbt makes the others.
-TABLES: Final = ("RAW.KEEPA_RAW", "MONITORING.LOAD_LEDGER")
+# Filled by the load and by what tells of runs; dbt makes the others.
+TABLES: Final = (
+    "RAW.KEEPA_RAW",
+    "MONITORING.LOAD_LEDGER",
+    "MONITORING.PIPELINE_RUN_MONITORING",
+    "MONITORING.PIPELINE_RUN_CHECK",
+    "MONITORING.TEST_FAILURE_ROW",
+)
+VIEWS: Final = ("MONITORING.PIPELINE_RUN_STAGE",)
 # Younger than its table, so that an older deployment lacks it.
 COLUMNS: Final = ("MONITORING.LOAD_LEDGER.ARRIVED_AT",)
 # One per layer, read by what follows it.
@@ -41,7 +48,7 @@ def _schemas(deployment: Deployment) -> str:
 
 
 def _tables(deployment: Deployment) -> str:
-    _all_there(deployment, _TABLES_THERE, TABLES)
+    _all_there(deployment, _TABLES_THERE, (*TABLES, *VIEWS))
     _all_there(deployment, _COLUMNS_THERE, COLUMNS)
     return ", ".join(TABLES)
 
