@@ -63,6 +63,11 @@ def no_run_retry_after_permanent_failure(context: dg.HookContext) -> None:
 # Why a step ended, if a person stopped its run.
 INTERRUPTED: Final = "It was interrupted; run the day again."
 
+
+class Interrupted(PermanentFailure):
+    """A person stopped the run in the middle of a step."""
+
+
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
@@ -98,4 +103,4 @@ def interrupts_are_final() -> Iterator[None]:
     try:
         yield
     except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt) as interrupt:
-        raise PermanentFailure(INTERRUPTED) from interrupt
+        raise Interrupted(INTERRUPTED) from interrupt

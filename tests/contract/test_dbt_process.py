@@ -1,6 +1,7 @@
 """dbt as the transform stage runs it: followed while it works, stopped with its run, and nothing is
 recorded that it has not done. With a project of two models in place of ours."""
 
+import json
 import os
 import shutil
 import signal
@@ -8,11 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
+import duckdb
 import pytest
 from dagster_dbt import DagsterDbtTranslator
 from packaging.version import Version
@@ -49,6 +52,9 @@ def model(dbt, session):
     return session.sql("select 2 as n")
 """
 FIRST_YML: Final = "models: [{name: first, columns: [{name: n, data_tests: [unique]}]}]"
+DOUBLED: Final = f"{FIRST} union all {FIRST}"
+# A red test that lets the models go on.
+WARNS: Final = "\ndata_tests: {+severity: warn}\n"
 
 
 @pytest.fixture(scope="module")
@@ -177,8 +183,56 @@ def test_a_dbt_that_dies_at_its_start_records_nothing(folder: Path) -> None:
     assert "does not have a target" in night.failures[0]
 
 
+def change(folder: Path, name: str, text: str) -> None:
+    (folder / "project" / name).write_text(text)
+    manifest_path(settings_of(folder))
+
+
+def failing_rows_kept(folder: Path) -> list[tuple[str, str]]:
+    with duckdb.connect(str(settings_of(folder).warehouse_path)) as connection:
+        return connection.execute(
+            "select check_name, failing_row from MONITORING.TEST_FAILURE_ROW"
+        ).fetchall()
+
+
+def make_monitoring(folder: Path) -> None:
+    """As it is from the start of a run on."""
+    path = settings_of(folder).warehouse_path
+    path.parent.mkdir(parents=True)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema MONITORING")
+
+
+def test_the_failing_rows_of_a_red_test_are_kept_although_dbt_has_failed(folder: Path) -> None:
+    make_monitoring(folder)
+    change(folder, "models/stg/first.sql", DOUBLED)
+    assert not Night(folder).success
+    ((test, row),) = failing_rows_kept(folder)
+    assert (test, json.loads(row)) == ("unique_first_n", {"unique_field": 1, "n_records": 2})
+
+
+def test_what_dbt_leaves_unreadable_is_no_fault_of_the_night(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The red test is what people must hear of."""
+    make_monitoring(folder)
+    change(folder, "models/stg/first.sql", DOUBLED)
+    cut = folder / "run_results.json"
+    cut.write_text('{"results": [')
+    monkeypatch.setattr(DbtResource, "run_results", cut)
+    (failure,) = Night(folder).failures
+    assert "unique_first_n" in failure
+
+
 @pytest.fixture
 def run_at_work(folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """As `running` gives it."""
+    with running(folder) as run:
+        yield run
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
     """A run in a process of its own, in the middle of the second model; and the id of its dbt."""
     at_work = settings_of(folder).warehouse_path.parent / "at_work"
     process = subprocess.Popen(
@@ -208,6 +262,22 @@ def test_dbt_ends_with_its_run(
     process.wait(timeout=60)
     assert process.returncode in (1, -how)
     _wait_until(lambda: not _is_alive(dbt))
+
+
+def test_who_stops_a_run_with_red_tests_does_not_wait_for_their_rows(folder: Path) -> None:
+    """dbt, which is in the middle of a model, keeps the file from whoever looks for them; its
+    results are those of an earlier night."""
+    make_monitoring(folder)
+    change(folder, "models/stg/first.sql", DOUBLED)
+    change(folder, "dbt_project.yml", PROJECT + WARNS)
+    settings = settings_of(folder)
+    nodes = json.loads((settings.dbt_target_dir / MANIFEST).read_text())["nodes"]
+    earlier = [{"unique_id": name, "compiled_code": "select 1 as n"} for name in nodes]
+    results = build_folder(settings) / "run_results.json"
+    results.write_text(json.dumps({"results": earlier}))
+    with running(folder) as (process, _):
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
 
 
 def test_dbt_ends_before_its_run_does_when_that_is_interrupted_while_it_records(

@@ -9,6 +9,7 @@ import dagster as dg
 from dagster_dbt import dbt_assets
 
 from veracitypro_pipeline.code_links import CodeLinks
+from veracitypro_pipeline.failures import Interrupted
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
 from veracitypro_pipeline.resources.dbt import DbtResource
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
@@ -59,8 +60,13 @@ def build_assets(
                     yield event._replace(description=_said_of(event))
                 else:
                     yield event
-        finally:
+        except Interrupted:
+            # dbt is at work until the run ends, and on DuckDB has the warehouse for itself.
+            raise
+        except dg.Failure:
             _keep_failing_rows(context, dbt, warehouse, red)
+            raise
+        _keep_failing_rows(context, dbt, warehouse, red)
 
     return [dbt_models]
 
@@ -79,7 +85,15 @@ def _keep_failing_rows(
     red: list[str],
 ) -> None:
     """Whatever goes wrong here is said in the log: what people must hear of is the red test."""
-    for test in failing_rows.failed_tests(dbt.run_results, red):
+    try:
+        tests = failing_rows.failed_tests(dbt.run_results, red)
+    except (OSError, ValueError, LookupError, TypeError) as damage:
+        context.log.warning(
+            f"The failing rows of {len(red)} red tests are not kept, because dbt's results"
+            f" {dbt.run_results} cannot be read: {damage}"
+        )
+        return
+    for test in tests:
         try:
             rows = warehouse.query(failing_rows.question(test)).dicts()
             create = [failing_rows.CREATE_TABLE] if warehouse.makes_its_tables else []
