@@ -27,12 +27,14 @@ class SyncClaim(_Value):
 
     Grain: one per as-of day. A run that dies while Airbyte works finds the job by this claim and
     waits for it, instead of paying Keepa tokens for a second sync. `run_id` is the Dagster run that
-    made it.
+    made it, `started` says whether that run started the job, and so may cancel it.
     """
 
     as_of_date: date
     job_id: int
     run_id: str
+    # Claims that were written before this field was there lack it.
+    started: bool = False
 
 
 class FinishedSync(_Value):

@@ -75,6 +75,9 @@ class Night:
         report: SyncReport = self.materialize(resync=resync).value
         return report
 
+    def is_own_sync(self) -> bool:
+        return bool((self.materialize().metadata or {})["started_by_this_run"])
+
     def materialize(self, *, resync: bool = False) -> dg.MaterializeResult[SyncReport]:
         (asset,) = build_assets(dg.RetryPolicy())
         with patch.object(AirbyteResource, "client", lambda _: self.airbyte):
@@ -180,3 +183,29 @@ def test_who_interrupts_a_sync_stops_it_for_good(interrupt: type[BaseException])
     with pytest.raises(PermanentFailure, match="It was interrupted"):
         night.sync()
     assert night.airbyte.cancelled == [1]
+
+
+def test_a_further_try_knows_that_its_run_started_the_sync() -> None:
+    """Which is stopped with it, then, and said to be its own."""
+    night = Night(Airbyte(waits=[TransientFailure("Airbyte is away."), KeyboardInterrupt()]))
+    with pytest.raises(TransientFailure):
+        night.sync()
+    with pytest.raises(PermanentFailure, match="It was interrupted"):
+        night.sync()
+    assert night.airbyte.cancelled == [1]
+    night.airbyte.waits = ["succeeded"]
+    assert night.is_own_sync()
+
+
+def test_a_sync_that_another_run_started_is_not_stopped() -> None:
+    """Whether that run was killed or still waits for it."""
+    night = Night(Airbyte(waits=[TransientFailure("The process is gone."), KeyboardInterrupt()]))
+    with pytest.raises(TransientFailure):
+        night.sync()
+    night.handover.of_another_run()
+    for _ in range(2):
+        with pytest.raises(PermanentFailure):
+            night.sync()
+    assert night.airbyte.cancelled == []
+    night.airbyte.waits = ["succeeded"]
+    assert not night.is_own_sync()

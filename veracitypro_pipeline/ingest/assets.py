@@ -67,19 +67,24 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         if config.resync and claim is not None and claim.run_id != context.run_id:
             claim = None
         job = None if claim is None else client.find_job(claim.job_id)
-        started_here = False
+        started_here = claim is not None and claim.run_id == context.run_id and claim.started
         night = end_of(as_of_date)
         if job is None or job["status"] not in _USABLE or not _is_of_night(job, night):
-            job = (
-                None if config.resync else _unclaimed_sync(client.jobs_since(night - QUEUED), night)
-            )
+            job, started_here = None, False
+            if not config.resync:
+                job = _unclaimed_sync(client.jobs_since(night - QUEUED), night)
             if job is None:
                 job, started_here = _start_or_attach(client, night, context.log.info)
         job_id = int(job["jobId"])
         try:
             handover.write(
                 claim_name,
-                SyncClaim(as_of_date=as_of_date, job_id=job_id, run_id=context.run_id),
+                SyncClaim(
+                    as_of_date=as_of_date,
+                    job_id=job_id,
+                    run_id=context.run_id,
+                    started=started_here,
+                ),
             )
             context.log.info(f"Following Airbyte job {job_id} for {as_of_date}.")
             job = client.wait(job_id, lambda status: context.log.debug(f"Job {job_id}: {status}"))
