@@ -117,8 +117,7 @@ def _runs(batch: Batch, settings: Settings, *, quiet: bool) -> Iterator["RunSumm
             with _turn(batch, settings, as_of_date, progress) as run_config:
                 if batch.is_from_s3 and as_of_date == batch.as_of_dates[0]:
                     _refuse_unsynced(batch.as_of_dates, settings)
-                if settings.environment == "local":  # Elsewhere others may be at work.
-                    bury_dead_runs(instance)
+                bury_dead_runs(instance)
                 options = _options(batch, as_of_date, run_config, job)
                 summary = _run(instance, job, options, progress, settings)
             with progress.paused():
@@ -151,15 +150,16 @@ def _refuse_unsynced(as_of_dates: Sequence[date], settings: Settings) -> None:
 def _turn(
     batch: Batch, settings: Settings, as_of_date: date, progress: "Progress"
 ) -> Iterator[dict[str, Any]]:
-    """Have the local stack to ourselves with the day in play; gives the run's configuration."""
-    if settings.environment != "local":
-        yield batch.from_s3(as_of_date) if batch.is_from_s3 else {}
-        return
+    """Have the home to ourselves, and its local stack with the day in play; gives the run's
+    configuration."""
     from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT
     from veracitypro_pipeline.local.run_settings import one_run_at_a_time, started_stack
     from veracitypro_pipeline.local.stack import play_day
 
     with one_run_at_a_time(settings.home_dir, progress.say):
+        if settings.environment != "local":
+            yield batch.from_s3(as_of_date) if batch.is_from_s3 else {}
+            return
         progress.say("Starting the local stack")
         stack = started_stack(settings)
         if batch.is_from_s3:

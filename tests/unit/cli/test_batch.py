@@ -1,17 +1,23 @@
-"""Ctrl+C in a run of this process: it stops, whatever the step that hears of it makes of it."""
+"""Runs of this process: Ctrl+C stops one, whatever the step that hears of it makes of it; and one
+that was killed does not stay at work."""
 
 import os
 import signal
 import time
 import uuid
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from veracitypro_pipeline.cli import batch
+from veracitypro_pipeline.cli.instance import dagster_instance
 from veracitypro_pipeline.failures import PermanentFailure
+from veracitypro_pipeline.local.stack import run_place
+from veracitypro_pipeline.notify.telling import ANNOUNCES_ITSELF_TAG, marks
 from veracitypro_pipeline.settings import Settings
 
 
@@ -75,3 +81,30 @@ def test_a_run_that_is_interrupted_in_a_check_does_not_go_on(
     assert {failure.reason for failure in night.summary.failures} == {
         "It was interrupted; run the day again."
     }
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_a_run_of_an_account_that_was_killed_is_closed_by_the_next_one_of_its_home(
+    environment: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which has the home to itself, so that the other is known to be dead."""
+    monkeypatch.setenv("DAGSTER_HOME", "")  # What opens the instance sets it.
+    settings = Settings.load(environment=environment, home=tmp_path)
+    job = dg.job(name="vp_daily_batch")(lambda: None)
+    killed = str(uuid.uuid4())
+    with dagster_instance(settings) as instance:
+        instance.create_run_for_job(job, run_id=killed, tags=marks(killed, ANNOUNCES_ITSELF_TAG))
+        begun = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job.name)
+        instance.report_dagster_event(begun, killed)
+    seen = []
+
+    def run(instance: dg.DagsterInstance, *_: Any) -> Any:
+        dead = instance.get_run_by_id(killed)
+        seen.append((dead and dead.status, run_place(tmp_path).is_locked))
+        return SimpleNamespace(is_good=True)
+
+    monkeypatch.setattr(batch, "_run", run)
+    loaded = SimpleNamespace(defs=SimpleNamespace(resolve_job_def=lambda _: job))
+    monkeypatch.setattr("veracitypro_pipeline.definitions", loaded, raising=False)
+    list(batch._runs(batch.Batch([date(2026, 1, 31)]), settings, quiet=True))
+    assert seen == [(dg.DagsterRunStatus.FAILURE, True)]
