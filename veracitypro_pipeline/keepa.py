@@ -133,11 +133,6 @@ def minute_of(instant: datetime) -> int:
     return (instant - EPOCH) // timedelta(minutes=1)
 
 
-def instant_of(minute: int) -> datetime:
-    """The UTC instant at which a Keepa minute begins."""
-    return EPOCH + timedelta(minutes=minute)
-
-
 def unix_ms_of(minute: int) -> int:
-    """The same instant in unix milliseconds, as the envelope's `timestamp` counts."""
+    """When a Keepa minute begins in unix milliseconds, as the envelope's `timestamp` counts."""
     return (minute + EPOCH_UNIX_MINUTES) * 60_000

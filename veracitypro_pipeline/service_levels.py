@@ -41,10 +41,6 @@ MARTS: Final[Mapping[str, Promise]] = {
     "fct_rank_history_daily": Promise("max(date)"),
     "fct_review_history_daily": Promise("max(date)"),
 }
-# These have no day of their own: they are made of the products that `dim_product` is made of.
-UNDATED_MARTS: Final = frozenset(
-    {"dim_category", "dim_marketplace", "dim_product_category", "dim_seller"}
-)
 
 
 class Freshness(BaseModel):

@@ -26,10 +26,9 @@ import pytest
 from warehouse.products import a_product, an_unknown_asin
 
 from veracitypro_pipeline.lineage import STAGES
-from veracitypro_pipeline.local.run_settings import on_stack
+from veracitypro_pipeline.local.run_settings import on_stack, started_stack
 from veracitypro_pipeline.local.s3 import s3_client
 from veracitypro_pipeline.local.server import LANDING_PREFIX, RAW_BUCKET
-from veracitypro_pipeline.local.stack import running_stack
 from veracitypro_pipeline.resources.airbyte_client import SyncClient
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
@@ -61,9 +60,8 @@ def tracked_count() -> int:
 
 def sync_by_hand(home: Home) -> None:
     """As a person does in Airbyte, in the night that the stack plays now."""
-    stack = running_stack(home.path)
-    assert stack is not None
-    client = SyncClient.from_settings(on_stack(Settings.load(home=home.path), stack))
+    settings = Settings.load(home=home.path)
+    client = SyncClient.from_settings(on_stack(settings, started_stack(settings)))
     client.wait(int(client.start()["jobId"]), lambda _: None)
 
 
@@ -227,8 +225,7 @@ def test_a_file_that_no_record_of_airbyte_explains_stops_the_run_and_says_so(
     home: Home, nights: dict[str, Any]
 ) -> None:
     """It carries the sync's id, so it would be loaded; Airbyte counted one record less."""
-    stack = running_stack(home.path)
-    assert stack is not None
+    stack = started_stack(Settings.load(home=home.path))
     s3 = s3_client(stack.s3_endpoint_url, stack.aws_access_key_id, stack.aws_secret_access_key)
     line = gzip.decompress(home.landing_files()[-1].read_bytes()).splitlines()[0]
     surplus = {"Bucket": RAW_BUCKET, "Key": f"{LANDING_PREFIX}surplus.jsonl.gz"}

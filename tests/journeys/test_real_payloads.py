@@ -16,7 +16,7 @@ import pytest
 from warehouse import reference
 from warehouse.reference import Fetch
 
-from veracitypro_pipeline.keepa import CHANNELS, MARKETPLACES, ChannelKind, instant_of
+from veracitypro_pipeline.keepa import CHANNELS, EPOCH, MARKETPLACES, ChannelKind
 from veracitypro_pipeline.settings import Settings
 
 from .conftest import Home, counts
@@ -90,7 +90,7 @@ def test_price_points_are_those_of_the_payloads_merged(
     home: Home, nights: dict[str, Any], played: dict[Key, list[Fetch]]
 ) -> None:
     expected = {
-        (*key, name, instant_of(minute).replace(tzinfo=None)): (
+        (*key, name, (EPOCH + timedelta(minutes=minute)).replace(tzinfo=None)): (
             reference.amount(point.value, key[0]),
             None if point.second is None else reference.amount(point.second, key[0]),
             reference.state(point.value),

@@ -15,7 +15,7 @@ from typing import Any
 import keepa
 import pytest
 
-from veracitypro_pipeline.keepa import CHANNELS, EPOCH, MARKETPLACES, ChannelKind, instant_of
+from veracitypro_pipeline.keepa import CHANNELS, EPOCH, MARKETPLACES, ChannelKind
 from veracitypro_pipeline.settings import Settings
 
 from . import reference
@@ -85,7 +85,7 @@ def assert_equal(
 
 
 def instant(minute: int) -> datetime:
-    return instant_of(minute).replace(tzinfo=None)
+    return (EPOCH + timedelta(minutes=minute)).replace(tzinfo=None)
 
 
 pytestmark = pytest.mark.xdist_group("samples")

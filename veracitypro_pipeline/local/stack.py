@@ -155,13 +155,6 @@ def ensure_stack(
         ) from None
 
 
-def running_stack(home: Path) -> StackState | None:
-    """The running stack of this home if it is healthy; starts nothing."""
-    folder = home.expanduser().resolve() / "stack"
-    started = read_json(folder / STATE_FILE)
-    return None if started is None else _healthy(folder, started)
-
-
 def stop_stack(home: Path) -> bool:
     """Stop the stack of this home and what a killed one left behind. True if there was one."""
     folder = home.expanduser().resolve() / "stack"

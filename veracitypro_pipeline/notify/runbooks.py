@@ -50,10 +50,6 @@ OF_STAGES: Final = {
 OF_RUN: Final = "run_failed"
 OF_DEADLINE: Final = "deadline_missed"
 
-ALL: Final = frozenset(
-    {*OF_CHECKS, *OF_DBT_TESTS.values(), OTHER_DBT_TESTS, *OF_STAGES.values(), OF_RUN, OF_DEADLINE}
-)
-
 
 def file_of(runbook: str) -> str:
     """Where it stands in the repository."""
