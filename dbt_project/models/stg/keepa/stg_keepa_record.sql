@@ -22,12 +22,15 @@ new_files as (
 
 source as (
 
+    {% set whole -%}
     select raw_rows.*
     from {{ source('keepa', 'keepa_raw') }} as raw_rows
     inner join new_files
         on
             raw_rows.source_file = new_files.source_file
             and raw_rows.load_id = new_files.load_id
+    {%- endset %}
+    {{ in_shares(whole, 'file_row_number') }}
 
 ),
 
