@@ -10,6 +10,9 @@
 {# RATING is in tenths of a star, at most 50. #}
 {% macro keepa_largest_rating() -%} 50 {%- endmacro %}
 
+{# A coupon in percent is written as a negative number. #}
+{% macro keepa_largest_percent() -%} 100 {%- endmacro %}
+
 {# Who holds a buy box, by the text that stands for it: 0 a seller, -1 nobody, -2 a seller whom Keepa
    cannot name; null for damage. #}
 {% macro seller_state(text) -%}
@@ -83,6 +86,7 @@ case
     when
         abs(value) > {{ keepa_largest_integer() }}
         or (series_group = 'rating' and value > {{ keepa_largest_rating() }})
+        or (series_group = 'coupon' and value < -{{ keepa_largest_percent() }})
         or (text_value is not null and value < 0)
         then 'value_out_of_range'
     when
@@ -91,6 +95,7 @@ case
         then 'second_value_not_an_integer'
     when
         (stride = 3 and abs(second_value) > {{ keepa_largest_integer() }})
+        or (series_group = 'coupon' and second_value < -{{ keepa_largest_percent() }})
         or (series_group = 'buy_box_used' and text_value is not null and second_value not in (0, 1))
         then 'second_value_out_of_range'
 end

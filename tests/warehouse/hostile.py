@@ -105,12 +105,19 @@ CASES = (
         ),
     ),
     Case(
-        "coupons are negative for percent, badges go",
-        {"couponHistory": [5, -10, 0, 6, 300, -5], "monthlySoldHistory": [5, 50, 6, -1]},
+        "coupons are negative for percent, of which there are a hundred; badges go",
         {
-            "couponHistory": [(5, -10, 0), (6, 300, -5)],
+            "couponHistory": [5, -10, 0, 6, 300, -5, 7, -100, -100, 8, -101, 0, 9, 0, -101],
+            "monthlySoldHistory": [5, 50, 6, -1],
+        },
+        {
+            "couponHistory": [(5, -10, 0), (6, 300, -5), (7, -100, -100)],
             "monthlySoldHistory": [(5, 50, None), (6, -1, None)],
         },
+        (
+            ("couponHistory", 3, "value_out_of_range"),
+            ("couponHistory", 4, "second_value_out_of_range"),
+        ),
     ),
     Case(
         "offers with and without an id, and with the same twice",
