@@ -1,8 +1,8 @@
 {# What happens to a table that is kept from night to night when its model gets other columns.
 
    Whoever deploys a new version should have nothing to do: the night that meets the old table drops it
-   and makes it anew from RAW, which holds everything. Tables built on it compare contents, so they stay
-   as they are. #}
+   and makes it anew from what it reads, in the end from RAW, which holds everything. Tables that are kept
+   and built on it compare contents, so they stay as they are. #}
 
 {# on-run-start: drops the tables of this run's incremental models that have other columns than their yml
    says (that yml and models agree is a test), and what a daily model remembers in another form: it then

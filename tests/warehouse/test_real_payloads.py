@@ -373,7 +373,7 @@ def newest_list(samples: Samples, key: Key, field: str) -> list[Any]:
         fetch.product[field]
         for fetch in samples.of_product[key]
         if isinstance(fetch.product.get(field), list)
-        and fetch.product.get("productType") not in (3, 4, 5)
+        and fetch.product.get("productType") not in (3, 4, *(() if field == "variations" else (5,)))
     ]
     return lists[-1] if lists else []
 

@@ -30,7 +30,7 @@ sightings as (
             partition by offers.domain_id, offers.asin, offers.offer_id
             order by offers.fetched_at desc, offers.content_hash desc
         ) as sighting,
-        -- The newest fetch that asked for offers: one that it does not list is not on sale.
+        -- The newest fetch that lists offers: one that is not among them is not on sale.
         first_value(offers.fetch_id) over (
             partition by offers.domain_id, offers.asin
             order by offers.fetched_at desc, offers.content_hash desc

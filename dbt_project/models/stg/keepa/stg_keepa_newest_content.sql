@@ -5,18 +5,17 @@ with
 snapshots as (
 
     select * from {{ ref('stg_keepa_product') }}
-    -- An answer without data says nothing of the product.
-    where is_usable
 
 ),
 
 given as (
 
+    -- An answer without data says nothing of the product, but for the variations of a variation parent.
     {% for content, is_given in [
-        ('categoryTree', 'has_category_tree'),
-        ('variations', 'has_variations'),
-        ('videos', 'has_videos'),
-        ('aPlus', 'has_aplus'),
+        ('categoryTree', 'has_category_tree and is_usable'),
+        ('variations', 'has_variations and (is_usable or product_type = 5)'),
+        ('videos', 'has_videos and is_usable'),
+        ('aPlus', 'has_aplus and is_usable'),
     ] %}
     {{ "union all" if not loop.first }}
     select
