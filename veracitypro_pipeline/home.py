@@ -15,7 +15,17 @@ RUN_LOCK_FILE: Final = "run.lock"
 LOG_FILE: Final = "vp.log"
 # What the project keeps in its home; anything else there is somebody else's.
 CONTENTS: Final = frozenset(
-    {"bench", "dagster", "dbt", RUN_LOCK_FILE, "stack", LOG_FILE, "warehouse"}
+    {
+        "bench",
+        "dagster",
+        "dagster-dev",
+        "dagster-prod",
+        "dbt",
+        RUN_LOCK_FILE,
+        "stack",
+        LOG_FILE,
+        "warehouse",
+    }
 )
 FOLDER_MODE: Final = 0o700
 _OF_OTHERS: Final = 0o077

@@ -417,7 +417,10 @@ class Settings(BaseSettings):
 
     @property
     def dagster_home(self) -> Path:
-        return self.home_dir / "dagster"
+        """Dagster's runs and events. Each environment has its own: what ran here is recorded in its
+        warehouse, where the runs of another have no business."""
+        is_local = self.environment == "local"
+        return self.home_dir / ("dagster" if is_local else f"dagster-{self.environment}")
 
     @property
     def is_dbt_parsed_here(self) -> bool:

@@ -48,6 +48,16 @@ def test_a_new_home_is_private_in_every_environment(
     assert mode(home) == 0o700
 
 
+def test_each_environment_of_a_home_has_runs_of_its_own(tmp_path: Path) -> None:
+    """Those of a laptop's nights are not for the MONITORING of prod."""
+    homes = {
+        environment: Settings.load(environment=environment, home=tmp_path).dagster_home
+        for environment in ("local", "dev", "prod")
+    }
+    assert len(set(homes.values())) == len(homes)
+    assert {home.name for home in homes.values()} <= CONTENTS
+
+
 def test_a_folder_with_other_things_is_refused_and_stays_as_it_is(folder: Path) -> None:
     (folder / "thesis.txt").touch()
     with pytest.raises(NotOurs, match=r"holds thesis\.txt and nothing of this project.*--home"):
