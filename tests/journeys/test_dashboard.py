@@ -9,7 +9,6 @@ import json
 import shutil
 import signal
 import socket
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -29,8 +28,6 @@ from .looking import CHROMIUM, PATIENCE_MS, Dashboard, a_browser, drawn
 
 pytestmark = pytest.mark.xdist_group("nights")
 
-# What a reader waits for at most.
-ANSWER_SECONDS: Final = 2.0
 # The generated catalogue gives it a history of every kind.
 OURS: Final = "B0VPCTRL14"
 # An address below which Streamlit might be mounted: its page asks there first, its server answers
@@ -173,18 +170,12 @@ def test_the_page_of_a_product_draws_it_among_its_rivals(
     keep_picture(whole(page), "product")
 
 
-def test_a_page_answers_within_two_seconds(page: Page) -> None:
-    """The better of two visits: the first may import, and other tests use the machine, too."""
-    visits: dict[str, list[float]] = {"Product": [], "Pipeline": []}
+def test_the_menu_leads_from_page_to_page_and_back(page: Page) -> None:
+    """How soon is for `python -m tests.bench dashboard` to say."""
     last_words = {"Product": "Who held the buy box", "Pipeline": "What was refused, and why"}
-    for name in [*visits, *visits]:
-        page.get_by_role("button", name="Read again").wait_for()
-        begun = time.monotonic()
+    for name in [*last_words, *last_words]:
         page.get_by_role("link", name=name).click()
-        page.get_by_role("heading", name=last_words[name]).wait_for()
-        page.get_by_role("button", name="Read again").wait_for()
-        visits[name].append(time.monotonic() - begun)
-    assert all(min(seconds) < ANSWER_SECONDS for seconds in visits.values()), visits
+        expect(page.get_by_role("heading", name=last_words[name])).to_be_visible()
 
 
 def test_the_address_of_a_product_can_be_sent_to_somebody(opened: Callable[[str], Page]) -> None:
