@@ -10,7 +10,7 @@ snapshots as (
 
 given as (
 
-    -- An answer without data says nothing of the product, but for the variations of a variation parent.
+    -- An answer without data says nothing. A variation parent has its variations and no data.
     {% for content, is_given in [
         ('categoryTree', 'has_category_tree and is_usable'),
         ('variations', 'has_variations and (is_usable or product_type = 5)'),
