@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Class:dagster.BetaWarning")
 
 RAW_BUCKET = "vp-raw-local-us-east-2"
 NIGHT = datetime(2025, 11, 21, 0, 10, tzinfo=UTC)
-SYNC_SECONDS = 30.0
+SYNC_SECONDS = 120.0
 OWN = Credentials()
 
 

@@ -18,7 +18,7 @@ SECRETS = [
     for field, info in Settings.model_fields.items()
     if "Secret" in str(info.annotation)
 ]
-SYNC_SECONDS = 30.0
+SYNC_SECONDS = 120.0
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
 from .copying import ENDPOINT, KEY_ID, SECRET
 
-START_SECONDS: Final = 60.0
+START_SECONDS: Final = 120.0
 ACCOUNT: Final = "emulated"
 USER: Final = "VP_PIPELINE"
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from .conftest import Home
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
-START_SECONDS: Final = 60.0
+START_SECONDS: Final = 120.0
 # How long a page may take to show what it should: a busy machine is slow, not wrong.
 PATIENCE_MS: Final = 60_000
 

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 
+from .conftest import RUN_SECONDS
 from .dagster_dev import DagsterDev, dagster_dev
 from .looking import CHROMIUM, PATIENCE_MS, a_browser
 
@@ -23,7 +24,6 @@ RUNS = """
     stats {... on RunStatsSnapshot {materializations stepsFailed}}
 }}}}
 """
-RUN_SECONDS = 180.0
 
 
 @pytest.fixture(scope="module")

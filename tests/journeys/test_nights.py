@@ -343,7 +343,7 @@ def test_who_interrupts_a_run_stops_it_and_its_sync(home: Home, nights: dict[str
         if claim.exists():
             process.send_signal(signal.SIGINT)
             break
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=RUN_SECONDS)
 
     assert process.returncode == 130, err
     assert "Traceback" not in err
@@ -364,7 +364,7 @@ def test_ctrl_c_while_dbt_builds_stops_the_run_and_the_next_one_goes_on(
     assert process.stderr is not None
     next(line for line in process.stderr if "stg: " in line)
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=RUN_SECONDS)
 
     assert process.returncode == 130, out + err
     assert "Traceback" not in out + err
@@ -592,7 +592,7 @@ def test_vp_dev_shows_the_runs_of_this_home_in_the_dagster_ui(
                 time.sleep(0.2)
     finally:
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=RUN_SECONDS)
     assert f"Dagster comes up at http://127.0.0.1:{port}" in said
     assert answer, said
     shown = {run["runId"] for run in answer["data"]["runsOrError"]["results"]}
