@@ -27,7 +27,7 @@ class SyncClaim(_Value):
 
     Grain: one per as-of day. A run that dies while Airbyte works finds the job by this claim and
     waits for it, instead of paying Keepa tokens for a second sync. `run_id` is the Dagster run that
-    made it, `started` says whether that run started the job, and so may cancel it.
+    last wrote it, `started` says whether that run started the job, and so may cancel it.
     """
 
     as_of_date: date
@@ -90,7 +90,7 @@ class LandedFile(_Value):
 
 
 class LandingManifest(_Value):
-    """The files that belong to the sync of one as-of day. Grain: one per as-of day.
+    """The files that belong to the sync of one run's day. Grain: one per day that was run.
 
     `as_of_date` is the last day that the sync has seen, and so that of its rows in RAW whichever
     run loads them: a day that is run again late is served by a sync of a later one.

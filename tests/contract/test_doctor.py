@@ -501,12 +501,13 @@ class InSnowflake:
             'show grants to role "DBT_ROLE"': [
                 grant("USAGE", "DATABASE", "VP_DWH"),
                 grant("USAGE", "WAREHOUSE", "WH_INGEST"),
+                grant("USAGE", "SCHEMA", "VP_DWH.RAW"),
                 grant("SELECT", "TABLE", "VP_DWH.RAW.KEEPA_RAW"),
                 grant("OWNERSHIP", "SCHEMA", "VP_DWH.CORE"),
                 *(
-                    grant(f"CREATE {kind}", "SCHEMA", f"VP_DWH.{schema}")
+                    grant(privilege, "SCHEMA", f"VP_DWH.{schema}")
                     for schema in ("STG", "MART", "MONITORING")
-                    for kind in ("TABLE", "VIEW")
+                    for privilege in ("USAGE", "CREATE TABLE", "CREATE VIEW")
                 ),
             ],
             "show stages like 'STAGE_KEEPA' in schema RAW": [
@@ -521,6 +522,17 @@ class InSnowflake:
         rows = self.answers[sql]
         columns = list(rows[0]) if rows else []
         return SimpleNamespace(columns=columns, rows=[tuple(row.values()) for row in rows])
+
+
+def in_snowflake(deployment: Deployment) -> tuple[InSnowflake, InSnowflake]:
+    """The account as the pipeline and as dbt see it; dbt's role is nothing to the pipeline's."""
+    settings = deployment.settings
+    there = InSnowflake(f"s3://{settings.raw_bucket}/{settings.landing_prefix}")
+    to_dbt = InSnowflake("")
+    grants = 'show grants to role "DBT_ROLE"'
+    to_dbt.answers = {grants: there.answers.pop(grants)}
+    deployment.warehouse, deployment.dbt_warehouse = there, to_dbt  # type: ignore[assignment]
+    return there, to_dbt
 
 
 def grant(privilege: str, kind: str, name: str) -> dict[str, str]:
@@ -538,8 +550,8 @@ SNOWFLAKE_FAULTS: Final = {
     "dbt may make nothing": (
         '"DBT_ROLE"',
         None,
-        "DBT_ROLE lacks USAGE on DATABASE VP_DWH, USAGE on WAREHOUSE WH_INGEST, SELECT on TABLE"
-        " VP_DWH.RAW.KEEPA_RAW, CREATE TABLE on SCHEMA VP_DWH.STG",
+        "DBT_ROLE lacks USAGE on DATABASE VP_DWH, USAGE on WAREHOUSE WH_INGEST, USAGE on SCHEMA"
+        " VP_DWH.RAW, SELECT on TABLE VP_DWH.RAW.KEEPA_RAW, USAGE on SCHEMA VP_DWH.STG",
     ),
     "no stage": ("show stages", None, "there is no stage RAW.STAGE_KEEPA"),
     "a stage elsewhere": ("show stages", {"url": "s3://other/"}, "is at s3://other/"),
@@ -552,12 +564,11 @@ def test_what_snowflake_lacks_is_named(fault: str) -> None:
     """The judgement on Snowflake's answers; the statements themselves need an account."""
     settings = Settings.load(environment="prod")
     deployment = Deployment(fixed(settings))
-    there = InSnowflake(f"s3://{settings.raw_bucket}/{settings.landing_prefix}")
-    deployment.warehouse = deployment.dbt_warehouse = there  # type: ignore[assignment]
     asked, change, said = SNOWFLAKE_FAULTS[fault]
-    for sql, rows in there.answers.items():
-        if asked and asked in sql:
-            there.answers[sql] = [] if change is None else [{**rows[0], **change}]
+    for there in in_snowflake(deployment):
+        for sql, rows in there.answers.items():
+            if asked and asked in sql:
+                there.answers[sql] = [] if change is None else [{**rows[0], **change}]
     found = list(findings(snowflake.CHECKS, deployment, explain=sentence_of))
     if fault == "nothing":
         assert {finding.state for finding in found} == {State.OK}
@@ -568,9 +579,8 @@ def test_what_snowflake_lacks_is_named(fault: str) -> None:
 def test_a_bucket_that_snowflake_may_not_read_is_named() -> None:
     settings = Settings.load(environment="prod")
     deployment = Deployment(fixed(settings))
-    there = InSnowflake(f"s3://{settings.raw_bucket}/{settings.landing_prefix}")
+    there, _ = in_snowflake(deployment)
     del there.answers["list @RAW.STAGE_KEEPA"]
-    deployment.warehouse = deployment.dbt_warehouse = there  # type: ignore[assignment]
     finding = the_fault(list(findings(snowflake.CHECKS, deployment, explain=sentence_of)))
     assert finding.name == "snowflake integration"
     assert "infra/aws/access.yaml" in (finding.fix or "")

@@ -1,4 +1,4 @@
-"""The Dagster instance under the home: where runs of `vp run` and `vp dev` are kept."""
+"""The Dagster instance of a home and environment: where `vp run` and `vp dev` keep runs."""
 
 import hashlib
 import os

@@ -28,10 +28,11 @@ NEEDED: Final = (
 )
 NEEDED_BY_DBT: Final = (
     *_BOTH,
+    ("USAGE", "SCHEMA", "{database}.RAW"),
     ("SELECT", "TABLE", "{database}.RAW.KEEPA_RAW"),
     *(
-        (f"CREATE {kind}", "SCHEMA", "{database}." + schema)
-        for kind in ("TABLE", "VIEW")
+        (privilege, "SCHEMA", "{database}." + schema)
+        for privilege in ("USAGE", "CREATE TABLE", "CREATE VIEW")
         for schema in ("STG", "CORE", "MART", "MONITORING")
     ),
 )

@@ -168,7 +168,7 @@ def run_place(home: Path) -> FileLock:
     """The lock that a run of this home holds; the same object for all who ask in one process.
 
     The stack has one clock and the warehouse file one writer; and in every environment, whoever
-    holds the place knows that a run of `vp` which looks alive in the home's instance is dead. The
+    holds the place knows that a run of `vp` which looks alive in the instance is dead. The
     system frees the lock when its holder dies. The home must be there.
     """
     return FileLock(home / RUN_LOCK_FILE, is_singleton=True)

@@ -29,7 +29,8 @@ def lines_loaded_or_quarantined(
     each is another record; and RAW still has what the ledger says of every file of before.
 
     If red: prices of some products would be missing or doubled. The file is named; `vp backfill` of
-    the day of this run loads it again, one that is named with another day that of its day.
+    the day of this run loads it again, one that is named with another day that of its day, or
+    of the day after.
 
     Runbook: infra/runbooks/lines_loaded_or_quarantined.md
     """
