@@ -20,8 +20,8 @@ from .faults import CALLS, GOOD, LIMIT, settings_for, without_waiting
 from .misbehaving import misbehaving
 
 CALL_SECONDS = 0.5
-# Below the 30 s that the dripping answers take, and far above the end of a call on a busy machine.
-SOON = 20.0
+# Far below what the dripping answers take, and far above the end of a call on a busy machine.
+SOON = 5.0
 SLOW_BODY = " " * 300 + "{}"
 HTTP_CALLS = ("airbyte read", "airbyte start", "powerbi read", "powerbi start")
 SLACK_CALLS = ("slack bot", "slack webhook")
