@@ -32,13 +32,17 @@ JOB_NAME: Final = "vp_daily_batch"
 SCHEDULE_NAME: Final = "vp_daily_batch_schedule"
 
 
-_STAGE_OF_PREFIX: Final = {"airbyte": INGEST, "powerbi": BI}
+# The stage of an asset by the first part of its key. A test compares it with the assets' groups.
+_STAGE_OF_PREFIX: Final = {
+    "airbyte": INGEST,
+    **{stage: stage for stage in (LANDING, RAW, *DBT_STAGES)},
+    "powerbi": BI,
+}
 
 
 def stage_of(key: AssetKey) -> str:
-    """The stage of an asset of this project, by the first part of its key."""
-    prefix = key.path[0]
-    return _STAGE_OF_PREFIX.get(prefix, prefix)
+    """The stage of an asset, which is its group; empty for an asset that is of none."""
+    return _STAGE_OF_PREFIX.get(key.path[0], "")
 
 
 def model_key(stage: str, model: str) -> AssetKey:

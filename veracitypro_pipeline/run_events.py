@@ -217,21 +217,24 @@ def _outcomes(planned: set[CheckKey], evaluations: Evaluations) -> CheckCounts:
 def _counts(
     events: Iterable[dg.EventLogEntry], evaluations: Iterable[dg.AssetCheckEvaluation]
 ) -> dict[str, dict[str, int]]:
-    """Counts by stage, then by name, from whatever event states them."""
-    by_stage: dict[str, dict[str, int]] = {stage: {} for stage in STAGES}
-    stated: list[tuple[AssetKey, Mapping[str, Any]]] = [
-        (materialization.asset_key, materialization.metadata)
+    """Counts by stage, then by name: the sum of what its assets and checks state.
+
+    Of an asset that was materialized twice, e.g. by a step that was tried again, the last counts.
+    """
+    last = {
+        (materialization.asset_key, materialization.partition): materialization
         for event in _dagster_events(events, DagsterEventType.ASSET_MATERIALIZATION)
         for materialization in (event.step_materialization_data.materialization,)
-    ]
-    stated += [(evaluation.asset_key, evaluation.metadata) for evaluation in evaluations]
-    for key, metadata in stated:
-        for count in COUNTS:
-            if count in metadata:
-                by_stage[stage_of(key)][count] = int(metadata[count].value)
-            for stage in STAGES:
-                if f"{stage}_{count}" in metadata:
-                    by_stage[stage][count] = int(metadata[f"{stage}_{count}"].value)
+    }
+    by_stage: dict[str, dict[str, int]] = {stage: {} for stage in STAGES}
+    for one in (*last.values(), *evaluations):
+        of_asset = stage_of(one.asset_key)
+        for stage, counts in by_stage.items():
+            for count in COUNTS:
+                for name in (f"{stage}_{count}", *([count] if stage == of_asset else [])):
+                    if name in one.metadata:
+                        stated = int(str(one.metadata[name].value))
+                        counts[count] = counts.get(count, 0) + stated
     return by_stage
 
 
@@ -245,8 +248,8 @@ def _stage_seconds(events: Sequence[dg.EventLogEntry]) -> dict[str, float]:
     dbt_seconds: dict[str, float] = dict.fromkeys(DBT_STAGES, 0.0)
     for event in _dagster_events(events, DagsterEventType.ASSET_MATERIALIZATION):
         materialization = event.step_materialization_data.materialization
-        if DBT_SECONDS in materialization.metadata:
-            stage = stage_of(materialization.asset_key)
+        stage = stage_of(materialization.asset_key)
+        if stage in dbt_seconds and DBT_SECONDS in materialization.metadata:
             dbt_seconds[stage] += float(materialization.metadata[DBT_SECONDS].value)
 
     seconds: dict[str, float] = {}
@@ -269,11 +272,9 @@ def _stages_of_step(events: Iterable[dg.EventLogEntry]) -> dict[str, set[str]]:
         DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
         DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
     ):
-        if event.step_key is not None and event.asset_key is not None:
-            stages_of_step.setdefault(event.step_key, set()).add(stage_of(event.asset_key))
-        elif event.step_key is not None:
-            planned = event.asset_check_planned_data
-            stages_of_step.setdefault(event.step_key, set()).add(stage_of(planned.asset_key))
+        key = event.asset_key or event.asset_check_planned_data.asset_key
+        if event.step_key is not None and (stage := stage_of(key)):
+            stages_of_step.setdefault(event.step_key, set()).add(stage)
     return stages_of_step
 
 

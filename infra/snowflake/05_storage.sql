@@ -1,5 +1,6 @@
--- How landing files are read. Never replaced: a new integration has another external id, and the
--- trust that the AWS role puts into the old one would be lost.
+-- How landing files are read. The integration reaches the landing files of every source, because it is
+-- never replaced: a new one has another external id, and the trust that the AWS role puts into the old
+-- one would be lost. Each source has a stage of its own.
 use role ACCOUNTADMIN;
 
 create storage integration if not exists VP_S3_INT
@@ -7,7 +8,7 @@ create storage integration if not exists VP_S3_INT
     storage_provider = 'S3'
     enabled = true
     storage_aws_role_arn = '${storage_role_arn}'
-    storage_allowed_locations = ('s3://${raw_bucket}/${landing_prefix}');
+    storage_allowed_locations = ('s3://${raw_bucket}/env=${environment}/');
 
 grant usage on integration VP_S3_INT to role SYSADMIN;
 
@@ -16,7 +17,7 @@ use role SYSADMIN;
 create stage if not exists ${database}.RAW.STAGE_KEEPA
     url = 's3://${raw_bucket}/${landing_prefix}'
     storage_integration = VP_S3_INT
-    comment = 'What Airbyte lands of env=${environment}';
+    comment = 'What Airbyte lands of Keepa, env=${environment}';
 
 -- For a look at staged lines by hand; the load states the same in its COPY.
 create file format if not exists ${database}.RAW.LINES_AS_TEXT

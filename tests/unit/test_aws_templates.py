@@ -110,7 +110,7 @@ def test_no_policy_has_a_wildcard_or_reaches_another_bucket(environment: str) ->
     )
     allowed = {
         raw,
-        f"{raw}/{settings.landing_prefix}*",
+        f"{raw}/env={environment}/*",
         monitoring,
         f"{monitoring}/env={environment}/handover/*",
         KEY,
@@ -126,7 +126,8 @@ def test_no_policy_has_a_wildcard_or_reaches_another_bucket(environment: str) ->
 
 LANDED: Final = "arn:aws:s3:::vp-raw-prod-us-east-2/env=prod/source=keepa/stream=product_raw/a.gz"
 OTHER_ENV: Final = "arn:aws:s3:::vp-raw-dev-us-east-2/env=dev/source=keepa/stream=product_raw/a.gz"
-OTHER_STREAM: Final = "arn:aws:s3:::vp-raw-prod-us-east-2/env=prod/source=other/a.gz"
+OTHER_SOURCE: Final = "arn:aws:s3:::vp-raw-prod-us-east-2/env=prod/source=sp_api/stream=x/a.gz"
+OUTSIDE: Final = "arn:aws:s3:::vp-raw-prod-us-east-2/env=production/source=keepa/a.gz"
 HANDOVER: Final = "arn:aws:s3:::vp-monitoring-prod-us-east-2/env=prod/handover/doctor/probe.json"
 
 
@@ -143,9 +144,10 @@ def test_each_may_do_what_the_readme_says_and_no_more(
 ) -> None:
     for resource, verbs in (
         (LANDED, landed),
+        (OTHER_SOURCE, landed),
         (HANDOVER, handover),
         (OTHER_ENV, set()),
-        (OTHER_STREAM, set()),
+        (OUTSIDE, set()),
     ):
         can = {verb for verb in ("Get", "Put", "Delete") if may(who, f"s3:{verb}Object", resource)}
         assert can == verbs, resource
@@ -153,7 +155,8 @@ def test_each_may_do_what_the_readme_says_and_no_more(
     settings = Settings.load(environment="prod")
     assert may(who, "s3:ListBucket", bucket, prefix=settings.landing_prefix)
     assert not may(who, "s3:ListBucket", bucket, prefix="")
-    assert not may(who, "s3:ListBucket", bucket, prefix="env=prod/source=other/")
+    assert may(who, "s3:ListBucket", bucket, prefix="env=prod/source=sp_api/stream=x/")
+    assert not may(who, "s3:ListBucket", bucket, prefix="env=dev/source=keepa/")
     assert may(who, "kms:Decrypt", KEY)
     assert may(who, "kms:GenerateDataKey", KEY) == ("Put" in landed | handover)
 

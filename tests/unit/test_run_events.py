@@ -42,6 +42,74 @@ def test_counts_are_those_that_assets_and_checks_state() -> None:
     assert summary.is_good
 
 
+def test_counts_of_a_stage_are_the_sum_over_its_assets_and_checks() -> None:
+    """Two sources have two tables in RAW, and each may have a check that counts."""
+
+    @dg.asset(key=["raw", "sp_api_inventory"])
+    def sp_api_inventory() -> dg.MaterializeResult[None]:
+        return dg.MaterializeResult(metadata={"rows_in": 5, "rows_out": 5, "rows_refused": 0})
+
+    def counting(asset: list[str], refused: int) -> dg.AssetChecksDefinition:
+        @dg.asset_check(asset=asset, name="refusals_are_few")
+        def check() -> dg.AssetCheckResult:
+            return dg.AssetCheckResult(passed=True, metadata={"core_rows_refused": refused})
+
+        return check
+
+    summary = summary_of(
+        [keepa_raw, sp_api_inventory],
+        [counting(["raw", "keepa_raw"], 2), counting(["raw", "sp_api_inventory"], 3)],
+    )
+
+    stages = {stage.name: stage for stage in summary.stages}
+    assert stages["raw"].model_dump(include=set(RAW_ROWS)) == {
+        "rows_in": 15,
+        "rows_out": 14,
+        "rows_refused": 1,
+    }
+    assert stages["core"].rows_refused == 5
+
+
+def test_what_is_materialized_again_counts_once() -> None:
+    @dg.op(out={"result": dg.Out()})
+    def loads_twice(context: dg.OpExecutionContext) -> None:
+        for rows in (7, 9):
+            context.log_event(
+                dg.AssetMaterialization(["raw", "keepa_raw"], metadata={"rows_out": rows})
+            )
+
+    @dg.job
+    def twice() -> None:
+        loads_twice()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        summary = run_summary(instance, twice.execute_in_process(instance=instance).run_id)
+    assert [stage.rows_out for stage in summary.stages if stage.name == "raw"] == [9]
+
+
+@pytest.mark.parametrize("key", [["scraperapi", "search"], ["report"], ["airbytes", "x"]])
+def test_an_asset_of_no_stage_is_counted_in_none(key: list[str]) -> None:
+    """A foreign asset in the run: its checks and its failure count, and nothing breaks."""
+
+    @dg.asset(key=key)
+    def foreign() -> dg.MaterializeResult[None]:
+        return dg.MaterializeResult(metadata={**RAW_ROWS, "Execution Duration": 3.0})
+
+    @dg.asset_check(asset=key, blocking=True)
+    def is_there() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=False, description="It is not.")
+
+    summary = summary_of([keepa_raw, foreign], [is_there])
+
+    stages = {stage.name: stage for stage in summary.stages}
+    assert [stage.name for stage in summary.stages if stage.rows_in is not None] == ["raw"]
+    assert stages["raw"].rows_in == 10
+    assert summary.checks.failed == 1
+    assert sum(stage.checks.failed for stage in summary.stages) == 0
+    (failure,) = summary.failures
+    assert (failure.stage, failure.reason) == ("", "is_there: It is not.")
+
+
 @pytest.mark.parametrize(
     ("severity", "good", "warned", "failed"),
     [(dg.AssetCheckSeverity.WARN, True, 1, 0), (dg.AssetCheckSeverity.ERROR, False, 0, 1)],

@@ -54,7 +54,8 @@ class Progress:
         if event is None:
             return
         if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key:
-            self._on_stage(stage_of(event.asset_key), event.asset_key.to_user_string())
+            if stage := stage_of(event.asset_key):
+                self._on_stage(stage, event.asset_key.to_user_string())
         elif event.event_type is dg.DagsterEventType.STEP_UP_FOR_RETRY:
             self.say(f"{event.step_key} is tried again: {retry_reason(event)}")
 

@@ -45,9 +45,10 @@ def lines_loaded_or_quarantined(
         if rows.get(key, 0) != expected
     ]
     ((doubled,),) = warehouse.query(DOUBLED_RECORDS, {"files": list(lines)}).rows
+    of_source = {"prefix": warehouse.settings.get().landing_prefix}
     unlike = [
         f"{key} of {as_of_date}: {expected} lines loaded, {found} rows"
-        for key, as_of_date, expected, found in warehouse.query(FILES_UNLIKE_LEDGER).rows
+        for key, as_of_date, expected, found in warehouse.query(FILES_UNLIKE_LEDGER, of_source).rows
         if key not in lines and key not in gone
     ]
     return dg.AssetCheckResult(

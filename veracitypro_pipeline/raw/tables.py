@@ -34,7 +34,9 @@ from RAW.KEEPA_RAW
 where source_file in ($files)
 """
 
-# Files of which RAW has not what the ledger says that it has, of any day.
+# Files whose row count in RAW differs from the ledger, of any day. The ledger is shared by all
+# sources: a file of which this table has no row is missed here only if it lies below `prefix`.
+# `position` compares what is written, where `like` would take a `_` for any character.
 FILES_UNLIKE_LEDGER: Final = """
 with in_raw as (
     select
@@ -53,9 +55,12 @@ select
 from MONITORING.LOAD_LEDGER as ledger
 full outer join in_raw on ledger.source_file = in_raw.source_file
 where
-    coalesce(ledger.lines, 0) <> coalesce(in_raw.loaded, 0) + coalesce(in_raw.quarantined, 0)
-    or coalesce(ledger.loaded, 0) <> coalesce(in_raw.loaded, 0)
-    or ledger.source_file is null
+    (in_raw.source_file is not null or position($prefix in ledger.source_file) = 1)
+    and (
+        coalesce(ledger.lines, 0) <> coalesce(in_raw.loaded, 0) + coalesce(in_raw.quarantined, 0)
+        or coalesce(ledger.loaded, 0) <> coalesce(in_raw.loaded, 0)
+        or ledger.source_file is null
+    )
 order by as_of_date, source_file
 """
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from veracitypro_pipeline.handover import LandedFile
 from veracitypro_pipeline.raw.duckdb import CREATE_TABLES, load_statements
 from veracitypro_pipeline.raw.engines import line_batches
-from veracitypro_pipeline.raw.tables import ROWS_OF_FILES, Load
+from veracitypro_pipeline.raw.tables import FILES_UNLIKE_LEDGER, ROWS_OF_FILES, Load
 from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
 from veracitypro_pipeline.resources.warehouse_engine import WarehouseMissing, WarehouseRefusal
 from veracitypro_pipeline.statement import Statement
@@ -149,6 +149,30 @@ def test_a_line_that_is_no_record_keeps_its_text(raw: Raw, line: bytes) -> None:
         "select lines, loaded, quarantined from MONITORING.LOAD_LEDGER"
     ).rows
     assert ledger == (3, 2, 1)
+
+
+def test_each_source_is_held_against_its_own_lines_of_the_ledger(raw: Raw) -> None:
+    """The ledger is shared: files of another source stand in a table of their own."""
+    of_keepa = "env=local/source=keepa/stream=product_raw/"
+    lost = f"{of_keepa}lost.gz"
+    raw.load({f"{of_keepa}a.gz": [a_line(asin="X")], lost: [a_line(asin="Y")]})
+    raw.run(
+        [
+            Statement(
+                "insert into MONITORING.LOAD_LEDGER select * replace ($name as source_file)"
+                " from MONITORING.LOAD_LEDGER where source_file = $like",
+                {"name": name, "like": lost},
+            )
+            for name in (
+                "env=local/source=sp_api/stream=order_metrics/a.gz",
+                # Not a prefix of characters that stand for others.
+                "env=local/source=keepa/stream=productXraw/a.gz",
+            )
+        ]
+        + [Statement("delete from RAW.KEEPA_RAW where source_file = $like", {"like": lost})]
+    )
+    unlike = raw.warehouse.query(FILES_UNLIKE_LEDGER, {"prefix": of_keepa}).rows
+    assert [(name, lines, rows) for name, _, lines, rows in unlike] == [(lost, 1, 0)]
 
 
 def test_a_changed_file_replaces_what_it_brought_and_nothing_else(raw: Raw) -> None:

@@ -51,6 +51,17 @@ def test_the_names_are_those_of_the_contract() -> None:
     assert names("STAGE") == {f"VP_DWH.{STAGE}"}
 
 
+def test_the_integration_reaches_every_source_and_a_stage_one_of_them() -> None:
+    """The integration is never replaced: a second source must find its files within its reach."""
+    (integration,) = (one.sql for one in STATEMENTS if "create storage integration" in one.sql)
+    (stage,) = (one.sql for one in STATEMENTS if "create stage" in one.sql)
+    (location,) = re.findall(r"storage_allowed_locations = \('([^']+)'\)", integration)
+    (url,) = re.findall(r"url = '([^']+)'", stage)
+    assert location == f"s3://{SETTINGS.raw_bucket}/env=dev/"
+    assert url == f"s3://{SETTINGS.raw_bucket}/{SETTINGS.landing_prefix}"
+    assert url.startswith(location)
+
+
 def test_nothing_that_holds_data_or_trust_is_ever_replaced() -> None:
     text = "".join(file.read_text() for file in FOLDER.glob("*.sql"))
     without_comments = re.sub(r"--[^\n]*", "", text).lower()
