@@ -207,7 +207,10 @@ class Settings(BaseSettings):
         "SNOWFLAKE_DATABASE", "VP_DWH", "Database of the pipeline."
     )
     snowflake_timeout_seconds: Seconds = _setting(
-        "SNOWFLAKE_TIMEOUT_SECONDS", 3_600.0, "Seconds after which Snowflake ends a statement."
+        "SNOWFLAKE_TIMEOUT_SECONDS",
+        3_600.0,
+        "Seconds after which Snowflake ends a statement or its wait for a lock. A warehouse of"
+        " infra/snowflake ends it sooner: WH_INGEST after 3,600 seconds, WH_BI after 600.",
     )
 
     snowflake_storage_role_arn: str | None = _setting(

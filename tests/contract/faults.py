@@ -427,8 +427,8 @@ def without_waiting() -> Iterator[list[float]]:
                 patch.setattr(module_with_timeout, "TIMEOUT_SECONDS", TIMEOUT)
         patch.setitem(botocore.config.Config.OPTION_DEFAULTS, "read_timeout", TIMEOUT)
         # These take whole seconds.
-        patch.setattr(snowflake_warehouse, "LOGIN_TIMEOUT_SECONDS", 1)
-        patch.setattr(snowflake_warehouse, "NETWORK_TIMEOUT_SECONDS", 1)
+        for name in ("LOGIN", "SOCKET", "NETWORK"):
+            patch.setattr(snowflake_warehouse, f"{name}_TIMEOUT_SECONDS", 1)
         from_settings = SyncClient.from_settings
         patch.setattr(
             SyncClient,

@@ -38,7 +38,7 @@ def given(
 ) -> Iterator[Mounted]:
     """As a container has it: the connector's default connection, in a file that is mounted."""
     mounted = SnowflakeWarehouse.of(settings, {}).arguments
-    names = ("account", "user", "password", "protocol", "host", "port", "network_timeout")
+    names = ("account", "user", "password", "protocol", "host", "port")
     lines = [f"{name} = {json.dumps(mounted[name])}" for name in names]
     monkeypatch.setenv("SNOWFLAKE_CONNECTIONS", "\n".join(["[default]", *lines]))
     connection = Mounted(service)

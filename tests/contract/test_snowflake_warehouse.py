@@ -3,9 +3,11 @@
 The stand-in is a few answers of Snowflake's wire protocol, as its own connector (4.x) reads them.
 """
 
+import asyncio
 import base64
 import gzip
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +37,7 @@ from veracitypro_pipeline.statement import Statement
 from .fixed_settings import fixed
 
 PASSWORD = "open sesame"
+NO_OTHER_ROLE = "use secondary roles none"
 
 
 @dataclass
@@ -43,19 +46,26 @@ class Service:
 
     refuse_sign_in: tuple[str, str] | None = None
     refusals: dict[str, tuple[str, str]] = field(default_factory=dict)
-    status: int = 200
+    # Seconds that a statement takes, and after which a request is answered in any case, as
+    # Snowflake does after 45.
+    seconds: float = 0.0
+    held_seconds: float = 0.1
     signed_in: list[dict[str, Any]] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
+    is_aborted: bool = False
 
     @property
     def statements(self) -> list[str]:
-        return [asked["sqlText"] for asked in self.asked]
+        """Without the first of each session."""
+        return [asked["sqlText"] for asked in self.asked if asked["sqlText"] != NO_OTHER_ROLE]
 
     def app(self) -> Starlette:
         return Starlette(
             routes=[
                 Route("/session/v1/login-request", self.sign_in, methods=["POST"]),
                 Route("/queries/v1/query-request", self.run, methods=["POST"]),
+                Route("/queries/v1/abort-request", self.abort, methods=["POST"]),
+                Route("/queries/{ends_at:float}/result", self.result),
                 Route("/session", lambda _: JSONResponse({"success": True}), methods=["POST"]),
                 Route(
                     "/telemetry/send", lambda _: JSONResponse({"success": True}), methods=["POST"]
@@ -64,8 +74,6 @@ class Service:
         )
 
     async def sign_in(self, request: Request) -> Response:
-        if self.status != 200:
-            return Response(status_code=self.status)
         self.signed_in.append((await _body(request))["data"])
         if self.refuse_sign_in:
             return _refusal(*self.refuse_sign_in)
@@ -79,6 +87,24 @@ class Service:
         for words, refusal in self.refusals.items():
             if words in asked["sqlText"]:
                 return _refusal(*refusal)
+        lasts = 0.0 if asked["sqlText"] == NO_OTHER_ROLE else self.seconds
+        return await self._answer(time.monotonic() + lasts)
+
+    async def abort(self, _: Request) -> Response:
+        self.is_aborted = True
+        return JSONResponse({"success": True, "data": None})
+
+    async def result(self, request: Request) -> Response:
+        return await self._answer(request.path_params["ends_at"])
+
+    async def _answer(self, ends_at: float) -> Response:
+        await asyncio.sleep(min(self.held_seconds, max(0.0, ends_at - time.monotonic())))
+        if self.is_aborted:
+            return _refusal("000604", "SQL execution canceled")
+        if time.monotonic() < ends_at:
+            url = f"/queries/{ends_at:.3f}/result"
+            again = {"queryId": "q", "getResultUrl": url}
+            return JSONResponse({"success": False, "code": "333333", "data": again})
         column = {
             **{"name": "N", "type": "fixed", "scale": 0, "precision": 38, "nullable": True},
             **{"length": None, "byteLength": None, "collation": None},
@@ -117,8 +143,8 @@ def service() -> Service:
 def settings(
     service: Service, serve: Callable[[Starlette], str], monkeypatch: pytest.MonkeyPatch
 ) -> Settings:
-    monkeypatch.setattr(snowflake_warehouse, "LOGIN_TIMEOUT_SECONDS", 1)
-    monkeypatch.setattr(snowflake_warehouse, "NETWORK_TIMEOUT_SECONDS", 1)
+    for name in ("LOGIN", "SOCKET", "NETWORK"):
+        monkeypatch.setattr(snowflake_warehouse, f"{name}_TIMEOUT_SECONDS", 1)
     return Settings.load(
         environment="prod",
         snowflake_account="acme",
@@ -136,13 +162,31 @@ def test_a_session_is_in_utc_tagged_and_limited(service: Service, settings: Sett
     assert json.loads(parameters["QUERY_TAG"]) == {"app": "veracitypro", "run_id": "r"}
     assert parameters["TIMEZONE"] == "UTC"
     assert parameters["TIMESTAMP_TYPE_MAPPING"] == "TIMESTAMP_NTZ"
-    assert parameters["STATEMENT_TIMEOUT_IN_SECONDS"] == 3600
+    assert parameters["TIMESTAMP_NTZ_OUTPUT_FORMAT"] == "YYYY-MM-DD HH24:MI:SS.FF6"
+    assert parameters["STATEMENT_TIMEOUT_IN_SECONDS"] == parameters["LOCK_TIMEOUT"] == 3600
     assert signed_in["PASSWORD"] == PASSWORD
+    # Less than a second is no 0, which would be Snowflake's maximum.
+    hasty = settings.model_copy(update={"snowflake_timeout_seconds": 0.5})
+    assert snowflake_warehouse.session_parameters(hasty)["STATEMENT_TIMEOUT_IN_SECONDS"] == 1
+
+
+def test_a_statement_may_last_longer_than_the_network_is_waited_for(
+    service: Service, settings: Settings
+) -> None:
+    service.seconds = 1.5
+    assert open_warehouse(settings).query("select 1 as N").rows == [(1,)]
+    assert not service.is_aborted
+
+
+def test_a_service_that_no_longer_answers_is_given_up(service: Service, settings: Settings) -> None:
+    service.seconds = service.held_seconds = 2.5
+    with pytest.raises(WarehouseUnavailable, match="no answer within 1 seconds"):
+        open_warehouse(settings).query("select 1 as N")
 
 
 def test_values_are_bound_by_the_service(service: Service, settings: Settings) -> None:
     open_warehouse(settings).query("select $x where a in ($f)", {"x": 1, "f": ["it's", "b"]})
-    (asked,) = service.asked
+    (_, asked) = service.asked
     assert asked["sqlText"] == "select ? where a in (?, ?)"
     bound = [asked["bindings"][place]["value"] for place in ("1", "2", "3")]
     assert bound == ["1", "it's", "b"]
@@ -176,11 +220,61 @@ def test_a_transaction_is_rolled_back_when_a_statement_is_refused(
     assert service.statements == ["begin", "insert into t values (1)", "rollback"]
 
 
-def test_a_reader_has_only_its_own_role(service: Service, settings: Settings) -> None:
-    open_warehouse(settings, is_reader=True).query("select 1")
-    assert service.statements == ["use secondary roles none", "select 1"]
-    with pytest.raises(WarehouseRefusal, match="begins with 'call"):
-        open_warehouse(settings, is_reader=True).query("call p()")
+def test_a_session_has_one_role(service: Service, settings: Settings) -> None:
+    for is_reader in (False, True):
+        open_warehouse(settings, is_reader=is_reader).query("select 1")
+        assert [asked["sqlText"] for asked in service.asked] == [NO_OTHER_ROLE, "select 1"]
+        service.asked.clear()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "call p()",
+        "",
+        "-- select\n",
+        "delete from t",
+        "/* select */ delete from t",
+        "with p as procedure () returns int language sql as $$ begin return 1; end $$ call p()",
+        "with p as -- a comment\n procedure () returns int language sql as $$x$$ call p()",
+        "with p as/* a comment */procedure () returns int language sql as 'x' call p()",
+        "select 1 ->> delete from t",
+        "(select 1)->>(delete from t)",
+        "select '\\'' ->> delete from t -- '",
+        'select 1 as "\\" ->> delete from t -- "',
+        "select $$ '$$ ->> delete from t -- '",
+        "select a$$ from t ->> delete from t -- $$",
+        "select 1 // '\n ->> delete from t -- '",
+        "select 1 /* /* */ ' */ ->> delete from t -- '",
+        "select 1 -- \r ' \n ->> delete from t -- '",
+        "select 1; delete from t",
+        "show tables ->> select * from $1 ->> insert into t select 1",
+        "explain select 1 ->> drop table t",
+    ],
+)
+def test_what_writes_is_not_sent(sql: str, service: Service, settings: Settings) -> None:
+    for is_reader in (False, True):
+        with pytest.raises(WarehouseRefusal, match=r"Only a statement that reads|does not end"):
+            open_warehouse(settings, is_reader=is_reader).query(sql)
+    assert not service.statements
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select 1;",
+        "  ((select '->> delete' as \"->> drop\", $$ call 'p' -- $$))",
+        "-- delete\nwith a as (select 'as procedure' as call) select * from a",
+        "/* call\n */ // delete\r\n select 'it''s \\' ->> delete'",
+        'show tables ->> select * from $1 where "rows" > 1 ->> select count(*) from $1',
+        "explain using text delete from t",
+        "desc table t",
+        "list @stage",
+    ],
+)
+def test_what_reads_is_sent(sql: str, service: Service, settings: Settings) -> None:
+    open_warehouse(settings, is_reader=True).query(sql)
+    assert service.statements == [sql.strip()]
 
 
 @pytest.mark.parametrize("kept", ["in a file", "in a variable", "in a variable of one line"])
@@ -254,7 +348,7 @@ def test_a_refused_sign_in_is_permanent_and_tells_no_secret(
         ("000603", TransientFailure),  # an internal error
         ("000625", TransientFailure),  # a lock waited for in vain
         ("000630", TransientFailure),  # the statement timeout
-        ("000604", PermanentFailure),  # somebody cancelled it
+        ("000604", TransientFailure),  # it was canceled
         ("001003", PermanentFailure),  # no SQL
         ("002003", PermanentFailure),  # not there, or not allowed
         ("090073", PermanentFailure),  # the resource monitor's quota is used up
@@ -266,15 +360,6 @@ def test_errors_that_pass_are_told_from_those_that_stay(
     service.refusals["select"] = (code, "Snowflake's own words")
     with pytest.raises(failure, match="Snowflake's own words"):
         WarehouseResource(settings=fixed(settings)).query("select 1")
-
-
-@pytest.mark.parametrize("status", [429, 503])
-def test_a_service_that_is_away_is_transient(
-    status: int, service: Service, settings: Settings
-) -> None:
-    service.status = status
-    with pytest.raises(WarehouseUnavailable, match="the sign-in as VP_PIPELINE"):
-        open_warehouse(settings).query("select 1")
 
 
 def test_a_network_that_is_away_is_transient(

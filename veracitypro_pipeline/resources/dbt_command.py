@@ -17,6 +17,7 @@ from filelock import FileLock
 
 from veracitypro_pipeline.home import make_home
 from veracitypro_pipeline.masking import masked
+from veracitypro_pipeline.resources.snowflake_warehouse import session_parameters
 from veracitypro_pipeline.settings import Settings, inherited_environment
 
 MANIFEST: Final = "manifest.json"
@@ -91,6 +92,10 @@ def _snowflake(settings: Settings) -> dict[str, str]:
         "SNOWFLAKE_ROLE": settings.snowflake_dbt_role,
         "SNOWFLAKE_WAREHOUSE": settings.snowflake_warehouse,
         "SNOWFLAKE_DATABASE": settings.snowflake_database,
+        # As `alter session set` takes them.
+        "SNOWFLAKE_SESSION_PARAMETERS": " ".join(
+            f"{name} = {value!r}" for name, value in session_parameters(settings).items()
+        ),
         "SNOWFLAKE_PROTOCOL": address.scheme if address else "",
         "SNOWFLAKE_HOST": (address.host or "") if address else "",
         "SNOWFLAKE_PORT": str(address.port) if address else "",

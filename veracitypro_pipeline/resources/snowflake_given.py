@@ -10,11 +10,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from veracitypro_pipeline.resources.snowflake_warehouse import (
-    SnowflakeTransaction,
-    explained,
-    refuse_what_writes,
-)
+from veracitypro_pipeline.resources.snowflake_reads import refuse_what_writes
+from veracitypro_pipeline.resources.snowflake_warehouse import SnowflakeTransaction, explained
 from veracitypro_pipeline.resources.warehouse_engine import Reading, WarehouseUnavailable
 from veracitypro_pipeline.statement import Answer
 

@@ -5,13 +5,15 @@ seven seconds to import. Values are bound on the server, never written into a st
 """
 
 import json
-import re
+import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from veracitypro_pipeline.masking import masked
+from veracitypro_pipeline.resources.snowflake_reads import refuse_what_writes
 from veracitypro_pipeline.resources.warehouse_engine import (
     RELATIONS_OF_SCHEMA,
     Reading,
@@ -27,17 +29,21 @@ if TYPE_CHECKING:
     from snowflake.connector.cursor import SnowflakeCursor
 
 APPLICATION_NAME: Final = "VeracityPro"
-# Seconds to sign in, and to wait for one HTTP answer; a statement may run longer than the latter,
-# because the connector asks again. Snowflake's own defaults retry for five minutes.
+# Seconds to sign in; to wait for one HTTP answer, which Snowflake gives within 45 even while a
+# statement runs; and to repeat a request that gets none. None of them limits a statement: Snowflake
+# ends that, by STATEMENT_TIMEOUT_IN_SECONDS.
 LOGIN_TIMEOUT_SECONDS: Final = 60
+SOCKET_TIMEOUT_SECONDS: Final = 60
 NETWORK_TIMEOUT_SECONDS: Final = 120
+# The connector's number for a request without an answer.
+NO_ANSWER: Final = 250003
 # Snowflake's limit for a query tag, in characters.
 TAG_CHARACTERS: Final = 2_000
 
-# Errors that time may heal (Snowflake's error numbers): an internal error of a statement, a lock
-# waited for in vain, a statement cut by the timeout, a session that has expired. Faults of the
-# network and of the service come as classes of their own.
-TRANSIENT_ERRORS: Final = frozenset({603, 625, 630, 390112, 390114})
+# Errors that time may heal (Snowflake's error numbers): an internal error of a statement, one that
+# was canceled, a lock waited for in vain, a statement ended by its timeout, an expired session.
+# Faults of the network and of the service come as classes of their own.
+TRANSIENT_ERRORS: Final = frozenset({603, 604, 625, 630, 390112, 390114})
 
 # `credits_compute` is an upper bound: each statement's time at the rate of its warehouse, as if it
 # had run alone. Idle time before a warehouse is suspended is in no statement; the exact figures
@@ -68,14 +74,6 @@ from table(
 )
 where try_parse_json(query_tag):run_id::varchar = $run_id
 """
-
-# What a statement that reads begins with, after comments and brackets. Snowflake runs one statement
-# at a time; of those that begin like this, only a `with` that holds a procedure can write.
-_READS: Final = re.compile(
-    r"(?:\s|\(|--[^\n]*(?:\n|$)|/\*.*?\*/)*(?:select|with|show|describe|desc|explain|list|ls)\b",
-    re.IGNORECASE | re.DOTALL,
-)
-_HOLDS_PROCEDURE: Final = re.compile(r"\bas\s+procedure\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,6 @@ class SnowflakeWarehouse:
     account: str
     role: str
     arguments: Mapping[str, Any] = field(repr=False)
-    is_reader: bool = False
 
     @classmethod
     def of(
@@ -139,7 +136,6 @@ class SnowflakeWarehouse:
         return cls(
             account=str(settings.snowflake_account),
             role=role,
-            is_reader=is_reader,
             arguments={
                 "account": settings.snowflake_account,
                 "user": settings.snowflake_user,
@@ -148,15 +144,13 @@ class SnowflakeWarehouse:
                 "database": settings.snowflake_database,
                 "application": APPLICATION_NAME,
                 "login_timeout": LOGIN_TIMEOUT_SECONDS,
-                "network_timeout": NETWORK_TIMEOUT_SECONDS,
+                "socket_timeout": SOCKET_TIMEOUT_SECONDS,
+                "backoff_policy": _backoff,
                 # Values are bound by the server.
                 "paramstyle": "qmark",
                 "session_parameters": {
                     "QUERY_TAG": json.dumps({k: v for k, v in tag.items() if v})[:TAG_CHARACTERS],
-                    "STATEMENT_TIMEOUT_IN_SECONDS": int(settings.snowflake_timeout_seconds),
-                    # An instant in these tables is UTC and carries no zone.
-                    "TIMEZONE": "UTC",
-                    "TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ",
+                    **session_parameters(settings),
                 },
                 **_address(settings),
                 **_sign_in(settings),
@@ -243,23 +237,26 @@ class SnowflakeWarehouse:
         with explained(f"the sign-in as {self.arguments['user']} {whose}"):
             connection = snowflake.connector.connect(**self.arguments)
         with closing(connection), explained(f"a statement {whose}"), connection.cursor() as cursor:
-            if self.is_reader:
-                # Otherwise every other role of the user counts too.
-                cursor.execute("use secondary roles none")
+            # Otherwise the user's other roles count, too, and a missing grant shows nowhere.
+            cursor.execute("use secondary roles none")
             yield SnowflakeTransaction(cursor)
 
 
-def refuse_what_writes(sql: str) -> None:
-    """The first word decides before Snowflake is asked; what a function may do, the role does.
+def session_parameters(settings: Settings) -> dict[str, str | int]:
+    """What every session is set to, the pipeline's and dbt's: an account may have other defaults.
 
-    Raises:
-        WarehouseRefusal: the statement is not one that reads.
+    An instant in our tables is UTC and carries no zone. Ids are made of instants as text.
     """
-    if not _READS.match(sql) or _HOLDS_PROCEDURE.search(sql):
-        raise WarehouseRefusal(
-            "Only a statement that reads is run here (select, with, show, describe, explain,"
-            f" list); this one begins with {sql.strip()[:40]!r}."
-        )
+    # 0 would mean Snowflake's maximum, a week.
+    timeout = math.ceil(settings.snowflake_timeout_seconds)
+    return {
+        "STATEMENT_TIMEOUT_IN_SECONDS": timeout,
+        "LOCK_TIMEOUT": timeout,
+        "TIMEZONE": "UTC",
+        "TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ",
+        "TIMESTAMP_NTZ_OUTPUT_FORMAT": "YYYY-MM-DD HH24:MI:SS.FF6",
+        "DATE_OUTPUT_FORMAT": "YYYY-MM-DD",
+    }
 
 
 @contextmanager
@@ -301,6 +298,24 @@ def explained(what: str) -> Iterator[None]:
         if is_passing:
             raise WarehouseUnavailable(f"Snowflake did not carry out {what}: {said}") from error
         raise WarehouseRefusal(f"Snowflake refuses {what}: {said}") from error
+
+
+def _backoff() -> Iterator[int]:
+    """Seconds before each repetition of a request, until NETWORK_TIMEOUT_SECONDS have passed.
+
+    The connector has a `network_timeout` for this, but also cancels every statement that lasts
+    longer.
+    """
+    from snowflake.connector.backoff_policies import exponential_backoff
+    from snowflake.connector.errors import OperationalError
+
+    began_at = time.monotonic()
+    for seconds in exponential_backoff()():
+        if time.monotonic() - began_at > NETWORK_TIMEOUT_SECONDS:
+            raise OperationalError(
+                f"no answer within {NETWORK_TIMEOUT_SECONDS} seconds", errno=NO_ANSWER
+            )
+        yield seconds
 
 
 def _address(settings: Settings) -> dict[str, Any]:
