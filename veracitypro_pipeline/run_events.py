@@ -24,6 +24,7 @@ from veracitypro_pipeline.lineage import (
 from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.run_summary import (
     CANCELED,
+    SUCCESS,
     CheckCounts,
     CheckResult,
     RedCheck,
@@ -39,6 +40,10 @@ DBT_SECONDS: Final = "Execution Duration"
 # dagster-dbt's name of the rows that a dbt test found.
 DBT_ROWS_FAILING: Final = "dagster_dbt/failed_row_count"
 PARTITION_TAG: Final = "dagster/partition"
+LEFT_OUT: Final = (
+    "It has no result, although the run ended well, so nothing says that the data is right: look in"
+    " the log of the run for the step that evaluates it, then run the day again."
+)
 _CHECK_FAILED: Final = "DagsterAssetCheckFailedError"
 
 
@@ -83,7 +88,7 @@ def run_record(instance: dg.DagsterInstance, run_id: str) -> RunRecord:
             stage_of(event.step_materialization_data.materialization.asset_key) in DBT_STAGES
             for event in _dagster_events(events, DagsterEventType.ASSET_MATERIALIZATION)
         ),
-        check_results=[_result(one) for one in _evaluations(events).values()],
+        check_results=[_result(one) for one in _results(events, summary.status).values()],
     )
 
 
@@ -95,7 +100,7 @@ def summarize(
     events: Sequence[dg.EventLogEntry],
 ) -> RunSummary:
     """The same from the parts: `events` are the run's, oldest first."""
-    planned, evaluations = _planned_checks(events), _evaluations(events)
+    planned, evaluations = _planned_checks(events), _results(events, status)
     counts = _counts(events, evaluations.values())
     seconds_of = _stage_seconds(events)
     return RunSummary(
@@ -192,6 +197,29 @@ def _evaluations(events: Iterable[dg.EventLogEntry]) -> Evaluations:
         for event in _dagster_events(events, DagsterEventType.ASSET_CHECK_EVALUATION)
         for evaluation in (event.asset_check_evaluation_data,)
     }
+
+
+def _results(events: Sequence[dg.EventLogEntry], status: str) -> Evaluations:
+    """The result of each check: what it evaluated last, or that a run which ended well left it out.
+
+    Then what the check guards was not looked at, which is as bad as a fault that it finds. A run
+    that failed did not come that far.
+    """
+    evaluations = _evaluations(events)
+    if status != SUCCESS:
+        return evaluations
+    left_out = {
+        (asset, name): dg.AssetCheckEvaluation(
+            asset_key=asset,
+            check_name=name,
+            passed=False,
+            metadata={},
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=LEFT_OUT,
+        )
+        for asset, name in sorted(_planned_checks(events) - evaluations.keys())
+    }
+    return {**evaluations, **left_out}
 
 
 def _planned_checks(events: Iterable[dg.EventLogEntry]) -> set[CheckKey]:

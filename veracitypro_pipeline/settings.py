@@ -451,10 +451,17 @@ def known_variables() -> tuple[str, ...]:
     return tuple(variable_of(field) for field in Settings.model_fields)
 
 
-def inherited_environment() -> dict[str, str]:
-    """The process environment for a child process, without our own settings and secrets."""
+def inherited_environment(*, without: str | tuple[str, ...] = ()) -> dict[str, str]:
+    """The process environment for a child process, without our own settings and secrets.
+
+    `without` are prefixes of further names to leave out.
+    """
     ours = set(known_variables())
-    return {name: value for name, value in os.environ.items() if name not in ours}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ours and not name.startswith(without)
+    }
 
 
 def env_example() -> str:

@@ -35,6 +35,7 @@ from veracitypro_pipeline.transform.assets import build_assets
 from .fixed_settings import fixed
 
 DAY: Final = "2026-01-01"
+RUN_ID: Final = "11111111-1111-1111-1111-111111111111"
 PROJECT: Final = "name: small\nprofile: veracitypro\n"
 FIRST: Final = "select 1 as n"
 # Says by a file that it is at work, and waits for another one.
@@ -84,6 +85,36 @@ def folder(parsed: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(parsed, tmp_path / "small"))
 
 
+# What another project, a container image or a person at a terminal may have set for dbt.
+FOREIGN: Final = {
+    "QUIET": "true",
+    "LOG_LEVEL": "error",
+    "LOG_LEVEL_FILE": "none",
+    "LOG_FORMAT": "text",
+    "LOG_FORMAT_FILE": "json",
+    "USE_COLORS": "true",
+    "PRINT": "false",
+    "WRITE_JSON": "false",
+    "RESOURCE_TYPES": "seed",
+    "EXCLUDE_RESOURCE_TYPES": "test",
+    "EMPTY": "true",
+    "SAMPLE": "3 days",
+    "FULL_REFRESH": "true",
+    "FAIL_FAST": "true",
+    "WARN_ERROR": "true",
+    "STORE_FAILURES": "true",
+    "INDIRECT_SELECTION": "empty",
+    "TARGET": "prod",
+    "PROFILE": "nowhere",
+    "PROFILES_DIR": "/nowhere",
+    "PROJECT_DIR": "/nowhere",
+    "TARGET_PATH": "/nowhere",
+    "STATE": "/nowhere",
+    "DEFER": "true",
+    "ENV_SECRET_SNOWFLAKE_PASSWORD": "x",
+}
+
+
 class Night:
     """One run of the models in this process, and what it recorded, as it came."""
 
@@ -91,7 +122,7 @@ class Night:
         settings = settings_of(folder)
         self.recorded: list[str] = []
         with dg.DagsterInstance.ephemeral() as instance:
-            run_id = "11111111-1111-1111-1111-111111111111"
+            run_id = RUN_ID
 
             def keep(entry: dg.EventLogEntry) -> None:
                 if (name := _name(entry)) is not None:
@@ -183,6 +214,46 @@ def test_a_dbt_that_dies_at_its_start_records_nothing(folder: Path) -> None:
     assert "does not have a target" in night.failures[0]
 
 
+def test_what_the_environment_says_to_another_dbt_changes_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of these thins out dbt's log or its work; a doubled row must be red all the same."""
+    for name, value in FOREIGN.items():
+        monkeypatch.setenv(f"DBT_{name}", value)
+        monkeypatch.setenv(f"DBT_ENGINE_{name}", value)
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    change(folder, "models/stg/first.sql", DOUBLED + " -- \N{WHITE SMILING FACE}")
+    night = Night(folder)
+    assert not night.success
+    assert night.recorded == ["first", "unique_first_n"]
+    assert "unique_first_n" in night.failures[0]
+
+
+def test_a_dbt_that_ends_well_without_a_result_of_each_node_is_no_success(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node without a result may be wrong or old, and Power BI would be refreshed. An event of
+    another run is no result either."""
+    (settings_of(folder).warehouse_path.parent).mkdir(parents=True)
+    (settings_of(folder).warehouse_path.parent / "go").touch()
+    event_in = Invocation._event_in
+
+    def heard(invocation: Invocation, line: str) -> Any:
+        if '"LogTestResult"' in line:
+            return ""
+        if '"LogModelResult"' in line and "model.small.second" in line:
+            line = line.replace(RUN_ID, "22222222-2222-2222-2222-222222222222")
+        return event_in(invocation, line)
+
+    monkeypatch.setattr(Invocation, "_event_in", heard)
+    night = Night(folder)
+    assert not night.success
+    assert night.recorded == ["first"]
+    (failure,) = night.failures
+    assert "reported no result for 1 of 2 tables and 1 of 1 tests" in failure
+    assert "stg/second, stg/first: unique_first_n" in failure
+
+
 def change(folder: Path, name: str, text: str) -> None:
     (folder / "project" / name).write_text(text)
     manifest_path(settings_of(folder))
@@ -266,7 +337,7 @@ def test_dbt_ends_with_its_run(
 
 def test_who_stops_a_run_with_red_tests_does_not_wait_for_their_rows(folder: Path) -> None:
     """dbt, which is in the middle of a model, keeps the file from whoever looks for them; its
-    results are those of an earlier night."""
+    results are those of an earlier try."""
     make_monitoring(folder)
     change(folder, "models/stg/first.sql", DOUBLED)
     change(folder, "dbt_project.yml", PROJECT + WARNS)
@@ -274,7 +345,8 @@ def test_who_stops_a_run_with_red_tests_does_not_wait_for_their_rows(folder: Pat
     nodes = json.loads((settings.dbt_target_dir / MANIFEST).read_text())["nodes"]
     earlier = [{"unique_id": name, "compiled_code": "select 1 as n"} for name in nodes]
     results = build_folder(settings) / "run_results.json"
-    results.write_text(json.dumps({"results": earlier}))
+    of_run = {"env": {"RUN_ID": RUN_ID}}
+    results.write_text(json.dumps({"metadata": of_run, "results": earlier}))
     with running(folder) as (process, _):
         process.send_signal(signal.SIGINT)
         process.wait(timeout=30)

@@ -1,5 +1,6 @@
 """The summary of real runs of small graphs, as `vp run` and Slack show it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -127,6 +128,27 @@ def test_a_red_check_of_severity_error_makes_a_run_bad(
     assert (summary.checks.warned, summary.checks.failed) == (warned, failed)
     (check,) = summary.red_checks
     assert (check.name, check.description) == ("raw/keepa_raw: red", "9 are not 10")
+
+
+def test_a_run_that_ends_well_without_the_result_of_a_check_is_not_good() -> None:
+    """Whatever the cause. Here the table was not written, so Dagster skips what follows it."""
+
+    @dg.multi_asset(specs=[dg.AssetSpec(["stg", "fetches"], skippable=True)])
+    def silent() -> Iterator[dg.MaterializeResult[None]]:
+        yield from ()
+
+    @dg.asset_check(asset=["stg", "fetches"], blocking=True)
+    def refusals_are_few() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    summary = summary_of([silent, keepa_raw], [refusals_are_few])
+
+    assert summary.status == "success"
+    assert not summary.is_good
+    assert str(summary.checks) == "1 failed"
+    (check,) = summary.red_checks
+    assert (check.name, check.is_error) == ("stg/fetches: refusals_are_few", True)
+    assert "has no result" in check.description
 
 
 def test_a_stage_is_done_or_begun_or_not_reached_and_so_are_its_checks() -> None:

@@ -6,7 +6,7 @@ and its manifest parsing belongs to `resources/dbt_command.py`.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +29,7 @@ from veracitypro_pipeline.run_events import PARTITION_TAG
 # Unit tests judge the SQL, not the night's data: they run where the SQL changes.
 BUILD: Final = ("build", "--exclude-resource-type", "unit_test")
 SHOWN_CHARACTERS: Final = 1_000
+SHOWN_NODES: Final = 3
 # How dagster-dbt introduces what dbt said (0.29.27).
 _ERRORS_FOLLOW: Final = "Errors parsed from dbt logs:"
 # What dbt (1.11) says before the cause: a line of its progress, and what failed, twice.
@@ -89,7 +90,8 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         `full_refresh` makes incremental models anew from RAW.
 
         Raises:
-            PermanentFailure: a model or a test failed; the message has dbt's own words.
+            PermanentFailure: a model or a test failed, and the message has dbt's own words; or dbt
+                reported no result for one of them.
             TransientFailure: dbt could not get at the warehouse, or was killed.
         """
         from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_context
@@ -122,9 +124,12 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             context=context,
             cli_version=Version(version("dbt-core")),
         )
+        reported: set[dg.AssetKey | dg.AssetCheckKey | None] = set()
         try:
             with interrupts_are_final():
-                yield from invocation.stream()
+                for event in invocation.stream():
+                    reported.add(_node_of(context, event))
+                    yield event
         except DagsterDbtCliRuntimeError as error:
             if invocation.process.returncode == -SIGKILL:
                 raise TransientFailure(
@@ -132,6 +137,9 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                     " stays, and the next try goes on from there."
                 ) from error
             raise failure_of(str(error)) from mask_error(error)
+        tables, tests = context.selected_asset_keys, context.selected_asset_check_keys
+        if not reported >= tables | tests:
+            raise _unreported(tables, tests, reported)
 
     def _start(self, run_id: str, partition: str) -> DbtProcess:
         settings = self.settings.get()
@@ -139,12 +147,42 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return DbtProcess(
             {
                 **dbt_command.environment(settings, dbt_command.build_folder(settings)),
-                # dbt keeps variables of this name in its artifacts; query tags are made of them.
-                "DBT_ENV_CUSTOM_ENV_RUN_ID": run_id,
-                "DBT_ENV_CUSTOM_ENV_PARTITION": partition,
+                # Query tags are made of these, and events are known by the first.
+                f"{dbt_command.CUSTOM}{dbt_command.RUN_ID}": run_id,
+                f"{dbt_command.CUSTOM}PARTITION": partition,
             },
             settings.dbt_project_dir,
         )
+
+
+def _node_of(
+    context: dg.AssetExecutionContext, event: Any
+) -> dg.AssetKey | dg.AssetCheckKey | None:
+    """The table or test of which an event is the result."""
+    node: dg.AssetKey | dg.AssetCheckKey | None = None
+    if isinstance(event, dg.Output):
+        node = context.asset_key_for_output(event.output_name)
+    elif isinstance(event, dg.AssetCheckResult) and event.asset_key and event.check_name:
+        node = dg.AssetCheckKey(event.asset_key, event.check_name)
+    return node
+
+
+def _unreported(
+    tables: Set[dg.AssetKey],
+    tests: Set[dg.AssetCheckKey],
+    reported: Set[dg.AssetKey | dg.AssetCheckKey | None],
+) -> PermanentFailure:
+    """The failure of a dbt whose exit code is good and whose results are not all there."""
+    silent_tables, silent_tests = sorted(tables - reported), sorted(tests - reported)
+    names = [key.to_user_string() for key in silent_tables]
+    names += [f"{key.asset_key.to_user_string()}: {key.name}" for key in silent_tests]
+    more = f" and {len(names) - SHOWN_NODES} more" if len(names) > SHOWN_NODES else ""
+    return PermanentFailure(
+        f"dbt ended without an error, but reported no result for {len(silent_tables)} of"
+        f" {len(tables)} tables and {len(silent_tests)} of {len(tests)} tests"
+        f" ({', '.join(names[:SHOWN_NODES])}{more}), so nothing says that they are right: look in"
+        " the log of the run for what dbt wrote, then run the day again."
+    )
 
 
 def failure_of(said: str) -> dg.Failure:

@@ -21,8 +21,13 @@ from veracitypro_pipeline.resources.snowflake_warehouse import session_parameter
 from veracitypro_pipeline.settings import Settings, inherited_environment
 
 MANIFEST: Final = "manifest.json"
-# dbt's prefix for variables that are secret.
+# The prefix of dbt's variables.
+_DBT: Final = "DBT_"
+# That of variables that are secret.
 SECRET: Final = "DBT_ENV_SECRET_"  # noqa: S105 - the name, no secret
+# dbt adds variables of this prefix to its events and artifacts, under the rest of their name.
+CUSTOM: Final = "DBT_ENV_CUSTOM_ENV_"
+RUN_ID: Final = "RUN_ID"
 PARTIAL_PARSE: Final = "partial_parse.msgpack"
 # Beside a manifest: the fingerprint of the files that it was made from.
 FINGERPRINT: Final = "manifest.sources"
@@ -46,17 +51,23 @@ def arguments(*args: str) -> list[str]:
 def environment(settings: Settings, target_path: Path) -> dict[str, str]:
     """The whole environment of a dbt process: the same for parsing and building.
 
-    dbt compares it between two parses; a difference makes it parse everything again.
+    Every option of dbt is also a variable (`DBT_QUIET`, `DBT_ENGINE_QUIET`). Those of our parent
+    are meant for another project, so none of them reaches dbt. Options of the log are set even to
+    their defaults, because Dagster reads its events there.
+
+    dbt compares the environment between two parses; a difference makes it parse everything again.
     """
     project = str(settings.dbt_project_dir.resolve())
     return {
-        **inherited_environment(),
+        **inherited_environment(without=_DBT),
         "DBT_PROJECT_DIR": project,
         "DBT_PROFILES_DIR": project,
         "DBT_TARGET": settings.environment,
         "DBT_TARGET_PATH": str(target_path),
         "DBT_LOG_PATH": str(target_path),
+        "DBT_QUIET": "false",
         "DBT_LOG_FORMAT": "json",
+        "DBT_LOG_LEVEL": "info",
         # Each statement with its timing, twice over, is a tenth of a build's time.
         "DBT_LOG_LEVEL_FILE": "info",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
@@ -65,6 +76,8 @@ def environment(settings: Settings, target_path: Path) -> dict[str, str]:
         "DBT_USE_COLORS_FILE": "false",
         "DBT_VERSION_CHECK": "false",
         "PYTHONUNBUFFERED": "1",
+        # Whatever the terminal's: we read its output as UTF-8.
+        "PYTHONIOENCODING": "utf-8",
         "VP_WAREHOUSE_PATH": str(settings.warehouse_path),
         "VP_DUCKDB_MEMORY": settings.duckdb_memory,
         "VP_DAILY_HISTORY_DAYS": str(settings.daily_history_days or ""),

@@ -9,6 +9,8 @@ from typing import Any
 
 from dagster_dbt.core.dbt_cli_invocation import DbtCliInvocation
 
+from veracitypro_pipeline.resources.dbt_command import RUN_ID
+
 
 class Invocation(DbtCliInvocation):
     """An invocation that leaves dbt to whoever started it: `DbtProcess.end` stops it.
@@ -28,9 +30,11 @@ class Invocation(DbtCliInvocation):
         output.close()
 
     def _event_in(self, line: str) -> str | dict[str, Any]:
-        """What dbt says in JSON; else the line as it is."""
+        """An event of this run's dbt; any other line as it is."""
         try:
             event: dict[str, Any] = json.loads(line)
+            if self.context is not None and event["info"]["extra"][RUN_ID] != self.context.run_id:
+                return line
             if event["info"]["level"] == "error":
                 self._error_messages.append(event["info"]["msg"])
         except (ValueError, LookupError, TypeError):

@@ -86,7 +86,7 @@ def _keep_failing_rows(
 ) -> None:
     """Whatever goes wrong here is said in the log: what people must hear of is the red test."""
     try:
-        tests = failing_rows.failed_tests(dbt.run_results, red)
+        tests = failing_rows.failed_tests(dbt.run_results, red, context.run_id)
     except (OSError, ValueError, LookupError, TypeError) as damage:
         context.log.warning(
             f"The failing rows of {len(red)} red tests are not kept, because dbt's results"

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from veracitypro_pipeline.resources.dbt_command import RUN_ID
 from veracitypro_pipeline.statement import Statement
 
 # Kept of each test; the check says how many there are in all.
@@ -32,14 +33,19 @@ class FailedTest(NamedTuple):
     sql: str
 
 
-def failed_tests(run_results: Path, unique_ids: Sequence[str]) -> list[FailedTest]:
-    """Of these tests, those that dbt's file of results has with their SQL; none without a file."""
+def failed_tests(run_results: Path, unique_ids: Sequence[str], run_id: str) -> list[FailedTest]:
+    """Of these tests, those that dbt's file of results has with their SQL.
+
+    None if there is no file, or if it is that of another run.
+    """
     if not unique_ids or not run_results.exists():
         return []
-    results = json.loads(run_results.read_text(encoding="utf-8"))["results"]
+    document = json.loads(run_results.read_text(encoding="utf-8"))
+    if document["metadata"]["env"].get(RUN_ID) != run_id:
+        return []
     return [
         FailedTest(result["unique_id"].split(".")[2], result["compiled_code"])
-        for result in results
+        for result in document["results"]
         if result["unique_id"] in unique_ids and result.get("compiled_code")
     ]
 

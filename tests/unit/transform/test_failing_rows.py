@@ -22,17 +22,19 @@ from veracitypro_pipeline.transform.failing_rows import (
 RED = FailedTest("unique_b", "with x as (select 1 as a)\nselect * from x -- the end")
 
 
-def test_only_red_tests_are_asked_and_a_build_that_left_no_results_has_none(tmp_path: Path) -> None:
+def test_only_red_tests_of_this_run_are_asked(tmp_path: Path) -> None:
+    """A build can leave no results behind, and then those of an earlier one are still there."""
     file = tmp_path / "run_results.json"
-    assert failed_tests(file, ["test.veracitypro.unique_b.1f"]) == []
+    assert failed_tests(file, ["test.veracitypro.unique_b.1f"], "r1") == []
     results = [
         {"unique_id": "test.veracitypro.unique_a.0f", "compiled_code": "select 1"},
         {"unique_id": "test.veracitypro.unique_b.1f", "compiled_code": RED.sql},
         {"unique_id": "model.veracitypro.stg_keepa_price", "compiled_code": None},
     ]
-    file.write_text(json.dumps({"results": results}))
-    assert failed_tests(file, ["test.veracitypro.unique_b.1f"]) == [RED]
-    assert failed_tests(file, []) == []
+    file.write_text(json.dumps({"metadata": {"env": {"RUN_ID": "r1"}}, "results": results}))
+    assert failed_tests(file, ["test.veracitypro.unique_b.1f"], "r1") == [RED]
+    assert failed_tests(file, ["test.veracitypro.unique_b.1f"], "r2") == []
+    assert failed_tests(file, [], "r1") == []
 
 
 def test_a_row_is_kept_whatever_it_holds_and_once_however_often_it_is_tried() -> None:
