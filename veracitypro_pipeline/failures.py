@@ -8,10 +8,11 @@ same request would only be refused again. Neither says a secret, whatever a serv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Final, ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar, cast
 
 import dagster as dg
 
+from veracitypro_pipeline.markdown import one_line
 from veracitypro_pipeline.masking import mask_error, masked
 
 # Dagster's run-retry daemon reads this tag; it never looks at the exception.
@@ -73,8 +74,11 @@ Result = TypeVar("Result")
 
 
 def final_when_interrupted(body: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Let a person who stops a run stop it, and no error tell a secret. For the body of every
-    asset and check, because Dagster keeps an error with all that led to it.
+    """The border between Dagster and the body of an asset or a check; every body has it.
+
+    A person who stops a run stops it. No error holds a secret, because Dagster keeps an error with
+    all that led to it. The description of a check's result is shown as it stands, because Dagster's
+    UI reads it as Markdown, and names of files and errors of services are in it.
 
     Under a retry policy Dagster takes an interrupt for a passing fault, so that the in-process
     executor would try the step again and go on (1.13.27, `op_execution_error_boundary`).
@@ -83,9 +87,19 @@ def final_when_interrupted(body: Callable[Arguments, Result]) -> Callable[Argume
     @wraps(body)
     def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         with errors_are_masked(), interrupts_are_final():
-            return body(*args, **kwargs)
+            result = body(*args, **kwargs)
+        if isinstance(result, dg.AssetCheckResult):
+            return cast("Result", shown_as_text(result))
+        return result
 
     return guarded
+
+
+def shown_as_text(result: dg.AssetCheckResult) -> dg.AssetCheckResult:
+    """The same, with a description in which Markdown finds nothing to read."""
+    if result.description is None:
+        return result
+    return result._replace(description=one_line(result.description))
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from veracitypro_pipeline.lineage import (
     STAGES,
     stage_of,
 )
+from veracitypro_pipeline.markdown import as_text
 from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.run_summary import (
     CANCELED,
@@ -125,7 +126,7 @@ def summarize(
             RedCheck(
                 name=f"{one.asset_key.to_user_string()}: {one.check_name}",
                 is_error=one.severity is dg.AssetCheckSeverity.ERROR,
-                description=one.description or "",
+                description=_said(one),
             )
             for one in evaluations.values()
             if not one.passed
@@ -186,8 +187,13 @@ def _result(evaluation: dg.AssetCheckEvaluation) -> CheckResult:
         is_error=evaluation.severity is dg.AssetCheckSeverity.ERROR,
         passed=evaluation.passed,
         rows_failing=None if rows_failing is None else int(str(rows_failing.value)),
-        description=evaluation.description or "",
+        description=_said(evaluation),
     )
+
+
+def _said(evaluation: dg.AssetCheckEvaluation) -> str:
+    """What the check said; Dagster has it as Markdown."""
+    return as_text(evaluation.description or "")
 
 
 def _evaluations(events: Iterable[dg.EventLogEntry]) -> Evaluations:
@@ -352,7 +358,7 @@ def _failed_checks_of_step(events: Iterable[dg.EventLogEntry]) -> dict[str, list
     for event in _dagster_events(events, DagsterEventType.ASSET_CHECK_EVALUATION):
         check = event.asset_check_evaluation_data
         if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
-            said = check.description or "it gives no description"
+            said = _said(check) or "it gives no description"
             found.setdefault(str(event.step_key), []).append(f"{check.check_name}: {said}")
     return found
 

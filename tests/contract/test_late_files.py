@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from veracitypro_pipeline.handover import LandingIndex, LandingManifest, SyncRep
 from veracitypro_pipeline.ingest.assets import LOOK_BACK_DAYS, earlier_syncs
 from veracitypro_pipeline.landing import assets as landing_assets
 from veracitypro_pipeline.landing import checks as landing_checks
+from veracitypro_pipeline.markdown import as_text
 from veracitypro_pipeline.raw import assets as raw_assets
 from veracitypro_pipeline.raw import checks as raw_checks
 from veracitypro_pipeline.resources.s3 import StoredObject
@@ -284,17 +286,36 @@ def test_an_index_that_was_written_without_arrivals_gets_them_from_the_listing(
 
 
 def test_what_a_file_is_called_is_no_markdown_in_the_ui(pipeline: Pipeline) -> None:
-    job = pipeline.sync(0, 3)
-    name = "`![x](https://example.com/x.png)`\n# a.jsonl.gz"
-    pipeline.objects[name] = pipeline.objects.pop(job.keys[0])
+    """Neither in the table of files nor in what a check says of one that is cut, gone or unlike."""
+    job = pipeline.sync(0, 300)
+    name = f"`![x](https://example.com/x.png)`\n# {job.keys[0]}"
+    pipeline.objects[name] = whole = pipeline.objects.pop(job.keys[0])
+    pipeline.objects[f"unowned {name}"] = a_file("no record")
     pipeline.run(0)
-
     assert pipeline.landed["files"].records[0].data == {
         "key": name,
-        "lines": 3,
-        "bytes": len(pipeline.objects[name]),
+        "lines": 300,
+        "bytes": len(whole),
         "arrived_at": str(pipeline.now),
     }
+    said = [pipeline.said["files_of_this_sync"]]
+    pipeline.warehouse.transact([Statement("delete from RAW.KEEPA_RAW where file_row_number = 2")])
+    pipeline.sync(1, 3)
+    pipeline.run(1)
+    said += [pipeline.said["lines_loaded_or_quarantined"]]
+    pipeline.objects[name] = whole[:-40]
+    pipeline.run(1)
+    said += [pipeline.said["earlier_files_are_whole"]]
+    pipeline.run(0)
+    said += [pipeline.said["files_arrived"]]
+    del pipeline.objects[name]
+    pipeline.run(0)
+    said += [pipeline.said["files_arrived"]]
+    for text in said:
+        assert "png" in text
+        assert "\n" not in text
+        assert not re.search(r"(?<!\\)!\[|(?<!\\)\]\(|(?<!\\)`|https:/", text)
+        assert "![x](https://example.com/x.png)" in as_text(text)
 
 
 def test_a_sync_that_somebody_started_by_hand_is_loaded_too(pipeline: Pipeline) -> None:

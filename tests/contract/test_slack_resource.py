@@ -48,6 +48,9 @@ def test_a_bot_and_a_webhook_deliver_the_same_blocks(url: str, inbox: Inbox) -> 
     first, second = inbox.messages()
     assert first["text"] == second["text"] == TEXT
     assert first["blocks"] == second["blocks"] == BLOCKS
+    # Slack fetches nothing that a text of somebody else names.
+    for message in (first, second):
+        assert (message["unfurl_links"], message["unfurl_media"]) == (False, False)
 
 
 def test_a_bot_answers_in_a_thread_and_changes_what_it_said(url: str, inbox: Inbox) -> None:

@@ -6,7 +6,7 @@
 import streamlit as st
 
 from veracitypro_pipeline.dashboard import pipeline_page, product_page, reading
-from veracitypro_pipeline.dashboard.wording import plain
+from veracitypro_pipeline.markdown import escaped
 from veracitypro_pipeline.resources.warehouse_engine import (
     WarehouseMissing,
     WarehouseRefusal,
@@ -30,11 +30,11 @@ def main() -> None:
     except WarehouseMissing:
         st.info("There is no warehouse yet: `vp run` makes one, and then this page tells of it.")
     except WarehouseUnavailable as unavailable:
-        st.warning(f"{plain(str(unavailable))} Nothing is wrong with the page.")
+        st.warning(f"{escaped(str(unavailable))} Nothing is wrong with the page.")
         if st.button("Try again"):
             st.rerun()
     except (WarehouseRefusal, SettingsError) as refusal:
-        st.error(plain(str(refusal)))
+        st.error(escaped(str(refusal)))
     else:
         _offer_fresh_answers()
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from veracitypro_pipeline.dashboard import charts, pipeline_queries
 from veracitypro_pipeline.dashboard.reading import rows, status
-from veracitypro_pipeline.dashboard.wording import plain
+from veracitypro_pipeline.markdown import escaped
 from veracitypro_pipeline.monitoring.status import Run, Status
 from veracitypro_pipeline.run_summary import CANCELED, OUTCOMES, ROWS_ARE, CheckCounts
 from veracitypro_pipeline.service_levels import MARTS
@@ -50,7 +50,7 @@ def _say_how_things_stand(last: Run, found: Status) -> None:
         st.warning("The newest run was stopped by somebody; run the day again.")
     elif last.failure:
         at = f" at {last.failed_step}" if last.failed_step else ""
-        st.error(f"The newest run ended{at}: {plain(last.failure)}")
+        st.error(f"The newest run ended{at}: {escaped(last.failure)}")
     elif found.red_checks:
         failed = sum(red.severity == "ERROR" for red in found.red_checks)
         counts = CheckCounts(failed=failed, warned=len(found.red_checks) - failed)
@@ -220,7 +220,7 @@ def _show_check(check: dict[str, Any], chosen: Run, runs: list[Run]) -> None:
         )
     )
     with st.container(border=True):
-        st.markdown(f"**{plain(check['check_name'])}** of {plain(check['asset'])}")
+        st.markdown(f"**{escaped(check['check_name'])}** of {escaped(check['asset'])}")
         st.text(check["description"] or "The check gives no description.")
         _show_failing_rows(check, chosen)
         st.dataframe(
@@ -335,7 +335,7 @@ def _show_quarantine() -> None:
     reason = reasons[_picked(picked.selection.rows)]
     newest = rows(pipeline_queries.refusals(reason["reason"], reason["scope"]))
     with st.container(border=True):
-        st.markdown(f"**{plain(reason['reason'])}** ({reason['scope']})")
+        st.markdown(f"**{escaped(reason['reason'])}** ({reason['scope']})")
         if reason["refusals"] > len(newest):
             st.caption(f"The newest {len(newest):,} of {reason['refusals']:,}.")
         st.dataframe(

@@ -9,7 +9,7 @@ import streamlit as st
 
 from veracitypro_pipeline.dashboard import charts, pipeline_queries, product_queries
 from veracitypro_pipeline.dashboard.reading import rows
-from veracitypro_pipeline.dashboard.wording import plain
+from veracitypro_pipeline.markdown import escaped
 
 SHOWN_DAYS: Final = 90
 # The channels that say what a buyer pays for a new item; others are a click away.
@@ -62,7 +62,7 @@ def _chosen(products: dict[Key, Product]) -> Product | None:
         wanted = _of_address()
         if wanted is not None and wanted not in products:
             st.warning(
-                f"There is no product {plain(wanted[1])} on marketplace {wanted[0]} in"
+                f"There is no product {escaped(wanted[1])} on marketplace {wanted[0]} in"
                 " MART.DIM_PRODUCT: choose one that is tracked."
             )
         st.session_state["product"] = (
@@ -241,7 +241,7 @@ def _show_buy_box(product: Product, days: tuple[date, date]) -> None:
         row["seller"] = row["seller"] if row["seller"] in named else OTHER_SELLERS
     count = (days[1] - days[0]).days + 1
     st.caption(
-        f"Sellers by Amazon's id. {sellers[0]} held it for"
+        f"Sellers by Amazon's id. {escaped(sellers[0])} held it for"
         f" {held[sellers[0]] / count:.0f} % of these {count} days; what is missing to 100 % nobody"
         " held whom Keepa can name."
     )
@@ -276,7 +276,7 @@ def _compare(
     )
     silent = [name for asin, name in names.items() if asin not in known]
     if silent:
-        st.caption(f"Without a value in these days: {', '.join(silent)}.")
+        st.caption(f"Without a value in these days: {escaped(', '.join(silent))}.")
 
 
 def channel_title(channel: str | None) -> str:

@@ -37,6 +37,10 @@ class SlackRefusal(Exception):
     """A request that Slack would refuse; the text is Slack's name of the error."""
 
 
+# Whether Slack shows what an address in a message points to.
+UNFURLS = ("unfurl_links", "unfurl_media")
+
+
 class Inbox:
     """The messages received, oldest first, in a file of JSON lines."""
 
@@ -208,7 +212,8 @@ def _checked_message(arguments: Mapping[str, Any]) -> dict[str, Any]:
         raise SlackRefusal("msg_too_long")
     if len(blocks) > MAX_BLOCKS or not all(map(_is_valid_block, blocks)):
         raise SlackRefusal("invalid_blocks")
-    return {"text": text, "blocks": blocks}
+    unfurls = {name: arguments[name] for name in UNFURLS if name in arguments}
+    return {"text": text, "blocks": blocks, **unfurls}
 
 
 def _is_valid_block(block: Mapping[str, Any]) -> bool:

@@ -28,6 +28,8 @@ RATE_LIMIT_WAITS: Final = 2
 LONGEST_WAIT_SECONDS: Final = 15
 # For a whole call with its waits.
 CALL_SECONDS: Final = 60.0
+# Slack fetches nothing that an address in a message points to.
+_UNFURL: Final = {"unfurl_links": False, "unfurl_media": False}
 # Slack's own limit of a page.
 CHANNELS_A_PAGE: Final = 999
 
@@ -86,6 +88,7 @@ class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                     channel=settings.slack_channel,
                     text=text,
                     blocks=list(blocks),
+                    **_UNFURL,
                     thread_ts=thread.ts if thread else None,
                     reply_broadcast=to_channel if thread else None,
                 )
@@ -94,7 +97,7 @@ class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 raise SlackAway(
                     "Neither SLACK_BOT_TOKEN nor SLACK_WEBHOOK_URL is set, so nobody is told."
                 )
-            taken = _asked(_webhook(settings).send, text=text, blocks=list(blocks))
+            taken = _asked(_webhook(settings).send, text=text, blocks=list(blocks), **_UNFURL)
             if taken.status_code != 200:
                 raise SlackNotDelivered(f"Slack's webhook answered {taken.status_code}.")
         return None

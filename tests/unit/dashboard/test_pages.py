@@ -5,6 +5,7 @@ journeys.
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -267,6 +268,62 @@ def test_what_was_refused_is_shown_by_reason(site: Site) -> None:
     (refused,) = [table.value for table in page.dataframe if "What stood there" in table.value]
     assert list(refused["What stood there"]) == ["{broken"] * 2
     assert list(refused["Line"]) == [1, 2]
+
+
+def the_product_page() -> None:
+    from veracitypro_pipeline.dashboard import product_page, reading
+
+    with reading.one_session():
+        product_page.show()
+
+
+HOSTILE = "![x](http://127.0.0.1:1/x.png) <b>www.example.com</b>"
+
+
+def test_a_brand_or_a_seller_is_read_as_text(site: Site) -> None:
+    """Of a competitor without a price, whose name stands in a sentence, as a seller's does."""
+    day = "date '2026-01-31' as date"
+    keyed = "1 as domain_id, 'B0VPOURS01' as asin"
+    site.run(
+        Statement("create schema MART"),
+        Statement(
+            "create table MART.DIM_PRODUCT as select 1 as domain_id, asin, 'A paddle' as title,"
+            " brand, 'com' as marketplace_code, 'USD' as currency_code, role,"
+            " 'VP-X' as product_line, timestamp '2026-02-01' as last_fetched_at"
+            " from (values ('B0VPOURS01', 'Ours', 'own'), ('B0VPRIVAL1', $brand, 'competitor'))"
+            " as products (asin, brand, role)",
+            {"brand": HOSTILE},
+        ),
+        Statement(
+            f"create table MART.FCT_PRICE_HISTORY_DAILY as select {keyed}, {day},"
+            " 'AMAZON' as price_channel, 99.0 as price_close, 99.0 as landed_close"
+        ),
+        Statement(
+            f"create table MART.FCT_RANK_HISTORY_DAILY as select {keyed}, {day}, 7 rank_close"
+        ),
+        Statement(
+            f"create table MART.FCT_REVIEW_HISTORY_DAILY as select {keyed}, {day},"
+            " 4.5 as rating_close, 12 as review_count_close"
+        ),
+        Statement(
+            f"create table MART.FCT_BUYBOX_HISTORY_DAILY as select {keyed}, {day},"
+            " $seller as seller_id, 100.0 as share_pct",
+            {"seller": HOSTILE},
+        ),
+        Statement(
+            "create table MART.DIM_SELLER as select 1 as domain_id, '' as seller_id,"
+            " true as is_amazon"
+        ),
+    )
+    reading.forget()
+    page = AppTest.from_function(the_product_page, default_timeout=30).run()
+    assert not page.exception
+    words = said(page)
+    (of_brand, *_) = [line for line in words.splitlines() if "Without a value" in line]
+    (of_seller,) = [line for line in words.splitlines() if "held it for" in line]
+    for line in (of_brand, of_seller):
+        assert "png" in line
+        assert not re.search(r"(?<!\\)!\[|(?<!\\)\]\(|(?<!\\)<b>|http:/|www\.", line)
 
 
 def test_a_run_that_holds_the_warehouse_is_told_in_a_sentence(held: Site) -> None:

@@ -164,9 +164,9 @@ def test_what_could_not_be_written_is_written_by_the_next_call(
 def test_a_run_that_cannot_be_read_keeps_no_other_out(
     monitoring: Monitoring, caplog: pytest.LogCaptureFixture
 ) -> None:
-    @dg.asset(key=["of", "another", "project"])
+    @dg.asset(key=["raw", "of_another_project"])
     def foreign() -> dg.MaterializeResult[None]:
-        return dg.MaterializeResult(metadata={"rows_in": 1})
+        return dg.MaterializeResult(metadata={"rows_in": "several"})
 
     job = dg.Definitions(assets=[foreign]).resolve_implicit_global_asset_job_def()
     unreadable = job.execute_in_process(instance=monitoring.instance).run_id
