@@ -1,11 +1,13 @@
-"""The folder of all local state: private to its owner, and never taken from somebody else.
+"""The folder of all local state: private to its owner, and marked as made by `vp`.
 
-Every process that writes there makes it by `make_home` first; whoever only looks leaves it alone.
+Every process that writes there makes it by `make_home` first; a command that only looks leaves it
+alone. `vp reset` deletes a folder only if it carries the mark.
 
 Not here: where it is (`settings.py`), and what lies in its parts.
 """
 
 import os
+import shutil
 import stat
 from pathlib import Path
 from typing import Final
@@ -13,13 +15,16 @@ from typing import Final
 # Held by the run that is at work.
 RUN_LOCK_FILE: Final = "run.lock"
 LOG_FILE: Final = "vp.log"
+MARK_FILE: Final = ".vp-home"
+_MARK_TEXT: Final = "Made by vp: `vp reset` deletes the local state in this folder.\n"
+# Of each environment.
+DAGSTER_FOLDERS: Final = ("dagster", "dagster-dev", "dagster-prod")
 # What the project keeps in its home; anything else there is somebody else's.
 CONTENTS: Final = frozenset(
     {
+        MARK_FILE,
         "bench",
-        "dagster",
-        "dagster-dev",
-        "dagster-prod",
+        *DAGSTER_FOLDERS,
         "dbt",
         RUN_LOCK_FILE,
         "stack",
@@ -27,7 +32,17 @@ CONTENTS: Final = frozenset(
         "warehouse",
     }
 )
+# What tells a home that was made before homes were marked.
+_OLDER_MARKS: Final = (
+    RUN_LOCK_FILE,
+    LOG_FILE,
+    "stack/start.lock",
+    "warehouse/vp_dwh.duckdb",
+    *(f"{folder}/vp_run.yaml" for folder in DAGSTER_FOLDERS),
+    *(f"dbt/{environment}/parse/manifest.sources" for environment in ("local", "dev", "prod")),
+)
 FOLDER_MODE: Final = 0o700
+FILE_MODE: Final = 0o600
 _OF_OTHERS: Final = 0o077
 
 
@@ -36,15 +51,25 @@ class NotOurs(RuntimeError):
 
 
 def make_home(path: Path) -> Path:
-    """Create the home if it is missing, and close it to other users.
+    """Create the home if it is missing, mark it, and close it to other users.
 
     Raises:
-        NotOurs: it belongs to another user, is shared as /tmp is, or other users may look into it
-            and nothing in it is of this project; it stays as it is.
+        NotOurs: it belongs to another user, is shared as /tmp is, holds a folder of other origin
+            under one of our names, or other users may look into it and nothing in it is of this
+            project; it stays as it is.
     """
     if path.exists():
         _refuse_if_not_ours(path)
-    return make_private_folder(path)
+    make_private_folder(path)
+    mark = path / MARK_FILE
+    if not mark.exists():
+        mark.write_text(_MARK_TEXT, encoding="utf-8")
+    return path
+
+
+def is_home(path: Path) -> bool:
+    """Whether `vp` made what lies in this folder under the names of `CONTENTS`."""
+    return any((path / name).is_file() for name in (MARK_FILE, *_OLDER_MARKS))
 
 
 def make_private_folder(path: Path) -> Path:
@@ -54,6 +79,31 @@ def make_private_folder(path: Path) -> Path:
     return path
 
 
+def write_file(path: Path, text: str) -> None:
+    """Replace a file of the home in one step: neither a reader nor a crash, be it of the machine,
+    leaves half of it."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            # A rename can reach the disk before what the file holds.
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def delete(path: Path) -> None:
+    """Delete a file, a link, or a folder with all that it holds; nothing if it is not there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def _refuse_if_not_ours(path: Path) -> None:
     state = path.stat()
     names = {entry.name for entry in path.iterdir()} if os.access(path, os.R_OK) else set()
@@ -61,6 +111,8 @@ def _refuse_if_not_ours(path: Path) -> None:
         reason = "belongs to another user"
     elif state.st_mode & stat.S_ISVTX:
         reason = "is a folder that users share"
+    elif taken := _of_other_origin(path, names):
+        reason = f"holds {min(taken)}, which `vp` has not made"
     elif state.st_mode & _OF_OTHERS and names and not names & CONTENTS:
         reason = f"holds {min(names)} and nothing of this project, and would be closed to others"
     else:
@@ -69,3 +121,15 @@ def _refuse_if_not_ours(path: Path) -> None:
         f"{path} {reason}, so it is not taken for local state: name a new folder with --home or"
         " VP_HOME, for instance one inside it."
     )
+
+
+def _of_other_origin(path: Path, names: set[str]) -> list[str]:
+    """What in the folder bears one of our names, is not ours, and is not empty."""
+    if is_home(path):
+        return []
+    found = [path / name for name in names & CONTENTS]
+    return [
+        entry.name
+        for entry in found
+        if (any(entry.iterdir()) if entry.is_dir() else entry.lstat().st_size)
+    ]

@@ -6,6 +6,8 @@ from typing import Final
 
 import click
 
+from veracitypro_pipeline.home import make_home
+
 from . import cosmos, explode, nights, orchestration, pages, soak, starting, statements, tokens
 from .harness import Benchmark, machine, show, write
 
@@ -67,15 +69,17 @@ BENCHMARKS: Final[dict[str, dict[str, Callable[[], Benchmark]]]] = {
     },
 }
 
+OUT = Path(".vp/bench")
+
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(list(BENCHMARKS)))
 @click.option("--size", type=click.Choice([FULL, TINY]), default=FULL, show_default=True)
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path(".vp/bench"), show_default=True
-)
+@click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True)
 def bench(names: tuple[str, ...], size: str, out: Path) -> None:
     """Run benchmarks, all of them unless some are named."""
+    if out == OUT:
+        make_home(out.parent)
     click.echo(machine())
     results = []
     for name in names or BENCHMARKS:

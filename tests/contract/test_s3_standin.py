@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from veracitypro_pipeline.local import processes
 from veracitypro_pipeline.local.s3 import BUCKETS, S3Server, s3_client, start_s3
 
 KEY_ID, SECRET = "AKIATEST", "not-on-the-command-line"
@@ -83,9 +84,9 @@ def test_a_wrong_sign_in_is_refused(server: S3Server, key_id: str, secret: str, 
 
 
 def test_the_secret_does_not_stand_in_the_process_list(server: S3Server, folder: Path) -> None:
-    pid = (folder.parent / "rclone.pid").read_text()
+    (pid,) = processes.find(processes.rclone(folder.parent))
     listing = subprocess.run(
-        ["ps", "-ww", "-p", pid, "-o", "command="], capture_output=True, text=True, check=True
+        ["ps", "-ww", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=True
     )
 
     assert "serve s3" in listing.stdout

@@ -1,5 +1,6 @@
-"""The stack's processes: what they know of whoever started them."""
+"""The stack's processes: what they know of the user, and that they end with their home."""
 
+import shutil
 import time
 from collections.abc import Iterator
 from datetime import date
@@ -7,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from veracitypro_pipeline.local import processes
 from veracitypro_pipeline.local.played_day import TRACKED_ALONE
 from veracitypro_pipeline.local.run_settings import on_stack
-from veracitypro_pipeline.local.stack import ensure_stack, play_day, stop_stack
+from veracitypro_pipeline.local.stack import STATE_FILE, ensure_stack, play_day, stop_stack
 from veracitypro_pipeline.resources.airbyte_client import SyncClient
 from veracitypro_pipeline.settings import Settings, variable_of
 
@@ -28,7 +30,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs Linux's /proc")
-def test_no_process_of_the_stack_has_a_sign_in_of_the_user(
+def test_processes_of_the_stack_know_no_secret_of_the_user_and_end_with_the_home(
     home: Path, tracked_products: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They outlive the command and hold on to their environment for days."""
@@ -38,9 +40,12 @@ def test_no_process_of_the_stack_has_a_sign_in_of_the_user(
     play_day(state, date(2025, 11, 20), products=TRACKED_ALONE)
     client = SyncClient.from_settings(on_stack(Settings.load(), state))
     job = client.start()
-    server = home / "stack"
-    pids = {"server": state.pid, "rclone": _pid(server, "rclone.pid")}
-    pids["connector"] = _pid(server, "work/*/connector.pid")
+    folder = home / "stack"
+    pids = {
+        "server": state.pid,
+        "rclone": _pid(processes.rclone(folder)),
+        "connector": _pid(processes.connector(folder)),
+    }
     try:
         for process, pid in pids.items():
             environment = Path(f"/proc/{pid}/environ").read_bytes()
@@ -49,13 +54,24 @@ def test_no_process_of_the_stack_has_a_sign_in_of_the_user(
     finally:
         client.cancel_job(job["jobId"])
 
+    # A server that no file names is replaced.
+    (folder / STATE_FILE).write_text("[]")
+    replaced = ensure_stack(home, tracked_products=tracked_products)
+    assert replaced.pid != state.pid
+    assert not processes.is_server(state.pid, folder)
 
-def _pid(folder: Path, pattern: str) -> int:
-    """From a pid file, which is there once its process is."""
+    shutil.rmtree(home)
+    deadline = time.monotonic() + SYNC_SECONDS
+    while processes.find(f" {folder}", f" {folder}/") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not processes.find(f" {folder}")
+
+
+def _pid(mark: str) -> int:
+    """Of a process that is there soon."""
     deadline = time.monotonic() + SYNC_SECONDS
     while time.monotonic() < deadline:
-        for file in folder.glob(pattern):
-            if text := file.read_text():
-                return int(text)
+        for pid in processes.find(mark):
+            return pid
         time.sleep(0.01)
-    raise AssertionError(f"There is no {pattern} in {folder}.")
+    raise AssertionError(f"No process has {mark!r} on its command line.")

@@ -25,6 +25,7 @@ import httpx
 import pytest
 from warehouse.products import a_product, an_unknown_asin
 
+from veracitypro_pipeline.home import make_home
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.local.run_settings import on_stack, started_stack
 from veracitypro_pipeline.local.s3 import s3_client
@@ -601,7 +602,8 @@ def test_vp_dev_shows_the_runs_of_this_home_in_the_dagster_ui(
 
 def test_reset_deletes_what_is_ours_and_nothing_else(home: Home, tmp_path: Path) -> None:
     other = Home(tmp_path / "other")
-    (other.path / "warehouse").mkdir(parents=True)
+    make_home(other.path)
+    (other.path / "warehouse").mkdir()
     (other.path / "thesis.txt").write_text("mine")
     assert "also holds thesis.txt" in other.refusal("reset", "--yes")
     assert (other.path / "warehouse").exists()

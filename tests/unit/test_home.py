@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,12 @@ from veracitypro_pipeline.cli.instance import prepare_dagster_home
 from veracitypro_pipeline.home import CONTENTS, NotOurs, make_home
 from veracitypro_pipeline.local.stack import ensure_stack
 from veracitypro_pipeline.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--home` sets a variable of the process."""
+    monkeypatch.setenv("VP_HOME", ".vp")
 
 
 def mode(path: Path) -> int:
@@ -84,6 +92,57 @@ def test_a_folder_of_another_user_is_refused(folder: Path, monkeypatch: pytest.M
     monkeypatch.setattr(os, "getuid", lambda: owner + 1)
     with pytest.raises(NotOurs, match="belongs to another user"):
         make_home(folder)
+
+
+@pytest.mark.parametrize("content", ["dbt/models", "dagster", "warehouse/sales.db"])
+def test_only_a_folder_that_vp_has_made_is_reset(folder: Path, content: str) -> None:
+    """Names of ours are usual names: a data project has `dbt`, `dagster` and `warehouse`."""
+    (folder / content).mkdir(parents=True)
+    refused = CliRunner().invoke(reset, ["--home", str(folder), "--yes"])
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+    assert f"{folder} lacks the file .vp-home" in refused.stderr
+    assert (folder / content).exists()
+    if "/" in content:  # Nor is it taken, so that no later reset does.
+        with pytest.raises(NotOurs, match=f"holds {content.split('/')[0]}, which `vp` has not"):
+            make_home(folder)
+        assert (folder / content).exists()
+
+
+@pytest.mark.parametrize(
+    "made", ["vp.log", "stack/start.lock", "dagster-prod/vp_run.yaml", "warehouse/vp_dwh.duckdb"]
+)
+def test_a_home_of_an_older_version_is_known_and_reset(folder: Path, made: str) -> None:
+    (folder / made).parent.mkdir(exist_ok=True)
+    (folder / made).touch()
+    (folder / "dbt" / "local").mkdir(parents=True)
+    make_home(folder)
+    assert CliRunner().invoke(reset, ["--home", str(folder), "--yes"]).exit_code == 0
+    assert not folder.exists()
+
+
+def test_a_home_whose_runs_are_shown_is_not_reset(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`vp dev` becomes `dagster dev`, which knows nothing of our locks and keeps them."""
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    held = prepare_dagster_home(Settings.load(home=folder))
+    program = (
+        "import os, sys; from pathlib import Path;"
+        " from veracitypro_pipeline.cli.instance import hold_instance;"
+        " hold_instance(Path(sys.argv[1]));"
+        " os.execv('/bin/sh', ['sh', '-c', 'echo ready; read line'])"
+    )
+    served = subprocess.Popen(
+        [sys.executable, "-c", program, str(held)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with served:
+        assert served.stdout is not None
+        assert served.stdout.readline() == b"ready\n"
+        refused = CliRunner().invoke(reset, ["--home", str(folder), "--yes"])
+        assert refused.exit_code == 2
+        assert f"`vp dev` shows the runs in {held}" in refused.stderr
+        assert held.exists()
+    assert CliRunner().invoke(reset, ["--home", str(folder), "--yes"]).exit_code == 0
 
 
 def test_who_only_stops_or_looks_leaves_a_folder_alone(folder: Path) -> None:

@@ -6,7 +6,12 @@ import sys
 import click
 from filelock import Timeout
 
-from veracitypro_pipeline.cli.instance import bury_dead_runs, dagster_instance, prepare_dagster_home
+from veracitypro_pipeline.cli.instance import (
+    bury_dead_runs,
+    dagster_instance,
+    hold_instance,
+    prepare_dagster_home,
+)
 from veracitypro_pipeline.cli.main import common_options
 from veracitypro_pipeline.cli.ports import HOST, port_at_hand
 from veracitypro_pipeline.settings import Settings
@@ -26,6 +31,7 @@ def dev(port: int) -> None:
     port_at_hand(port)
     settings = Settings.load()
     prepare_dagster_home(settings)
+    hold_instance(settings.dagster_home)
     if settings.environment == "local":
         _prepare_stack(settings)
     click.echo(f"Dagster comes up at http://{HOST}:{port}", err=True)

@@ -1,6 +1,5 @@
 """`vp down` and `vp reset`: stop what runs on this machine, and delete what it left."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,8 +7,9 @@ from pathlib import Path
 import click
 from filelock import Timeout
 
+from veracitypro_pipeline.cli.instance import is_held
 from veracitypro_pipeline.cli.main import CannotDo, common_options
-from veracitypro_pipeline.home import CONTENTS
+from veracitypro_pipeline.home import CONTENTS, DAGSTER_FOLDERS, MARK_FILE, delete, is_home
 from veracitypro_pipeline.local.stack import no_run_at_work, stop_stack
 from veracitypro_pipeline.settings import Settings
 
@@ -30,30 +30,34 @@ def down() -> None:
 def reset(yes: bool) -> None:
     """Stop the local stack and delete all local state: warehouse, S3 objects, runs."""
     home = Settings.load().home_dir
-    if not home.exists():
+    if not home.exists() or not any(home.iterdir()):
         click.echo(f"There is nothing at {home}.")
         return
+    if not is_home(home):
+        raise CannotDo(
+            f"{home} lacks the file {MARK_FILE} by which `vp` knows a home that it made: delete the"
+            " folder yourself if it is local state, or name the right one with --home."
+        )
     foreign = sorted({entry.name for entry in home.iterdir()} - CONTENTS)
     if foreign:
         raise CannotDo(
             f"{home} also holds {', '.join(foreign)}, which is not of this project: move that"
             " away, or name the right folder with --home."
         )
+    for instance in DAGSTER_FOLDERS:
+        if is_held(home / instance):
+            raise CannotDo(
+                f"`vp dev` shows the runs in {home / instance}: end it with Ctrl+C, then try again."
+            )
     if not yes:
         click.confirm(f"Delete the local state in {home}?", abort=True)
     with _nobody_at_work(home):
         stop_stack(home)
-        for entry in sorted(CONTENTS):
-            _delete(home / entry)
+        # The mark goes last, so that a deletion that was cut short can be finished.
+        for entry in sorted(CONTENTS, key=lambda name: name == MARK_FILE):
+            delete(home / entry)
     home.rmdir()
     click.echo(f"The local state in {home} is deleted.")
-
-
-def _delete(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 """The Dagster instance of a home and environment: where `vp run` and `vp dev` keep runs."""
 
+import fcntl
 import hashlib
 import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from veracitypro_pipeline.home import make_home, make_private_folder
+from veracitypro_pipeline.home import FILE_MODE, make_home, make_private_folder, write_file
 from veracitypro_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ compute_logs:
   class: NoOpComputeLogManager
 """
 CONFIGURATIONS: Final = {"dagster.yaml": _DAGSTER_YAML, "vp_run.yaml": _VP_RUN_YAML}
+# Locked by what serves the instance.
+_HELD_FILE: Final = "dev.lock"
 # The first line of a file that we made, with the digest of what follows it.
 _MADE: Final = re.compile(r"# Made by vp \((?P<digest>\w+)\)[^\n]*\n")
 # Of those that we made before they said so.
@@ -73,20 +76,39 @@ def _write_unless_edited(path: Path, text: str) -> None:
     """A file as this version makes it, unless somebody has changed what a version has made."""
     made = f"# Made by vp ({_digest(text)}) and kept up to date until you edit it.\n{text}"
     if path.exists():
-        there = path.read_text(encoding="utf-8")
+        there = path.read_text(encoding="utf-8", errors="replace")
         head = _MADE.match(there)
         digest = _digest(there[head.end() :] if head else there)
         is_ours = digest == head.group("digest") if head else digest in _FORMER
-        if there == made or not is_ours:
+        # A crash of the machine cut a file that a version before this one wrote.
+        is_cut = made.startswith(there)
+        if there == made or not (is_ours or is_cut):
             return
-    # In one step, because another process may be reading it.
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(made, encoding="utf-8")
-    fresh.replace(path)
+    write_file(path, made)
 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def hold_instance(folder: Path) -> None:
+    """Let `is_held` see that this process serves the instance, also as what it becomes by `exec`;
+    until it ends. Others may do the same."""
+    lock = os.open(folder / _HELD_FILE, os.O_RDWR | os.O_CREAT, FILE_MODE)
+    os.set_inheritable(lock, True)
+    fcntl.flock(lock, fcntl.LOCK_SH)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a living process serves the instance."""
+    try:
+        with (folder / _HELD_FILE).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def bury_dead_runs(instance: "dg.DagsterInstance", *, of_vp_run_only: bool = True) -> None:

@@ -115,7 +115,6 @@ class Connector:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
             )
-        (self._folder / "connector.pid").write_text(str(self._process.pid))
         with self._process as process:
             try:
                 yield process

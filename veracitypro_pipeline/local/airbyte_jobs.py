@@ -8,10 +8,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, AwareDatetime, NonNegativeInt, PositiveInt
 
 from veracitypro_pipeline.local.private_files import read_json, write_json
 
+Status = Literal["running", "succeeded", "failed", "cancelled"]
 RUNNING: Final = "running"
 SUCCEEDED: Final = "succeeded"
 FAILED: Final = "failed"
@@ -26,13 +29,13 @@ class SyncRunningError(RuntimeError):
 class Job:
     """One sync. Instants are UTC of the stack's clock; rows and bytes count what is in S3."""
 
-    job_id: int
+    job_id: PositiveInt
     inputs: str  # Fingerprint of what was to be fetched.
-    started_at: datetime
-    updated_at: datetime
-    status: str = RUNNING
-    rows: int = 0
-    bytes: int = 0
+    started_at: AwareDatetime
+    updated_at: AwareDatetime
+    status: Status = RUNNING
+    rows: NonNegativeInt = 0
+    bytes: NonNegativeInt = 0
     failure_reason: str | None = None
 
     @property
@@ -45,11 +48,16 @@ class JobStore:
     """All jobs, oldest first. Safe to use from several threads."""
 
     def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
-        """Read the file; a job that was running when the stack ended has failed."""
+        """Read the file; a job that was running when the stack ended has failed.
+
+        Raises:
+            DamagedFileError: it is not as it was written. Files in S3 carry the numbers of its
+                jobs, so that it is not begun again.
+        """
         self._path = path
         self._now = now
         self._lock = threading.RLock()
-        self._jobs = [_from_json(kept) for kept in read_json(path) or []]
+        self._jobs = read_json(path, Jobs) or []
         for job in self._jobs:
             if job.status == RUNNING:
                 # Its last sign of life stays its end: the clock has gone on since, or elsewhere.
@@ -72,7 +80,7 @@ class JobStore:
             self._write()
             return job
 
-    def finish(self, job: Job, status: str, failure_reason: str | None = None) -> None:
+    def finish(self, job: Job, status: Status, failure_reason: str | None = None) -> None:
         """End a running job; one that has ended stays as it is."""
         with self._lock:
             if job.status != RUNNING:
@@ -107,11 +115,17 @@ class JobStore:
         write_json(self._path, [_to_json(job) for job in self._jobs])
 
 
+def _in_order(jobs: list[Job]) -> list[Job]:
+    """A job is found by its number."""
+    if [job.job_id for job in jobs] != list(range(1, len(jobs) + 1)):
+        raise ValueError("a job is missing or out of its order")
+    return jobs
+
+
+# As the file holds them.
+Jobs = Annotated[list[Job], AfterValidator(_in_order)]
+
+
 def _to_json(job: Job) -> dict[str, Any]:
     times = {"started_at": job.started_at.isoformat(), "updated_at": job.updated_at.isoformat()}
     return asdict(job) | times
-
-
-def _from_json(kept: dict[str, Any]) -> Job:
-    times = {name: datetime.fromisoformat(kept[name]) for name in ("started_at", "updated_at")}
-    return Job(**{**kept, **times})

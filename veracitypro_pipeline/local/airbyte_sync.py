@@ -14,7 +14,14 @@ from typing import Any
 
 from veracitypro_pipeline.local.airbyte_connector import Connector, SyncError
 from veracitypro_pipeline.local.airbyte_destination import Bucket, S3Destination
-from veracitypro_pipeline.local.airbyte_jobs import CANCELLED, FAILED, SUCCEEDED, Job, JobStore
+from veracitypro_pipeline.local.airbyte_jobs import (
+    CANCELLED,
+    FAILED,
+    SUCCEEDED,
+    Job,
+    JobStore,
+    Status,
+)
 from veracitypro_pipeline.local.playback import PlaybackError
 from veracitypro_pipeline.local.products import PayloadError
 from veracitypro_pipeline.resources.airbyte_source import SourceError, declared_schema
@@ -86,7 +93,7 @@ class Syncs:
         if job := self.jobs.running():
             self._end(job, FAILED, "The local stack was stopped while the sync ran.")
 
-    def _end(self, job: Job, status: str, reason: str | None) -> None:
+    def _end(self, job: Job, status: Status, reason: str | None) -> None:
         # The status first: what the killed connector then looks like must not decide it.
         self.jobs.finish(job, status, reason)
         if connector := self._connectors.get(job.job_id):

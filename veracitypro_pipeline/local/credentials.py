@@ -3,13 +3,23 @@
 Not here: which service asks for which of them.
 """
 
+import json
+import logging
 import secrets
 import uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from veracitypro_pipeline.local.private_files import read_json, write_json
+from pydantic import Field
+
+from veracitypro_pipeline.home import delete
+from veracitypro_pipeline.local.private_files import DamagedFileError, read_json, write_json
+
+log = logging.getLogger(__name__)
+
+# In URLs, headers and rclone's `key,secret`.
+Word = Annotated[str, Field(pattern=r"^[\w-]+$")]
 
 
 def _uuid() -> str:
@@ -20,35 +30,40 @@ def _uuid() -> str:
 class Credentials:
     """Ids and secrets of every stand-in; secrets do not appear in the repr."""
 
-    airbyte_workspace_id: str = field(default_factory=_uuid)
-    airbyte_connection_id: str = field(default_factory=_uuid)
-    airbyte_source_id: str = field(default_factory=_uuid)
-    airbyte_destination_id: str = field(default_factory=_uuid)
-    airbyte_client_id: str = field(default_factory=_uuid)
-    airbyte_client_secret: str = field(default_factory=secrets.token_urlsafe, repr=False)
-    aws_access_key_id: str = field(default_factory=lambda: f"AKIA{secrets.token_hex(8).upper()}")
-    aws_secret_access_key: str = field(default_factory=lambda: secrets.token_hex(20), repr=False)
-    slack_bot_token: str = field(
+    airbyte_workspace_id: Word = field(default_factory=_uuid)
+    airbyte_connection_id: Word = field(default_factory=_uuid)
+    airbyte_source_id: Word = field(default_factory=_uuid)
+    airbyte_destination_id: Word = field(default_factory=_uuid)
+    airbyte_client_id: Word = field(default_factory=_uuid)
+    airbyte_client_secret: Word = field(default_factory=secrets.token_urlsafe, repr=False)
+    aws_access_key_id: Word = field(default_factory=lambda: f"AKIA{secrets.token_hex(8).upper()}")
+    aws_secret_access_key: Word = field(default_factory=lambda: secrets.token_hex(20), repr=False)
+    slack_bot_token: Word = field(
         default_factory=lambda: f"xoxb-{secrets.token_hex(16)}", repr=False
     )
-    slack_webhook_secret: str = field(default_factory=lambda: secrets.token_hex(12), repr=False)
-    powerbi_tenant_id: str = field(default_factory=_uuid)
-    powerbi_client_id: str = field(default_factory=_uuid)
-    powerbi_client_secret: str = field(default_factory=secrets.token_urlsafe, repr=False)
-    powerbi_workspace_id: str = field(default_factory=_uuid)
-    powerbi_dataset_id: str = field(default_factory=_uuid)
-    keepa_api_key: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
-    control_token: str = field(default_factory=secrets.token_urlsafe, repr=False)
+    slack_webhook_secret: Word = field(default_factory=lambda: secrets.token_hex(12), repr=False)
+    powerbi_tenant_id: Word = field(default_factory=_uuid)
+    powerbi_client_id: Word = field(default_factory=_uuid)
+    powerbi_client_secret: Word = field(default_factory=secrets.token_urlsafe, repr=False)
+    powerbi_workspace_id: Word = field(default_factory=_uuid)
+    powerbi_dataset_id: Word = field(default_factory=_uuid)
+    keepa_api_key: Word = field(default_factory=lambda: secrets.token_hex(32), repr=False)
+    control_token: Word = field(default_factory=secrets.token_urlsafe, repr=False)
 
     @classmethod
     def load_or_make(cls, path: Path) -> Self:
         """Those in the file; what is missing there is made and written to it.
 
-        Raises:
-            DamagedFileError: the file is no JSON.
+        Nothing that the stack keeps depends on them, so that a damaged file is made again.
         """
-        stored = read_json(path) or {}
-        credentials = cls(**stored)
-        if asdict(credentials) != stored:
+        try:
+            kept = read_json(path, cls)
+        except DamagedFileError as damage:
+            log.warning("The sign-ins of the local stack are made again: %s", damage)
+            delete(path)
+            kept = None
+        credentials = kept or cls()
+        made = asdict(credentials).items()
+        if kept is None or not made <= json.loads(path.read_bytes()).items():
             write_json(path, asdict(credentials))
         return credentials

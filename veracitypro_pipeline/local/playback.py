@@ -10,7 +10,9 @@ import threading
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import Field, NonNegativeInt
 
 from veracitypro_pipeline.local.airbyte_jobs import SUCCEEDED, JobStore
 from veracitypro_pipeline.local.catalogue import CatalogueSource, TrackedProduct
@@ -28,6 +30,8 @@ from veracitypro_pipeline.local.products import DirectorySource, ProductSource
 NIGHTLY_START: Final = timedelta(minutes=10)
 # Keeps two syncs of one day apart in every time stamp, also in those of whole seconds.
 BETWEEN_SYNCS: Final = timedelta(seconds=2)
+# Seconds: no clock is further from now.
+CENTURY: Final = 100 * 365.25 * 86_400
 GENERATED: Final = "generated catalogue"
 
 
@@ -41,22 +45,23 @@ class _State:
     each as-of day played, per folder: a day keeps the turn that it was first played with. `asins`
     is the size of the generated catalogue."""
 
-    offset_seconds: float = 0.0
+    offset_seconds: Annotated[float, Field(ge=-CENTURY, le=CENTURY)] = 0.0
     inputs: str = ""
     folder: str | None = None
-    asins: int = TRACKED_ALONE
-    turn: int = 0
-    played: dict[str, dict[str, int]] = field(default_factory=dict)
+    asins: NonNegativeInt = TRACKED_ALONE
+    turn: NonNegativeInt = 0
+    played: dict[str, dict[str, NonNegativeInt]] = field(default_factory=dict)
 
 
 class Playback:
     """The clock and the product source, kept in a file. Safe to use from several threads."""
 
     def __init__(self, path: Path, tracked_products: Path) -> None:
+        """Raises DamagedFileError if the file is not as it was written."""
         self._path = path
         self._tracked_products = tracked_products
         self._lock = threading.Lock()
-        self._state = _State(**(read_json(path) or {}))
+        self._state = read_json(path, _State) or _State()
         self._source: ProductSource | None = None
         self._clock = StackClock(timedelta(seconds=self._state.offset_seconds))
 

@@ -13,12 +13,13 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 from urllib.parse import parse_qsl
 
+from pydantic import FiniteFloat
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -31,8 +32,20 @@ from veracitypro_pipeline.local.private_files import read_json, write_json
 
 REFRESH_SECONDS: Final = 0.5
 TOKEN_SECONDS: Final = 3599
-OUTCOMES: Final = ("Completed", "Failed", "Disabled", "Cancelled")
+Outcome = Literal["Completed", "Failed", "Disabled", "Cancelled"]
+OUTCOMES: Final = get_args(Outcome)
 RUNNING: Final = "Unknown"
+
+
+@dataclass
+class Kept:
+    """A refresh as the file has it; `over_at` is real time, seconds of the epoch."""
+
+    requestId: str  # noqa: N815 - Power BI's names
+    startTime: str  # noqa: N815
+    endTime: str  # noqa: N815
+    outcome: Outcome
+    over_at: FiniteFloat
 
 
 @dataclass
@@ -50,7 +63,7 @@ class Refreshes:
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: list[dict[str, Any]] = read_json(self.path) or []
+        self._kept = [asdict(kept) for kept in read_json(self.path, list[Kept]) or []]
 
     def start(self) -> str | None:
         """Begin a refresh and return its request id; None if one is running."""

@@ -1,41 +1,50 @@
-"""JSON files of the stack which nobody but their owner may read, replaced as a whole.
+"""JSON files of the stack: read only if they hold what this version writes, replaced as a whole.
 
 Not here: what stands in them.
 """
 
 import json
-import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, TypeVar
 
-FILE_MODE: Final = 0o600
+from pydantic import TypeAdapter, ValidationError
+
+from veracitypro_pipeline.home import write_file
+
+Value = TypeVar("Value")
 
 
 class DamagedFileError(ValueError):
-    """A file of the stack is no JSON. The message is one sentence with the next step."""
+    """A file of the stack holds something else. The message is one sentence with the next step."""
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replace the file in one step, so that a reader or a crash never sees half of it."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1)
-    unfinished.replace(path)
+    """Replace the file in one step; its owner alone may read it."""
+    write_file(path, json.dumps(value, indent=1))
 
 
-def read_json(path: Path) -> Any | None:
-    """The file's value; None if there is no such file.
+def read_json(path: Path, kind: type[Value]) -> Value | None:
+    """The file's value, in the types that `kind` declares; None if there is no such file.
+
+    Fields that `kind` lacks are left out: a newer version may have written them.
 
     Raises:
-        DamagedFileError: the file is no JSON.
+        DamagedFileError: the file is no JSON, or JSON of another shape.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return TypeAdapter(kind).validate_json(path.read_bytes(), strict=True)
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (ValidationError, OSError) as error:
         raise DamagedFileError(
-            f"The local stack's file {path} is no valid JSON ({error}): repair it, or delete the"
-            " local state with `vp reset`."
+            f"The local stack's file {path} is damaged ({_reason(error)}): put a copy of it back,"
+            " or delete the local state with `vp reset`."
         ) from error
+
+
+def _reason(error: ValidationError | OSError) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else first["msg"]

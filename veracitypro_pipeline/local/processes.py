@@ -1,7 +1,7 @@
-"""Processes of the stack by pid file: which of them live, and ending those left behind.
+"""Processes of the stack, found among all that run by their command lines, and ended.
 
-A process is ours only if its command line names the stack's folder, because the system gives the
-pid of a process that ended to any other.
+A command line names the stack's folder, so that it is ours; no file has to be true for that, and
+the system may have given the pid of a process that ended to any other.
 
 Not here: what the processes do.
 """
@@ -10,43 +10,65 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-_POLL_SECONDS: Final = 0.02
+SERVER_MODULE: Final = "veracitypro_pipeline.local.server"
+STOP_SECONDS: Final = 15.0
+_POLL_SECONDS: Final = 0.05
+_PROC: Final = Path("/proc")
 
 
-def is_ours(pid: int, mark: str) -> bool:
-    """Whether the process lives and its command line holds `mark`."""
-    return mark in _command_line(pid)
+def is_server(pid: int, folder: Path) -> bool:
+    """Whether the process lives and is the server of this stack."""
+    return _server(folder) in _command_line(pid)
 
 
-def end(pid: int, mark: str, grace_seconds: float = 5) -> bool:
-    """End the process if it is ours: politely, then by force. True if there was one to end."""
-    if not is_ours(pid, mark):
-        return False
-    _send(pid, signal.SIGTERM)
-    deadline = time.monotonic() + grace_seconds
-    while is_ours(pid, mark):
-        if time.monotonic() > deadline:
-            _send(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-            deadline = time.monotonic() + grace_seconds
-        time.sleep(_POLL_SECONDS)
-    return True
+def end_server(folder: Path) -> bool:
+    """End every server of this stack. True if there was one to end."""
+    return _end(_server(folder))
 
 
-def end_orphans(folder: Path) -> bool:
-    """End what the stack's server left behind when it was killed: rclone, and a connector.
+def end_children(folder: Path) -> bool:
+    """End what a server that was killed left behind: rclone, and a connector. True if there was
+    one to end."""
+    return _end(rclone(folder), connector(folder))
 
-    They are the processes named by pid files (`*.pid`) of the folder and of running syncs in it.
-    True if there was one to end.
-    """
-    any_ended = False
-    for pid_file in [*folder.glob("*.pid"), *folder.glob("work/*/*.pid")]:
-        text = pid_file.read_text()
-        any_ended |= text.isdigit() and end(int(text), str(folder))
-        pid_file.unlink(missing_ok=True)
-    return any_ended
+
+def rclone(folder: Path) -> str:
+    """What stands on the command line of this stack's rclone."""
+    return f" serve s3 {folder / 's3'} "
+
+
+def connector(folder: Path) -> str:
+    """What stands on the command line of a connector of this stack."""
+    return f" --config {folder / 'work'}/"
+
+
+def find(*marks: str) -> list[int]:
+    """The pids of other processes that have one of these on their command lines."""
+    return [
+        pid
+        for pid, line in _command_lines()
+        if pid != os.getpid() and any(mark in line for mark in marks)
+    ]
+
+
+def _server(folder: Path) -> str:
+    return f"{SERVER_MODULE} {folder} "
+
+
+def _end(*marks: str) -> bool:
+    """Politely, then by force."""
+    pids = find(*marks)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in find(*marks):
+            _send(pid, number)
+        deadline = time.monotonic() + STOP_SECONDS
+        while find(*marks) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+    return bool(pids)
 
 
 def _send(pid: int, number: int) -> None:
@@ -56,18 +78,30 @@ def _send(pid: int, number: int) -> None:
         return
 
 
+def _command_lines() -> Iterator[tuple[int, str]]:
+    """The arguments of every process that lives, by pid."""
+    if (_PROC / "self").exists():
+        for entry in _PROC.iterdir():
+            if entry.name.isdecimal():
+                yield int(entry.name), _command_line(int(entry.name))
+        return
+    for line in _ps("-ax", "pid=,command=").splitlines():
+        pid, _, command = line.strip().partition(" ")
+        yield int(pid), f"{command} "
+
+
 def _command_line(pid: int) -> str:
-    """The arguments of a living process; empty if it ended (also as a zombie)."""
-    proc = Path("/proc")
-    if (proc / "self").exists():
-        try:
-            return (proc / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            return ""
-    listing = subprocess.run(
-        ["ps", "-ww", "-p", str(pid), "-o", "command="],  # noqa: S607 - where it is differs
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return listing.stdout
+    """The arguments of a process; empty if it ended (also as a zombie)."""
+    if not (_PROC / "self").exists():
+        return _ps("-p", str(pid), "command=").strip() + " "
+    try:
+        line = (_PROC / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return ""
+    return os.fsdecode(line.replace(b"\0", b" "))
+
+
+def _ps(*selection: str) -> str:
+    *which, columns = selection
+    command = ["ps", "-ww", *which, "-o", columns]
+    return os.fsdecode(subprocess.run(command, capture_output=True, check=False).stdout)

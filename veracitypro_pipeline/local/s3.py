@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, Final
 
+from veracitypro_pipeline.home import write_file
 from veracitypro_pipeline.settings import inherited_environment
 
 BUCKETS: Final = tuple(f"vp-{name}-local-us-east-2" for name in ("raw", "curated", "monitoring"))
@@ -31,9 +32,8 @@ class S3StartError(RuntimeError):
 class S3Server:
     """One running rclone; `url` is its endpoint."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", url: str, pid_file: Path) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", url: str) -> None:
         self._process = process
-        self._pid_file = pid_file
         self.url = url
 
     @property
@@ -43,14 +43,13 @@ class S3Server:
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait()
-        self._pid_file.unlink(missing_ok=True)
 
 
 def start_s3(folder: Path, key_id: str, secret: str) -> S3Server:
     """Serve the folder's sub-folders as buckets on a free loopback port.
 
     The sign-in is handed over in the environment, where other users cannot read it. rclone's log
-    and pid are written next to the folder; the pid is for whoever ends rclone after a crash.
+    is written next to the folder.
 
     Raises:
         S3StartError: rclone is not installed, or did not start.
@@ -58,7 +57,7 @@ def start_s3(folder: Path, key_id: str, secret: str) -> S3Server:
     for bucket in BUCKETS:
         (folder / bucket).mkdir(parents=True, exist_ok=True)
     configuration = folder.parent / "rclone.conf"
-    configuration.touch(mode=0o600)
+    write_file(configuration, "")
     environment = {
         **inherited_environment(),
         # A file of ours, so that no configuration of the user is read.
@@ -74,9 +73,7 @@ def start_s3(folder: Path, key_id: str, secret: str) -> S3Server:
             stdout=sink,
             stderr=sink,
         )
-    pid_file = folder.parent / "rclone.pid"
-    pid_file.write_text(str(process.pid))
-    return S3Server(process, _announced_url(process, log), pid_file)
+    return S3Server(process, _announced_url(process, log))
 
 
 def s3_client(url: str, key_id: str, secret: str) -> Any:

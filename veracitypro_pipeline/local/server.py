@@ -1,20 +1,23 @@
 """The stack's background process: every stand-in behind one loopback port, rclone as its child.
 
-Run as a module by `stack.py`, which names the folder and the files to use. It ends on SIGTERM,
-and its children with it.
+Run as a module by `stack.py`, which names the folder and the files to use. It ends on SIGTERM, and
+when its state file is gone or is not its own any more, e.g. with the home; its children end with
+it.
 
 Not here: starting it (`stack.py`), and the stand-ins.
 """
 
 import argparse
+import asyncio
 import logging
 import os
 import shutil
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +45,8 @@ from veracitypro_pipeline.local.stack import (
     REFUSED_EXIT_CODE,
     SLACK_CHANNEL,
     STATE_FILE,
+    Started,
+    read_started,
 )
 
 HOST: Final = "127.0.0.1"
@@ -49,6 +54,8 @@ RAW_BUCKET: Final = "vp-raw-local-us-east-2"
 LANDING_PREFIX: Final = "env=local/source=keepa/stream=product_raw/"
 # Open connections get this long to finish when the stack stops.
 GRACE_SECONDS: Final = 2
+# Between two looks at the state file.
+WATCH_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ def main() -> int:
     options = _parsed(sys.argv[1:])
     os.umask(0o077)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    processes.end_orphans(options.folder)
+    processes.end_children(options.folder)
     shutil.rmtree(options.folder / "work", ignore_errors=True)
     try:
         listener = _listener()
@@ -80,14 +87,14 @@ def main() -> int:
     except (DamagedFileError, OSError, S3StartError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - read by whoever starts the stack
         return REFUSED_EXIT_CODE
-    state = {
-        "pid": os.getpid(),
-        "url": url,
-        "s3_url": s3.url,
-        "tracked_products": str(options.tracked_products),
-        "manifest": str(options.manifest),
-    }
-    write_json(options.folder / STATE_FILE, state)
+    started = Started(
+        pid=os.getpid(),
+        url=url,
+        s3_url=s3.url,
+        tracked_products=str(options.tracked_products),
+        manifest=str(options.manifest),
+    )
+    write_json(options.folder / STATE_FILE, asdict(started))
     # No access log: Keepa's key stands in URLs.
     config = uvicorn.Config(
         app, access_log=False, log_config=None, timeout_graceful_shutdown=GRACE_SECONDS
@@ -124,10 +131,15 @@ def _create_app(options: Options, credentials: Credentials, s3: S3Server, url: s
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        yield
-        syncs.shut_down()
-        s3.stop()
-        (folder / STATE_FILE).unlink(missing_ok=True)
+        watch = asyncio.create_task(_end_with_its_state(folder))
+        try:
+            yield
+            watch.cancel()
+            syncs.shut_down()
+        finally:
+            s3.stop()
+            if _is_ours(folder):
+                (folder / STATE_FILE).unlink()
 
     keepa = create_keepa_app(
         api_key=credentials.keepa_api_key, now=playback.now, source=playback.source
@@ -160,6 +172,18 @@ def _create_app(options: Options, credentials: Credentials, s3: S3Server, url: s
         ],
         lifespan=lifespan,
     )
+
+
+async def _end_with_its_state(folder: Path) -> None:
+    """Nobody finds a server whose state file is gone, to stop it."""
+    while _is_ours(folder):
+        await asyncio.sleep(WATCH_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _is_ours(folder: Path) -> bool:
+    started = read_started(folder)
+    return started is not None and started.pid == os.getpid()
 
 
 def _listener() -> socket.socket:

@@ -58,11 +58,23 @@ class Inbox:
         return ts
 
     def messages(self) -> list[dict[str, Any]]:
-        """Each: ts, received_at (stack clock), via (`api` or `webhook`), channel, text, blocks."""
+        """Each: ts, received_at (stack clock), via (`api` or `webhook`), channel, text, blocks.
+
+        A line that a crash has cut is left out.
+        """
         if not self._path.exists():
             return []
-        with self._path.open(encoding="utf-8") as lines:
-            return [json.loads(line) for line in lines]
+        with self._path.open("rb") as lines:
+            return [message for message in map(_kept_message, lines) if message is not None]
+
+
+def _kept_message(line: bytes) -> dict[str, Any] | None:
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return None
+    is_whole = isinstance(message, dict) and message.keys() >= {"ts", "via", "channel"}
+    return message if is_whole else None
 
 
 def create_slack_app(

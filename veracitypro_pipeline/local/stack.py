@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,8 +17,9 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from filelock import FileLock, Timeout
+from pydantic import PositiveInt
 
-from veracitypro_pipeline.home import RUN_LOCK_FILE, make_home, make_private_folder
+from veracitypro_pipeline.home import RUN_LOCK_FILE, delete, make_home, make_private_folder
 from veracitypro_pipeline.local import processes
 from veracitypro_pipeline.local.credentials import Credentials
 from veracitypro_pipeline.local.played_day import (
@@ -29,7 +29,7 @@ from veracitypro_pipeline.local.played_day import (
     play_to_json,
     played_from_json,
 )
-from veracitypro_pipeline.local.private_files import read_json
+from veracitypro_pipeline.local.private_files import DamagedFileError, read_json
 from veracitypro_pipeline.resources.airbyte_source import MANIFEST
 from veracitypro_pipeline.settings import PACKAGE_DIR, inherited_environment
 
@@ -42,9 +42,7 @@ REFUSED_EXIT_CODE: Final = 3
 HEALTH_SECONDS: Final = 5.0
 # Reading a large payload folder takes its time.
 PLAY_SECONDS: Final = 600.0
-STOP_SECONDS: Final = 15.0
 _POLL_SECONDS: Final = 0.05
-_SERVER_MODULE: Final = "veracitypro_pipeline.local.server"
 
 # Kept so that a server which ends is reaped, and does not stay as a zombie.
 _started: Final[list["subprocess.Popen[bytes]"]] = []
@@ -52,6 +50,17 @@ _started: Final[list["subprocess.Popen[bytes]"]] = []
 
 class StackError(RuntimeError):
     """The stack cannot do what was asked. The message is one sentence with the next step."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """What the server writes when it has started: its addresses, and the files that it serves."""
+
+    pid: PositiveInt
+    url: str
+    s3_url: str
+    tracked_products: str
+    manifest: str
 
 
 @dataclass(frozen=True)
@@ -85,18 +94,17 @@ class StackState:
     control_token: str = field(repr=False)
 
     @classmethod
-    def of(cls, started: Mapping[str, Any], own: Credentials) -> Self:
-        """From what the server wrote when it started."""
-        url = started["url"]
+    def of(cls, started: Started, own: Credentials) -> Self:
+        url = started.url
         return cls(
-            pid=started["pid"],
+            pid=started.pid,
             airbyte_api_url=f"{url}/airbyte/v1",
             airbyte_configuration_api_url=f"{url}/airbyte/api/v1",
             airbyte_workspace_id=own.airbyte_workspace_id,
             airbyte_connection_id=own.airbyte_connection_id,
             airbyte_client_id=own.airbyte_client_id,
             airbyte_client_secret=own.airbyte_client_secret,
-            s3_endpoint_url=started["s3_url"],
+            s3_endpoint_url=started.s3_url,
             aws_access_key_id=own.aws_access_key_id,
             aws_secret_access_key=own.aws_secret_access_key,
             slack_api_url=f"{url}/slack/api/",
@@ -135,14 +143,11 @@ def ensure_stack(
     """
     folder = make_private_folder(make_home(home.expanduser().resolve()) / "stack")
     deadline = time.monotonic() + timeout
-    files = {
-        "tracked_products": str(tracked_products.resolve()),
-        "manifest": str(manifest.resolve()),
-    }
+    files = (str(tracked_products.resolve()), str(manifest.resolve()))
     try:
         with FileLock(folder / "start.lock", timeout=timeout):
-            started = read_json(folder / STATE_FILE)
-            if started is not None and started.items() >= files.items():
+            started = read_started(folder)
+            if started is not None and (started.tracked_products, started.manifest) == files:
                 state = _healthy(folder, started)
                 if state is not None:
                     return state
@@ -224,8 +229,17 @@ def _control(
     return answer
 
 
-def _healthy(folder: Path, started: Mapping[str, Any]) -> StackState | None:
-    if not processes.is_ours(started["pid"], _mark(folder)):
+def read_started(folder: Path) -> Started | None:
+    """What the running server wrote; None if there is none, or it cannot be read: the server then
+    ends by itself, and another start writes it."""
+    try:
+        return read_json(folder / STATE_FILE, Started)
+    except DamagedFileError:
+        return None
+
+
+def _healthy(folder: Path, started: Started) -> StackState | None:
+    if not processes.is_server(started.pid, folder):
         return None
     state = StackState.of(started, Credentials.load_or_make(folder / CREDENTIALS_FILE))
     try:
@@ -235,10 +249,11 @@ def _healthy(folder: Path, started: Mapping[str, Any]) -> StackState | None:
     return state if health["pid"] == state.pid else None
 
 
-def _start(folder: Path, files: Mapping[str, str], deadline: float) -> StackState:
+def _start(folder: Path, files: tuple[str, str], deadline: float) -> StackState:
     log = folder / LOG_FILE
-    command = [sys.executable, "-m", _SERVER_MODULE, str(folder)]
-    command += ["--tracked-products", files["tracked_products"], "--manifest", files["manifest"]]
+    tracked_products, manifest = files
+    command = [sys.executable, "-m", processes.SERVER_MODULE, str(folder)]
+    command += ["--tracked-products", tracked_products, "--manifest", manifest]
     with log.open("ab") as sink:
         log.chmod(0o600)
         server = subprocess.Popen(
@@ -252,7 +267,7 @@ def _start(folder: Path, files: Mapping[str, str], deadline: float) -> StackStat
         )
     _started[:] = [one for one in _started if one.poll() is None] + [server]
     while time.monotonic() < deadline:
-        started = read_json(folder / STATE_FILE)
+        started = read_started(folder)
         if started is not None and (state := _healthy(folder, started)):
             return state
         if server.poll() is not None:
@@ -260,7 +275,6 @@ def _start(folder: Path, files: Mapping[str, str], deadline: float) -> StackStat
         time.sleep(_POLL_SECONDS)
     exit_code = server.poll()
     _stop(folder)
-    processes.end(server.pid, _mark(folder))
     if exit_code == REFUSED_EXIT_CODE:
         raise StackError(log.read_text(errors="replace").splitlines()[-1])
     how = "in time" if exit_code is None else f"(it ended with exit code {exit_code})"
@@ -269,16 +283,10 @@ def _start(folder: Path, files: Mapping[str, str], deadline: float) -> StackStat
 
 def _stop(folder: Path) -> bool:
     """End the server and whatever of it is left; its children end with it."""
-    started = read_json(folder / STATE_FILE)
-    was_running = started is not None and processes.end(started["pid"], _mark(folder), STOP_SECONDS)
-    left_behind = processes.end_orphans(folder)
-    (folder / STATE_FILE).unlink(missing_ok=True)
+    was_running = processes.end_server(folder)
+    left_behind = processes.end_children(folder)
+    delete(folder / STATE_FILE)
     return was_running or left_behind
-
-
-def _mark(folder: Path) -> str:
-    """What stands on the command line of this folder's server, and of no other process."""
-    return f"{_SERVER_MODULE} {folder} "
 
 
 def _environment() -> dict[str, str]:

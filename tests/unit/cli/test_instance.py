@@ -54,6 +54,14 @@ def test_a_file_that_somebody_edited_stays(home: Path, former: bool) -> None:
     assert prepared(home).read_text() == edited
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+def test_a_file_that_a_crash_has_cut_is_made_again(home: Path, share: float) -> None:
+    file = prepared(home)
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(share * len(whole))])
+    assert prepared(home).read_bytes() == whole
+
+
 def test_a_file_that_is_up_to_date_is_not_written_again(home: Path) -> None:
     file = prepared(home)
     before = file.stat()
