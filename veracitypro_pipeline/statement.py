@@ -5,7 +5,7 @@ into the text; a list stands where its elements may, as in `source_file in ($fil
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -29,6 +29,17 @@ class Answer(NamedTuple):
 
     def dicts(self) -> list[dict[str, Any]]:
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+class Rows(NamedTuple):
+    """An answer that is read once, row by row.
+
+    `total` counts all rows of the query, of which `rows` may give only the first.
+    """
+
+    columns: list[str]
+    rows: Iterator[tuple[Any, ...]]
+    total: int
 
 
 def named(statement: Statement) -> Statement:

@@ -1,11 +1,19 @@
 """The warehouse resource where it cannot do what is asked: said once, and not tried again."""
 
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from veracitypro_pipeline.failures import PermanentFailure
+from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.warehouse_engine import WarehouseRefusal
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.statement import Statement
 
@@ -31,3 +39,63 @@ def test_a_reader_reaches_no_other_file(tmp_path: Path) -> None:
         with pytest.raises(PermanentFailure, match="DuckDB refuses a statement"):
             here.query(sql)
     assert [file.name for file in tmp_path.iterdir()] == ["dwh.duckdb"]
+
+
+ENDLESS = "select count(*) from range(10000000) as a, range(10000000) as b where a.range < b.range"
+
+
+def test_a_question_that_takes_too_long_is_ended_so_that_runs_can_write(tmp_path: Path) -> None:
+    here = DuckDBWarehouse(tmp_path / "dwh.duckdb", read_seconds=0.05)
+    duckdb.connect(str(here.path)).close()
+    with pytest.raises(WarehouseRefusal, match="takes longer than"), here.read(ENDLESS):
+        pass
+    duckdb.connect(str(here.path)).close()
+
+
+def test_an_answer_keeps_no_file_open_while_somebody_looks_at_it(tmp_path: Path) -> None:
+    """A pager stays open for as long as a person likes."""
+    here = DuckDBWarehouse(tmp_path / "dwh.duckdb")
+    duckdb.connect(str(here.path)).close()
+    with here.read("select range as n from range(100000)", first=25_000) as answer:
+        duckdb.connect(str(here.path)).close()
+        assert next(answer.rows) == (0,)
+        assert sum(1 for _ in answer.rows) == 24_999
+        assert (answer.columns, answer.total) == (["n"], 100_000)
+
+
+def test_values_are_those_of_the_database(tmp_path: Path) -> None:
+    here = DuckDBWarehouse(tmp_path / "dwh.duckdb")
+    duckdb.connect(str(here.path)).close()
+    asked = """
+        select interval 3 day as a, map {'k': 1} as b, [1, null] as c, {'x': 'y'} as d, 1.50 as e,
+            null as f, sum(5) as g, timestamptz '2026-01-31 00:10:00+00' as h
+    """
+    with here.read(asked) as answer:
+        ((a, b, c, d, e, f, g, h),) = answer.rows
+    assert (a, b, c, d) == (timedelta(days=3), {"k": 1}, [1, None], {"x": "y"})
+    assert (str(e), f, g, str(h)) == ("1.50", None, Decimal(5), "2026-01-31 00:10:00+00:00")
+
+
+def test_a_wait_for_a_busy_warehouse_is_said_with_what_it_waits_for(tmp_path: Path) -> None:
+    """Another process must hold it, as this one may open it twice."""
+    path = tmp_path / "dwh.duckdb"
+    holds = (
+        "import duckdb, sys; kept = duckdb.connect(sys.argv[1]); print('held', flush=True);"
+        " sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holds, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        said: list[str] = []
+
+        def hear(text: str, release: Callable[[], None] = holder.kill) -> None:
+            said.append(text)
+            release()
+
+        with DuckDBWarehouse(path, say=hear).read("select 1") as answer:
+            assert list(answer.rows) == [(1,)]
+    (sentence,) = said
+    assert sentence.startswith(f"Waiting up to 60 s for the warehouse {path}, which ")
+    assert f"(PID {holder.pid}) is using" in sentence

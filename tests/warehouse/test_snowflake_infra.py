@@ -92,6 +92,9 @@ def test_people_ask_by_vp_sql_and_cannot_write(run: CliRunner) -> None:
     asked = run.invoke(vp, ["sql", "select count(*) as n from RAW.KEEPA_RAW", "--format", "json"])
     assert asked.exit_code == 0, asked.output
     assert asked.output == '[\n {\n  "n": 0\n }\n]\n'
+    several = run.invoke(vp, ["sql", "select 1; select ';' -- ; "])
+    assert several.exit_code == 2
+    assert "It holds 2 statements: ask one at a time." in several.output
     for query in ("delete from RAW.KEEPA_RAW", "/* select */ drop table RAW.KEEPA_RAW"):
         refused = run.invoke(vp, ["sql", query])
         assert refused.exit_code == 2

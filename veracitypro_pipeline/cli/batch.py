@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from veracitypro_pipeline.cli.main import FAILED, INTERRUPTED, CannotDo
+from veracitypro_pipeline.cli.streams import for_whoever_reads
 from veracitypro_pipeline.home import LOG_FILE
 from veracitypro_pipeline.run_summary import CANCELED
 from veracitypro_pipeline.settings import Settings
@@ -80,7 +81,7 @@ def days_between(first: date, last: date) -> list[date]:
 
 def run_batch(batch: Batch, settings: Settings, *, as_json: bool, as_list: bool) -> None:
     """Run the days in order and show each; ends after the first that is not good, with exit code 1,
-    or 130 if somebody stopped it.
+    or 130 if somebody stopped it. A reader who goes away changes neither the runs nor the code.
 
     `as_json` prints one document at the end instead: of the only run, or `as_list` of them all.
     """
@@ -91,12 +92,14 @@ def run_batch(batch: Batch, settings: Settings, *, as_json: bool, as_list: bool)
             if not as_json:
                 from veracitypro_pipeline.cli.progress import print_summary
 
-                print_summary(summary)
+                with for_whoever_reads():
+                    print_summary(summary)
     finally:
         # Also of the days before one that could not be run.
         if as_json and summaries:
             documents = [summary.model_dump(mode="json") for summary in summaries]
-            click.echo(json.dumps({"runs": documents} if as_list else documents[0], indent=1))
+            with for_whoever_reads():
+                click.echo(json.dumps({"runs": documents} if as_list else documents[0], indent=1))
     if not all(summary.is_good for summary in summaries):
         sys.exit(INTERRUPTED if summaries[-1].status == CANCELED else FAILED)
 

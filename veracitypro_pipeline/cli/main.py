@@ -1,20 +1,22 @@
 """The `vp` command: its sub-commands, loaded when they are called, and how errors are said.
 
 Exit codes: 0 all is well; 1 a run failed or a blocking check is red; 2 a request that cannot be
-carried out (usage, settings, a stack that does not start); 130 stopped by Ctrl+C. An error is one
-sentence on standard error; `--debug` shows the traceback.
+carried out (usage, settings, a stack that does not start); 130 stopped by Ctrl+C; 141 the reader of
+its output went away. An error is one sentence on standard error; `--debug` shows the traceback.
 """
 
 import importlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from veracitypro_pipeline.cli.streams import CLOSED_PIPE, OutputLost, guard_streams
 from veracitypro_pipeline.masking import mask_error, masked
 
 FAILED: Final = 1
@@ -48,13 +50,19 @@ class CannotDo(click.ClickException):
     exit_code = REFUSED
 
     def show(self, file: Any = None) -> None:  # noqa: ARG002 - click's signature
-        from veracitypro_pipeline.cli.terminal import shown
-
-        click.echo(f"vp: {shown(masked(self.format_message()))}", err=True)
+        say(self.format_message())
 
 
 class _Commands(click.Group):
     """Commands in the order of a day's use."""
+
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        with _output_may_close():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _output_may_close():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(_COMMANDS)
@@ -69,6 +77,22 @@ class _Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+
+@contextmanager
+def _output_may_close() -> Iterator[None]:
+    """End quietly if the reader of standard output has seen enough.
+
+    Raises:
+        CannotDo: it cannot be written for another reason.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except OutputLost as lost:
+        if lost.is_closed_pipe:
+            sys.exit(CLOSED_PIPE)
+        raise CannotDo(str(lost)) from lost
 
 
 # Commands inherit this. Click's own width of 80 would cut their summaries.
@@ -89,7 +113,15 @@ def vp() -> None:
 def main() -> None:
     """The console script. What it and its children write is for its user alone."""
     os.umask(_PRIVATE)
+    guard_streams()
     vp(prog_name="vp")
+
+
+def say(text: str) -> None:
+    """A line on standard error about what goes on."""
+    from veracitypro_pipeline.cli.terminal import shown
+
+    click.echo(f"vp: {shown(masked(text))}", err=True)
 
 
 def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -111,7 +143,7 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
             os.environ["VP_HOME"] = str(home)
         try:
             command(**options)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, OutputLost):
             raise
         except KeyboardInterrupt:
             click.echo("vp: interrupted.", err=True)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from veracitypro_pipeline.cli.main import CannotDo, common_options
+from veracitypro_pipeline.cli.main import CannotDo, common_options, say
 from veracitypro_pipeline.monitoring.status import Status, read_status
 from veracitypro_pipeline.notify import runbooks
 from veracitypro_pipeline.resources.warehouse_engine import open_warehouse, warehouse_name
@@ -30,7 +30,7 @@ def status(as_json: bool) -> None:
     """
     settings = Settings.load()
     # With the pipeline's role: those who read MART need not see MONITORING.
-    warehouse = open_warehouse(settings, {"app": "vp status"})
+    warehouse = open_warehouse(settings, {"app": "vp status"}, say=say)
     found = read_status(
         lambda sql, values: warehouse.query(sql, values or None),
         settings.day_due(datetime.now(UTC)),

@@ -21,12 +21,21 @@ def shown(text: str) -> str:
     >>> shown("\\x1b[2Jgone")
     '\\\\x1b[2Jgone'
     """
+    if _is_all_harmless(text):
+        return text
     return "".join(one if _is_harmless(one) else ascii(one)[1:-1] for one in text)
 
 
 def shown_json(document: str) -> str:
     """The same for a JSON document, which stays one with the same values."""
+    if _is_all_harmless(document):
+        return document
     return "".join(one if _is_harmless(one) else json.dumps(one)[1:-1] for one in document)
+
+
+def _is_all_harmless(text: str) -> bool:
+    """Nearly every text is, and one look at the whole is a hundred times faster."""
+    return text.replace("\n", "").isprintable()
 
 
 def _is_harmless(character: str) -> bool:

@@ -4,16 +4,21 @@ No Dagster here, so that `vp sql` starts at once. DuckDB lets one process write 
 others out meanwhile; whoever comes second waits, then is told so.
 """
 
+import re
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
 from veracitypro_pipeline.home import FOLDER_MODE
+from veracitypro_pipeline.resources.duckdb_catalogue import as_query_of_catalogue
 from veracitypro_pipeline.resources.warehouse_engine import (
     RELATIONS_OF_SCHEMA,
     Reading,
@@ -22,11 +27,24 @@ from veracitypro_pipeline.resources.warehouse_engine import (
     WarehouseUnavailable,
     folded,
     of_each,
+    refuse_unless_one,
 )
-from veracitypro_pipeline.statement import Answer, Statement, named
+from veracitypro_pipeline.statement import Answer, Rows, Statement, named
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 LOCK_WAIT_SECONDS: Final = 60.0
 LOCK_POLL_SECONDS: Final = 0.1
+# A wait that is worth a word.
+_NOTABLE_WAIT_SECONDS: Final = 0.5
+# What one question of a person may take. dbt gives up after 31 s without the file (profiles.yml).
+READ_SECONDS: Final = 25.0
+# An answer is held in memory, so that the file is free while it is printed or looked at.
+_ANSWER_BYTES: Final = 1_000_000_000
+_BATCH_ROWS: Final = 10_000
+# Of DuckDB's message about a file in use, e.g. `held in /usr/bin/python3.11 (PID 4711)`.
+_HOLDER: Final = re.compile(r"held in (.+? \(PID \d+\))")
 
 
 class WarehouseBusy(WarehouseUnavailable):
@@ -57,6 +75,8 @@ class DuckDBWarehouse:
 
     path: Path
     lock_wait_seconds: float = LOCK_WAIT_SECONDS
+    read_seconds: float = READ_SECONDS
+    say: Callable[[str], object] | None = field(default=None, compare=False)
 
     def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
         """Run one read-only statement.
@@ -71,10 +91,67 @@ class DuckDBWarehouse:
     @contextmanager
     def reading(self) -> Iterator[Reading]:
         """One session for several questions; meanwhile no run can write. Raises as `query` does."""
+        with self._reading() as connection:
+            yield DuckDBTransaction(connection)
+
+    @contextmanager
+    def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         if not self.path.exists():
             raise WarehouseMissing(f"There is no warehouse at {self.path} yet: `vp run` makes it.")
         with self._open(read_only=True) as connection:
-            yield DuckDBTransaction(connection)
+            yield connection
+
+    @contextmanager
+    def read(self, sql: str, *, first: int | None = None) -> Iterator[Rows]:
+        """Rows of one read-only statement; no file is open any more when they are given.
+
+        `show` and `describe` see all schemas.
+
+        Raises:
+            WarehouseMissing, WarehouseBusy: as `query`.
+            WarehouseRefusal: as `query`, and a statement that is not one, takes longer than
+                `read_seconds`, or answers with more than `_ANSWER_BYTES`.
+        """
+        query = as_query_of_catalogue(sql)
+        try:
+            refuse_unless_one(len(duckdb.extract_statements(query)))
+        except duckdb.Error as error:
+            raise WarehouseRefusal(f"DuckDB refuses a statement: {error}") from error
+        with self._reading() as connection, self._limited(connection):
+            relation = connection.sql(query)
+            columns = list(relation.columns) if relation is not None else []
+            batches, total, size = [], 0, 0
+            for batch in relation.to_arrow_reader(_BATCH_ROWS) if relation is not None else ():
+                if first is None or total < first:
+                    batches.append(batch)
+                    size += batch.nbytes
+                total += batch.num_rows
+                if size > _ANSWER_BYTES:
+                    raise WarehouseRefusal(
+                        f"The answer is larger than {_ANSWER_BYTES:,} bytes: ask for fewer rows or"
+                        " columns."
+                    )
+        yield Rows(columns, islice(_rows_of(batches), first), total)
+
+    @contextmanager
+    def _limited(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """End what the connection is doing after `read_seconds`.
+
+        Raises:
+            WarehouseRefusal: it was ended.
+        """
+        timer = threading.Timer(self.read_seconds, connection.interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except duckdb.InterruptException as error:
+            raise WarehouseRefusal(
+                f"It takes longer than {self.read_seconds:.0f} s, in which no run can write: ask"
+                " for less, or ask a copy of the file."
+            ) from error
+        finally:
+            timer.cancel()
 
     def row_counts(self, schema: str) -> dict[str, int]:
         """Rows of each table and view of a schema, by name; raises as `query` does."""
@@ -130,7 +207,7 @@ class DuckDBWarehouse:
             WarehouseBusy: the file stayed locked for `lock_wait_seconds`.
             WarehouseRefusal: DuckDB refuses what is done with the connection.
         """
-        deadline = time.monotonic() + self.lock_wait_seconds
+        began, is_told = time.monotonic(), False
         while True:
             try:
                 connection = duckdb.connect(
@@ -143,12 +220,20 @@ class DuckDBWarehouse:
             except duckdb.IOException as error:
                 if "lock" not in str(error).lower():
                     raise WarehouseRefusal(f"DuckDB cannot open {self.path}: {error}") from error
-                if time.monotonic() > deadline:
+                waited = time.monotonic() - began
+                if waited > self.lock_wait_seconds:
                     raise WarehouseBusy(
-                        f"The warehouse {self.path} has been in use by another process for"
+                        f"The warehouse {self.path} has been in use by {_holder(error)} for"
                         f" {self.lock_wait_seconds:.0f} s (a run is building it): wait for that"
                         " run to end, then try again."
                     ) from None
+                if self.say is not None and not is_told and waited > _NOTABLE_WAIT_SECONDS:
+                    is_told = True
+                    self.say(
+                        f"Waiting up to {self.lock_wait_seconds:.0f} s for the warehouse"
+                        f" {self.path}, which {_holder(error)} is using. A run keeps it while it"
+                        " loads or builds, a few seconds each time."
+                    )
                 time.sleep(LOCK_POLL_SECONDS)
         try:
             connection.execute("set TimeZone = 'UTC'")
@@ -157,3 +242,28 @@ class DuckDBWarehouse:
             raise WarehouseRefusal(f"DuckDB refuses a statement: {error}") from error
         finally:
             connection.close()
+
+
+def _holder(error: duckdb.IOException) -> str:
+    """Which process has the file open, as DuckDB names it."""
+    found = _HOLDER.search(str(error))
+    return found.group(1) if found else "another process"
+
+
+def _rows_of(batches: "Sequence[pa.RecordBatch]") -> Iterator[tuple[Any, ...]]:
+    for batch in batches:
+        yield from zip(*map(_values, batch.columns), strict=True)
+
+
+def _values(column: "pa.Array[Any]") -> list[Any]:
+    """The values as DuckDB's own rows have them."""
+    import pyarrow as pa
+
+    values: list[Any] = column.to_pylist(maps_as_pydicts="lossy")
+    if pa.types.is_interval(column.type):
+        return [value if value is None else _interval(*value) for value in values]
+    return values
+
+
+def _interval(months: int, days: int, nanoseconds: int) -> timedelta:
+    return timedelta(days=months * 30 + days, microseconds=nanoseconds // 1000)

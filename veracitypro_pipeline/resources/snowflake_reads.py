@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
-from veracitypro_pipeline.resources.warehouse_engine import WarehouseRefusal
+from veracitypro_pipeline.resources.warehouse_engine import WarehouseRefusal, refuse_unless_one
 
 _READING: Final = frozenset({"SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "LIST", "LS"})
 
@@ -41,6 +41,21 @@ def refuse_what_writes(sql: str) -> None:
                 "Only a statement that reads is run here (select, with, show, describe, explain,"
                 f" list), and no procedure; this one begins with {sql[start:].strip()[:40]!r}."
             )
+
+
+def refuse_several(sql: str) -> None:
+    """Refuse statements joined by `;`, which Snowflake runs one at a time only.
+
+    Raises:
+        WarehouseRefusal: they are not exactly one; blanks and comments are none.
+    """
+    statements, is_begun = 0, False
+    for element in _ELEMENT.finditer(sql):
+        if element.group() == ";":
+            is_begun = False
+        elif element.lastgroup != "blank" and not is_begun:
+            statements, is_begun = statements + 1, True
+    refuse_unless_one(statements)
 
 
 def _parts(sql: str) -> Iterator[tuple[int, list[str]]]:

@@ -10,10 +10,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from veracitypro_pipeline.masking import masked
-from veracitypro_pipeline.resources.snowflake_reads import refuse_what_writes
+from veracitypro_pipeline.resources.snowflake_reads import refuse_several, refuse_what_writes
 from veracitypro_pipeline.resources.warehouse_engine import (
     RELATIONS_OF_SCHEMA,
     Reading,
@@ -23,7 +24,7 @@ from veracitypro_pipeline.resources.warehouse_engine import (
     of_each,
 )
 from veracitypro_pipeline.settings import Settings, SettingsError
-from veracitypro_pipeline.statement import Answer, Statement, positional
+from veracitypro_pipeline.statement import Answer, Rows, Statement, positional
 
 if TYPE_CHECKING:
     from snowflake.connector.cursor import SnowflakeCursor
@@ -176,6 +177,21 @@ class SnowflakeWarehouse:
         """
         with self.session() as session:
             yield SnowflakeReading(session)
+
+    @contextmanager
+    def read(self, sql: str, *, first: int | None = None) -> Iterator[Rows]:
+        """Rows of one statement that reads, as they come; SNOWFLAKE_TIMEOUT_SECONDS ends it.
+
+        Raises:
+            WarehouseUnavailable, WarehouseRefusal: see `refuse_what_writes` and `session`.
+        """
+        refuse_several(sql)
+        refuse_what_writes(sql)
+        with self.session() as session:
+            session.run(Statement(sql))
+            cursor: Any = session.cursor
+            columns = [folded(column.name) for column in cursor.description]
+            yield Rows(columns, islice(cursor, first), cursor.rowcount or 0)
 
     def row_counts(self, schema: str) -> dict[str, int]:
         """Rows of each table and view; of a table Snowflake knows them without reading it."""

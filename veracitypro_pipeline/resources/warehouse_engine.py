@@ -3,12 +3,12 @@
 No Dagster here, so that `vp sql` starts at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, Literal, Protocol
 
 from veracitypro_pipeline.settings import Settings
-from veracitypro_pipeline.statement import Answer, Statement
+from veracitypro_pipeline.statement import Answer, Rows, Statement
 
 Engine = Literal["duckdb", "snowflake"]
 
@@ -60,6 +60,13 @@ class Warehouse(Reading, ReadableWarehouse, Protocol):
     Every method raises WarehouseUnavailable or WarehouseRefusal, with a sentence.
     """
 
+    def read(self, sql: str, *, first: int | None = None) -> AbstractContextManager[Rows]:
+        """Rows of one statement that reads, however many, for as long as the block lasts.
+
+        `first` limits the rows, not their count. A statement that takes too long is ended, so that
+        nobody else waits for the warehouse because of it.
+        """
+
     def row_counts(self, schema: str) -> dict[str, int]:
         """Rows of each table and view; names in lower case unless they are quoted."""
 
@@ -86,6 +93,18 @@ class Warehouse(Reading, ReadableWarehouse, Protocol):
         """
 
 
+def refuse_unless_one(statements: int) -> None:
+    """What people ask is one statement: of several, only the last one's rows would be seen.
+
+    Raises:
+        WarehouseRefusal: it is none, or more than one.
+    """
+    if statements == 0:
+        raise WarehouseRefusal("It holds no statement.")
+    if statements > 1:
+        raise WarehouseRefusal(f"It holds {statements} statements: ask one at a time.")
+
+
 def engine_of(settings: Settings) -> Engine:
     """DuckDB on one's own machine, Snowflake elsewhere."""
     return "duckdb" if settings.environment == "local" else "snowflake"
@@ -106,12 +125,13 @@ def open_warehouse(
     *,
     is_reader: bool = False,
     patience_seconds: float | None = None,
+    say: Callable[[str], object] | None = None,
 ) -> Warehouse:
     """The warehouse of the settings. Nothing is connected before it is asked something.
 
     `tag` says on whose behalf statements run, where the engine keeps that. A reader signs in with a
     role that cannot write. `patience_seconds` is how long to wait where one process at a time can
-    use the warehouse; None is as long as a step may.
+    use the warehouse; None is as long as a step may. `say` is told of such a wait.
 
     Raises:
         SettingsError: a setting that the engine needs is missing.
@@ -125,6 +145,7 @@ def open_warehouse(
         return DuckDBWarehouse(
             settings.warehouse_path,
             LOCK_WAIT_SECONDS if patience_seconds is None else patience_seconds,
+            say=say,
         )
     from veracitypro_pipeline.resources.snowflake_warehouse import SnowflakeWarehouse
 

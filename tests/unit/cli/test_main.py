@@ -1,10 +1,12 @@
 """The `vp` command itself."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import click
 import duckdb
@@ -22,6 +24,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+VP: Final = str(Path(sys.executable).parent / "vp")
 # What takes a third of a second or more to import.
 HEAVY = ("dagster", "duckdb", "pydantic", "requests", "snowflake.connector")
 
@@ -83,19 +86,107 @@ def test_a_port_that_does_not_exist_is_not_said_to_be_in_use(port: str) -> None:
     assert "1<=x<=65535" in outcome.stderr
 
 
+@pytest.fixture(scope="module")
+def small_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a warehouse that holds one table of two rows, in a schema of ours."""
+    home = tmp_path_factory.mktemp("small") / "home"
+    (home / "warehouse").mkdir(parents=True)
+    with duckdb.connect(str(home / "warehouse" / "vp_dwh.duckdb")) as db:
+        db.execute("create schema MART; create table MART.DIM as from range(2) as t (number)")
+        db.execute("create view MART.FCT as from MART.DIM")
+    return home
+
+
 @pytest.mark.parametrize("query", ["", " ", ";", "/* nothing */"])
-def test_a_query_without_a_statement_is_refused(query: str, tmp_path: Path) -> None:
-    file = tmp_path / "warehouse" / "vp_dwh.duckdb"
-    file.parent.mkdir()
-    duckdb.connect(str(file)).close()
-    outcome = CliRunner().invoke(vp, ["sql", query, "--home", str(tmp_path)])
+def test_a_query_without_a_statement_is_refused(query: str, small_home: Path) -> None:
+    outcome = CliRunner().invoke(vp, ["sql", query, "--home", str(small_home)])
     assert outcome.exit_code == 2
     assert outcome.stderr == "vp: The query cannot be run: It holds no statement.\n"
+
+
+@pytest.mark.parametrize(
+    "query", ["select 1; select 2", "select 1;select 2;", "show tables; select ';' -- ; \n; from x"]
+)
+def test_several_statements_are_refused_in_a_sentence(query: str, small_home: Path) -> None:
+    """Only the rows of the last one would be seen."""
+    outcome = CliRunner().invoke(vp, ["sql", query, "--home", str(small_home)])
+    assert outcome.exit_code == 2
+    assert outcome.stdout == ""
+    assert re.search(r"It holds [23] statements: ask one at a time.\n$", outcome.stderr)
+
+
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [
+        ("show tables", "MART,DIM,table MART,FCT,view"),
+        ("SHOW TABLES IN SCHEMA mart;", "MART,DIM,table MART,FCT,view"),
+        ("show tables like 'd%' in vp_dwh.MART", "MART,DIM,table"),
+        ("show tables in STG", ""),
+        ("show views", "MART,FCT,view"),
+        ("describe", "MART,DIM,table MART,FCT,view"),
+        ("show schemas", "MART"),
+        ("show columns in MART.DIM", "MART,DIM,number,BIGINT,"),
+        ("describe MART.DIM", "number,BIGINT,YES,,,"),
+        ("select ';' as a -- ; \n;", ";"),
+    ],
+)
+def test_show_and_describe_see_all_schemas(query: str, rows: str, small_home: Path) -> None:
+    """DuckDB's own look at the schema `main`, where we keep nothing."""
+    outcome = CliRunner().invoke(vp, ["sql", query, "--format", "csv", "--home", str(small_home)])
+    assert outcome.exit_code == 0, outcome.stderr
+    assert " ".join(outcome.stdout.splitlines()[1:]) == rows
+
+
+MANY_ROWS: Final = "select range, repeat('x', 80) as filler from range(300000)"
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_a_reader_who_has_seen_enough_ends_the_command_quietly(form: str, small_home: Path) -> None:
+    """As in `vp sql ... | head -1`, with the exit code of a command that SIGPIPE ended."""
+    command = [VP, "sql", MANY_ROWS, "--format", form, "--home", str(small_home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 141
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["sql", "--help"], ["sql", "select 1"]])
+def test_a_reader_who_is_gone_before_the_first_line_is_none_the_worse(
+    arguments: list[str], small_home: Path
+) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    try:
+        outcome = subprocess.run(
+            [VP, *arguments],
+            env={**os.environ, "VP_HOME": str(small_home)},
+            stdout=writes,
+            stderr=subprocess.PIPE,
+        )
+    finally:
+        os.close(writes)
+    assert (outcome.returncode, outcome.stderr) == (141, b"")
+
+
+def test_an_output_that_is_full_is_said_and_messages_that_cannot_be_said_end_nothing(
+    small_home: Path,
+) -> None:
+    command = [VP, "sql", "--home", str(small_home)]
+    with Path("/dev/full").open("wb") as full:
+        outcome = subprocess.run([*command, "select 1"], stdout=full, stderr=subprocess.PIPE)
+        assert outcome.returncode == 2
+        assert outcome.stderr == (
+            b"vp: Standard output cannot be written: No space left on device.\n"
+        )
+        unheard = subprocess.run([*command, "selec"], stdout=subprocess.PIPE, stderr=full)
+        assert (unheard.returncode, unheard.stdout) == (2, b"")
 
 
 def test_a_shell_completes_commands_as_the_help_says() -> None:
     assert "_VP_COMPLETE=bash_source vp" in CliRunner().invoke(vp, ["--help"]).output
     asked = {"_VP_COMPLETE": "bash_complete", "COMP_WORDS": "vp ba", "COMP_CWORD": "1"}
-    command = str(Path(sys.executable).parent / "vp")
-    outcome = subprocess.run(command, env={**os.environ, **asked}, capture_output=True, text=True)
+    outcome = subprocess.run(VP, env={**os.environ, **asked}, capture_output=True, text=True)
     assert outcome.stdout == "plain,backfill\n"
