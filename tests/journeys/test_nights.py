@@ -96,6 +96,21 @@ def test_counts_agree_from_hop_to_hop(home: Home, nights: dict[str, Any]) -> Non
     ]
 
 
+def test_a_table_without_rows_says_why(home: Home, nights: dict[str, Any]) -> None:
+    """In the description that tools show beside it; a quarantine is empty if nothing is refused."""
+    tables = home.query(
+        "select schema_name || '.' || table_name, coalesce(comment, '') from duckdb_tables()"
+        " where schema_name in ('STG', 'CORE', 'MART') union all"
+        " select schema_name || '.' || view_name, coalesce(comment, '') from duckdb_views()"
+        " where schema_name in ('STG', 'CORE', 'MART')"
+    )
+    counts = " union all ".join(f"select '{name}', count(*) from {name}" for name, _ in tables)
+    empty = {name for name, rows in home.query(counts) if not rows}
+    noted = {name for name, comment in tables if "Empty as configured" in comment}
+    assert noted == empty - {"STG.stg_keepa_quarantine", "STG.stg_keepa_refused_part"}
+    assert "MART.fct_offer_price_daily" in noted
+
+
 def test_the_second_night_continues_the_histories_of_the_first(
     home: Home, nights: dict[str, Any]
 ) -> None:

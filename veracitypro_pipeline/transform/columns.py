@@ -22,6 +22,11 @@ class Column(NamedTuple):
     type: str
     of: list[str]
 
+    @property
+    def tables(self) -> set[str]:
+        """The names of the models, seeds and sources among these."""
+        return {source.rpartition(".")[0].rpartition("/")[2] for source in self.of}
+
 
 Columns = Mapping[str, Mapping[str, Column]]
 

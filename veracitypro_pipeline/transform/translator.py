@@ -18,8 +18,6 @@ from veracitypro_pipeline.transform.columns import Column, Columns, lineage_of
 SHOWN_SOURCES: Final = 4
 # How each model's description says what breaks for a reader.
 _IF_WRONG: Final = re.compile(r"If this (?:table|view) is wrong, [^.]+\.")
-# What dagster-dbt puts after a model's own description.
-_RAW_SQL: Final = "#### Raw SQL:"
 _POLICY: Final = (
     "**Freshness policy**: Dagster's judges when this table was last written, not how far its rows"
     " reach. That says the check `data_is_fresh`{where}."
@@ -67,12 +65,27 @@ class StageTranslator(DagsterDbtTranslator):
         self, manifest: Mapping[str, Any], unique_id: str, project: Any
     ) -> dg.AssetSpec:
         spec = super().get_asset_spec(manifest, unique_id, project)
+        beside = self._read_beside(self.get_resource_props(manifest, unique_id))
+        spec = spec.replace_attributes(
+            deps=[dep for dep in spec.deps if dep.asset_key.path[-1] not in beside]
+        )
         if spec.key.path[0] != MART:
             return spec
         return spec.replace_attributes(
             freshness_policy=self._freshness_policy,
             description=_with_policy_explained(str(spec.description), spec.key.path[-1]),
         )
+
+    def _read_beside(self, dbt_resource_props: Mapping[str, Any]) -> set[str]:
+        """Tables that dbt knows as parents for the order of the build, or because they tell what
+        has changed. They are no lineage unless a column is made of them.
+
+        `meta` of dbt_project.yml names them; a test holds the rest against the columns.
+        """
+        meta = (dbt_resource_props.get("config") or {}).get("meta") or {}
+        declared = {*meta.get("gates", ()), *meta.get("read_beside", ())}
+        columns = self._columns.get(dbt_resource_props["name"], {})
+        return declared.difference(*(column.tables for column in columns.values()))
 
     def get_asset_check_spec(
         self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: Any
@@ -88,11 +101,14 @@ class StageTranslator(DagsterDbtTranslator):
         )
 
     def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
-        """With a link to its file, the type of each column and what it is made of.
+        """With a link to its file, its gates, the type of each column and what it is made of.
 
         Dagster+ draws column lineage; the open-source UI does not, so it stands in words, too.
         """
-        link = self._code.to(f"dbt_project/{dbt_resource_props['original_file_path']}")
+        link = {
+            **self._code.to(f"dbt_project/{dbt_resource_props['original_file_path']}"),
+            **_gates(dbt_resource_props),
+        }
         known = self._columns.get(dbt_resource_props["name"])
         if known is None or dbt_resource_props["resource_type"] != "model":
             return {**super().get_metadata(dbt_resource_props), **link}
@@ -111,6 +127,10 @@ class StageTranslator(DagsterDbtTranslator):
             **link,
             "dagster/column_lineage": lineage_of(known),
         }
+
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """The model's own; dagster-dbt adds its SQL, which is a link away."""
+        return str(dbt_resource_props["description"])
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         if dbt_resource_props["resource_type"] == "source":
@@ -145,10 +165,20 @@ def asset_name(dbt_resource_props: Mapping[str, Any]) -> str:
 
 
 def _with_policy_explained(description: str, mart: str) -> str:
-    """Before the SQL, which nobody scrolls over."""
-    said, raw_sql, sql = description.partition(_RAW_SQL)
     where = "" if mart in MARTS else " of `mart/dim_product`"
-    return "\n\n".join([said.rstrip(), _POLICY.format(where=where), raw_sql + sql]).rstrip()
+    return f"{description.rstrip()}\n\n{_POLICY.format(where=where)}"
+
+
+def _gates(dbt_resource_props: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables whose tests must pass before this one is built, as links."""
+    meta = (dbt_resource_props.get("config") or {}).get("meta") or {}
+    nodes = (dbt_resource_props.get("depends_on") or {}).get("nodes", ())
+    parents = {node.split(".")[-1] for node in nodes}
+    return {
+        f"waits for the tests of {gate}": dg.MetadataValue.asset(model_key(STG, gate))
+        for gate in meta.get("gates", ())
+        if gate in parents
+    }
 
 
 def described(test: Mapping[str, Any], model_description: str, runbook: str) -> str:
