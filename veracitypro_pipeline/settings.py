@@ -188,14 +188,17 @@ class Settings(BaseSettings):
         "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE", None, "Passphrase of that key; empty means none."
     )
     snowflake_password: SecretStr | None = _setting(
-        "SNOWFLAKE_PASSWORD", None, "Password of the user; used when there is no private key."
+        "SNOWFLAKE_PASSWORD",
+        None,
+        "Programmatic access token of the user (Snowflake takes it as a password); used when there"
+        " is no private key.",
     )
     snowflake_role: SnowflakeName = _setting(
         "SNOWFLAKE_ROLE", "DAGSTER_ROLE", "Role of the pipeline."
     )
     snowflake_dbt_role: SnowflakeName = _setting("SNOWFLAKE_DBT_ROLE", "DBT_ROLE", "Role of dbt.")
     snowflake_reader_role: SnowflakeName = _setting(
-        "SNOWFLAKE_READER_ROLE", "ANALYST_ROLE", "Role of `vp sql`: one that cannot write."
+        "SNOWFLAKE_READER_ROLE", "OPERATOR_ROLE", "Role of `vp sql`: one that cannot write."
     )
     snowflake_warehouse: SnowflakeName = _setting(
         "SNOWFLAKE_WAREHOUSE", "WH_INGEST", "Warehouse of the pipeline."

@@ -1,5 +1,6 @@
 -- What may be spent. A warehouse sleeps after a minute; a statement that runs away is ended; at the
--- month's quota everything stops, because a stopped report is cheaper than a surprise.
+-- month's quota everything stops, because a stopped report is cheaper than a surprise. A monitor tells
+-- only administrators who switched its notifications on, and the users that README.md adds to it.
 use role ACCOUNTADMIN;
 
 create resource monitor if not exists VP_MONTHLY with

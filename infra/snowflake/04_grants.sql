@@ -6,6 +6,7 @@ grant role AIRBYTE_ROLE to role SYSADMIN;
 grant role DAGSTER_ROLE to role SYSADMIN;
 grant role DBT_ROLE to role SYSADMIN;
 grant role ANALYST_ROLE to role SYSADMIN;
+grant role OPERATOR_ROLE to role SYSADMIN;
 grant role DASHBOARD_ROLE to role SYSADMIN;
 grant role DS to role SYSADMIN;
 
@@ -44,6 +45,26 @@ grant usage on database ${database} to role ANALYST_ROLE;
 grant usage on schema ${database}.MART to role ANALYST_ROLE;
 grant select on future tables in schema ${database}.MART to role ANALYST_ROLE;
 grant select on future views in schema ${database}.MART to role ANALYST_ROLE;
+
+-- People on call: read all that a runbook asks about, and write nothing. They get no stage, because with
+-- its usage they could unload into it.
+grant usage on warehouse WH_BI to role OPERATOR_ROLE;
+grant usage on database ${database} to role OPERATOR_ROLE;
+grant usage on schema ${database}.RAW to role OPERATOR_ROLE;
+grant usage on schema ${database}.STG to role OPERATOR_ROLE;
+grant usage on schema ${database}.CORE to role OPERATOR_ROLE;
+grant usage on schema ${database}.MART to role OPERATOR_ROLE;
+grant usage on schema ${database}.MONITORING to role OPERATOR_ROLE;
+grant select on future tables in schema ${database}.RAW to role OPERATOR_ROLE;
+grant select on future views in schema ${database}.RAW to role OPERATOR_ROLE;
+grant select on future tables in schema ${database}.STG to role OPERATOR_ROLE;
+grant select on future views in schema ${database}.STG to role OPERATOR_ROLE;
+grant select on future tables in schema ${database}.CORE to role OPERATOR_ROLE;
+grant select on future views in schema ${database}.CORE to role OPERATOR_ROLE;
+grant select on future tables in schema ${database}.MART to role OPERATOR_ROLE;
+grant select on future views in schema ${database}.MART to role OPERATOR_ROLE;
+grant select on future tables in schema ${database}.MONITORING to role OPERATOR_ROLE;
+grant select on future views in schema ${database}.MONITORING to role OPERATOR_ROLE;
 
 -- The app of infra/streamlit, which runs with the rights of its owner: how runs went, what was
 -- refused, and MART.

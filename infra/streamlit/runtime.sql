@@ -1,8 +1,8 @@
 -- What the app runs on, and what its owner may beside reading (infra/snowflake/04_grants.sql): once, by
 -- an administrator. Not part of `vp infra apply`, because a node costs while the app is awake, and
--- because not every account may reach PyPI.
+-- because not every account may reach PyPI. The Snowflake CLI fills in the database, which README.md names.
 use role ACCOUNTADMIN;
-use database VP_DWH;
+use database <% database %>;
 
 -- One node of the smallest kind, which sleeps five minutes after the app does.
 create compute pool if not exists VP_DASHBOARD

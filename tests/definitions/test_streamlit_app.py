@@ -21,13 +21,19 @@ from veracitypro_pipeline.resources.snowflake_infra import InfraObject, statemen
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
 APP: Final = REPOSITORY_DIR / "infra" / "streamlit"
-DEFINITION: Final = yaml.safe_load((APP / "snowflake.yml").read_text())
-RUNTIME: Final = re.sub(r"--[^\n]*", "", (APP / "runtime.sql").read_text())
-STATEMENTS: Final = [" ".join(part.split()) for part in RUNTIME.split(";") if part.strip()]
+# As the Snowflake CLI fills them in.
+DEFINITION: Final = yaml.safe_load(
+    (APP / "snowflake.yml").read_text().replace("<% ctx.env.SNOWFLAKE_DATABASE %>", "VP_DWH_2")
+)
 SETTINGS: Final = Settings.load(
     environment="dev",
+    snowflake_database="VP_DWH_2",
     snowflake_storage_role_arn="arn:aws:iam::123456789012:role/vp-snowflake-dev",
 )
+RUNTIME: Final = re.sub(r"--[^\n]*", "", (APP / "runtime.sql").read_text()).replace(
+    "<% database %>", SETTINGS.snowflake_database
+)
+STATEMENTS: Final = [" ".join(part.split()) for part in RUNTIME.split(";") if part.strip()]
 # All that a page needs before it asks Snowflake something, where only some packages are installed.
 IMPORT: Final = """
 import json, sys

@@ -1,13 +1,15 @@
 """What an account has beside its databases: roles, warehouses, grants and so on, and its history.
 
 fakesnow knows none of them. Here they are names in a table: a statement makes them and SHOW lists
-them. What a role may do is not imitated.
+them. What a role may do is in `rights.py`.
 """
 
 import importlib
 import re
 import time
 from typing import Any, Final
+
+from . import rights
 
 # By name, because the package has a function of the same name.
 SERVER: Final = importlib.import_module("fakesnow.server")
@@ -31,9 +33,10 @@ _GRANT: Final = re.compile(
     re.IGNORECASE,
 )
 _GRANT_ROLE: Final = re.compile(r"grant role (?P<name>\w+) to role (?P<role>\w+)", re.IGNORECASE)
+_USE: Final = re.compile(r"^\s*use\s+(?P<kind>role|warehouse)\s+(?P<name>\w+)\s*$", re.IGNORECASE)
 # Accepted and without effect.
 _WITHOUT_EFFECT: Final = re.compile(
-    r"^\s*(use\s+(role|warehouse|secondary\s+roles)|alter\s+session)\b", re.IGNORECASE
+    r"^\s*(use\s+secondary\s+roles|alter\s+session)\b", re.IGNORECASE
 )
 DONE: Final = "select 'Statement executed successfully.' as \"status\""
 _KINDS: Final = {"INTEGRATIONS": "STORAGE INTEGRATION"}
@@ -43,9 +46,6 @@ create table _fs_global.main.account_objects (kind varchar, name varchar);
 insert into _fs_global.main.account_objects values
     ('ROLE', 'ACCOUNTADMIN'), ('ROLE', 'SYSADMIN'), ('ROLE', 'SECURITYADMIN'),
     ('ROLE', 'USERADMIN'), ('ROLE', 'PUBLIC');
-create table _fs_global.main.account_grants (
-    role varchar, privilege varchar, kind varchar, name varchar, is_future boolean
-);
 create table _fs_global.main.recorded (
     at_seconds double, query_tag varchar, user_name varchar, query_text varchar
 );
@@ -76,7 +76,10 @@ def answer_to(connection: Any, command: str) -> str | None:
     """What to run in place of a statement about the account; None for every other statement."""
     text = re.sub(r"^(?:\s|--[^\n]*\n|/\*.*?\*/)+", "", command, flags=re.DOTALL)
     if created := _CREATE.match(text):
-        return _create(created)
+        return _create(connection, created)
+    if used := _USE.match(text):
+        setattr(connection, used.group("kind").lower(), used.group("name").upper())
+        return DONE
     if granted := _GRANT_ROLE.fullmatch(" ".join(text.split())):
         return _grant(granted, ["USAGE"], "ROLE", is_future=False)
     if granted := _GRANT.fullmatch(" ".join(text.split())):
@@ -96,7 +99,13 @@ def answer_to(connection: Any, command: str) -> str | None:
     return DONE if _WITHOUT_EFFECT.match(text) else None
 
 
-def _create(created: re.Match[str]) -> str:
+def has_role(name: str) -> bool:
+    """Whether a role was made; every user has every role."""
+    roles = "select 1 from _fs_global.main.account_objects where kind = 'ROLE' and name = ?"
+    return _database().execute(roles, [name]).fetchone() is not None
+
+
+def _create(connection: Any, created: re.Match[str]) -> str:
     kind = " ".join(created.group("kind").upper().split())
     name = created.group("name").upper()
     database = _database()
@@ -105,35 +114,30 @@ def _create(created: re.Match[str]) -> str:
     ).fetchone()
     if not known:
         database.execute("insert into _fs_global.main.account_objects values (?, ?)", [kind, name])
+        rights.own(connection.role, kind, name)
     return DONE
 
 
 def _grant(granted: re.Match[str], privileges: list[str], kind: str, *, is_future: bool) -> str:
-    name = granted.group("name").upper()
-    _database().executemany(
-        "insert into _fs_global.main.account_grants values (?, ?, ?, ?, ?)",
-        [
-            [
-                granted.group("role").upper(),
-                privilege,
-                kind,
-                f"{name}.<{kind}>" if is_future else name,
-                is_future,
-            ]
-            for privilege in privileges
-        ],
-    )
+    for privilege in privileges:
+        given = rights.Grant(
+            granted.group("role").upper(), privilege, kind, granted.group("name").upper()
+        )
+        rights.grant(given, is_future=is_future)
     return DONE
 
 
-def _show_grants(shown: re.Match[str]) -> str:
-    is_future = shown.group("future") is not None
+def _show_grants(asked: re.Match[str]) -> str:
+    is_future = asked.group("future") is not None
     kind = "grant_on" if is_future else "granted_on"
-    return (
-        f'select privilege as "privilege", kind as "{kind}", name as "name", role as "grantee_name"'
-        f" from _fs_global.main.account_grants where role = '{shown.group('role').upper()}'"
-        f" and is_future = {str(is_future).lower()}"
-    )
+    rows = [
+        (one.privilege, one.kind, f"{one.name}.<{one.kind}>" if is_future else one.name, one.role)
+        for one in rights.granted_to(asked.group("role").upper(), is_future=is_future)
+    ]
+    shown = f'select a as "privilege", b as "{kind}", c as "name", d as "grantee_name" from'
+    if not rows:
+        return f"{shown} (select '' as a, '' as b, '' as c, '' as d) where false"
+    return f"{shown} (values {', '.join(map(str, rows))}) as held (a, b, c, d)"
 
 
 def _database() -> Any:

@@ -16,18 +16,29 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from . import patches
+from . import account, patches
 
 
 async def sign_in(request: Request) -> JSONResponse:
-    """The stock answer; the session remembers its query tag.
+    """The stock answer, if there is the role; the session remembers how it was opened.
 
     It lacks the master token, without which the connector does not end its sessions.
     """
+    role = request.query_params.get("roleName", "PUBLIC").upper()
+    if not account.has_role(role):
+        return JSONResponse(
+            {
+                "data": {},
+                "code": "390189",
+                "message": f"Role '{role}' specified in the connect string is not granted to this"
+                " user.",
+                "success": False,
+            }
+        )
     response = await server.login_request(request)
     asked = json.loads(patches.unzipped(request, await request.body()))["data"]
     answer = json.loads(bytes(response.body))
-    patches.sign_in(server.sessions[answer["data"]["token"]], asked)
+    patches.sign_in(server.sessions[answer["data"]["token"]], asked, request.query_params)
     answer["data"]["masterToken"] = answer["data"]["token"]
     return JSONResponse(answer)
 

@@ -5,7 +5,7 @@ Only in the emulator's own process. When a test there passes without its patch, 
 
 import gzip
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from string import Template
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
 from starlette.requests import Request
 
-from . import account, copying
+from . import account, copying, rights
 
 # Snowflake's number for a feature that is not supported.
 UNSUPPORTED: Final = 2
@@ -71,8 +71,10 @@ def unzipped(request: Request, body: bytes) -> bytes:
     return gzip.decompress(body) if request.headers.get("Content-Encoding") == "gzip" else body
 
 
-def sign_in(connection: Any, asked: dict[str, Any]) -> None:
+def sign_in(connection: Any, asked: dict[str, Any], where: Mapping[str, str]) -> None:
     """Keep what a session was opened with."""
+    connection.role = where.get("roleName", "PUBLIC").upper()
+    connection.warehouse = where.get("warehouse", "").upper()
     connection.query_tag = asked["SESSION_PARAMETERS"].get("QUERY_TAG", "")
     connection.user = asked["LOGIN_NAME"]
     connection.temporary_tables = set()
@@ -121,9 +123,10 @@ _check_names: Callable[..., Any] = FakeSnowflakeCursor.check_db_and_schema
 
 
 def check_names(self: Any, expression: exp.Expression) -> None:
-    """Refuse names without a schema; a qualified stage is taken for one."""
+    """Refuse names without a schema, but for a qualified stage, and what the role may not do."""
     if not isinstance(expression, exp.Copy):
         _check_names(self, expression)
+    rights.check(self._conn, expression)
 
 
 _transform: Callable[..., Any] = FakeSnowflakeCursor._transform

@@ -26,8 +26,11 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def account(emulator: Emulator) -> SnowflakeWarehouse:
-    warehouse = SnowflakeWarehouse.of(emulator.settings(), {"app": "test", "run_id": "conformance"})
+    warehouse = SnowflakeWarehouse.of(
+        emulator.settings(), {"app": "test", "run_id": "conformance"}, role="ACCOUNTADMIN"
+    )
     with warehouse.session() as session:
+        session.run(Statement("create warehouse if not exists WH_INGEST"))
         session.run(Statement("create database if not exists VP_DWH"))
         session.run(Statement("create schema if not exists VP_DWH.RAW"))
     return warehouse
@@ -214,3 +217,65 @@ def test_objects_of_the_account_are_listed(account: SnowflakeWarehouse) -> None:
         ("SELECT", "TABLE", "VP_DWH.RAW.<TABLE>"),
         ("INSERT", "TABLE", "VP_DWH.RAW.<TABLE>"),
     ]
+
+
+def test_a_role_does_what_it_was_granted_and_nothing_else(
+    account: SnowflakeWarehouse, emulator: Emulator
+) -> None:
+    """Stock: every session may do everything."""
+    make = """
+        create role if not exists LOADER
+        create role if not exists ABOVE
+        create schema VP_DWH.OWNED
+        grant role LOADER to role ABOVE
+        grant usage on warehouse WH_INGEST to role LOADER
+        grant usage on database VP_DWH to role LOADER
+        grant usage on schema VP_DWH.OWNED to role LOADER
+        create table OWNED.BEFORE (a integer)
+        grant select, insert on future tables in schema VP_DWH.OWNED to role LOADER
+        create table OWNED.LINES (a integer)
+        create view OWNED.BEHIND as select a from OWNED.BEFORE
+        grant select on view VP_DWH.OWNED.BEHIND to role LOADER
+    """
+    with account.session() as session:
+        for sql in make.strip().splitlines():
+            session.run(Statement(sql.strip()))
+    may = """
+        insert into OWNED.LINES values (1)
+        select a from VP_DWH.OWNED.LINES
+        with BEFORE as (select 1 as a) select a from BEFORE
+        select a from OWNED.BEHIND
+        create temporary table OWNED.OF_SESSION as select a from OWNED.LINES
+        select a from OWNED.OF_SESSION
+    """
+    may_not = """
+        select a from OWNED.BEFORE
+        select a from OWNED.LINES where a in (select a from OWNED.BEFORE)
+        insert into OWNED.LINES select a from OWNED.BEFORE
+        delete from OWNED.LINES
+        update OWNED.LINES set a = 2
+        create table OWNED.MINE (a integer)
+        create or replace table OWNED.LINES (a integer)
+        create view OWNED.MINE as select a from OWNED.LINES
+        alter table OWNED.LINES add column b integer
+        drop table OWNED.LINES
+        create schema VP_DWH.MINE
+    """
+    for role in ("LOADER", "ABOVE"):
+        of_role = SnowflakeWarehouse.of(emulator.settings(), {}, role=role)
+        with of_role.session() as session:
+            for sql in may.strip().splitlines():
+                session.run(Statement(sql.strip()))
+        for sql in may_not.strip().splitlines():
+            with (
+                pytest.raises(WarehouseRefusal, match=r"not authorized|Insufficient privileges"),
+                of_role.session() as session,
+            ):
+                session.run(Statement(sql.strip()))
+    without_warehouse = emulator.settings(snowflake_warehouse="WH_ELSEWHERE")
+    with pytest.raises(WarehouseRefusal, match="No active warehouse"):
+        SnowflakeWarehouse.of(without_warehouse, {}, role="LOADER").query(
+            "select a from OWNED.LINES"
+        )
+    with pytest.raises(WarehouseRefusal, match="Role 'NOBODY' specified in the connect"):
+        SnowflakeWarehouse.of(emulator.settings(), {}, role="NOBODY").query("select 1")

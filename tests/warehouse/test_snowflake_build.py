@@ -384,13 +384,17 @@ def test_the_app_in_snowflake_shows_what_the_pages_show_on_a_laptop(
 ) -> None:
     """`infra/streamlit` on what Snowflake mounts for an app: the connector's default connection."""
     snowflake, duckdb = recorded
-    mounted = SnowflakeWarehouse.of(snowflake.settings, {}, role="DASHBOARD_ROLE").arguments
+    of_app = snowflake.settings.model_copy(update={"snowflake_warehouse": "WH_BI"})
+    mounted = SnowflakeWarehouse.of(of_app, {}, role="DASHBOARD_ROLE").arguments
     monkeypatch.setenv(
         "SNOWFLAKE_CONNECTIONS",
         "[default]\n"
         + "\n".join(
             f"{name} = {json.dumps(mounted[name])}"
-            for name in ("account", "user", "password", "protocol", "host", "port", "database")
+            for name in (
+                *("account", "user", "password", "role", "warehouse", "database"),
+                *("protocol", "host", "port"),
+            )
         ),
     )
     monkeypatch.setattr(reading, "_open_warehouse", reading.warehouse_of_settings)

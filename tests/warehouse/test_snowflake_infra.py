@@ -1,13 +1,17 @@
 """`vp infra` on an empty account: it says what is missing, makes it, and then nothing is."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from emulator.running import Emulator, start_emulator
 
 from veracitypro_pipeline.cli.main import vp
 from veracitypro_pipeline.resources.snowflake_warehouse import SnowflakeWarehouse
+from veracitypro_pipeline.resources.warehouse_engine import WarehouseRefusal
 from veracitypro_pipeline.settings import variable_of
 from veracitypro_pipeline.statement import Statement
 
@@ -23,13 +27,27 @@ def empty_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator
     running.stop()
 
 
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("keys") / "administrator.p8"
+    path.write_bytes(
+        rsa.generate_private_key(public_exponent=65_537, key_size=2_048).private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return path
+
+
 @pytest.fixture
-def run(empty_account: Emulator, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+def run(empty_account: Emulator, key: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    """An administrator, who signs in with a key pair."""
     for field, value in {
         "environment": "dev",
         "snowflake_account": "emulated",
         "snowflake_user": "ADMINISTRATOR",
-        "snowflake_password": "not checked",
+        "snowflake_private_key_path": str(key),
         "snowflake_url": empty_account.url,
         "snowflake_storage_role_arn": STORAGE_ROLE,
     }.items():
@@ -87,7 +105,7 @@ def test_the_local_environment_needs_none(run: CliRunner, monkeypatch: pytest.Mo
     assert "needs no infrastructure" in refused.output
 
 
-def test_people_ask_by_vp_sql_and_cannot_write(run: CliRunner) -> None:
+def test_people_ask_by_vp_sql_and_cannot_write(run: CliRunner, empty_account: Emulator) -> None:
     run.invoke(vp, ["infra", "apply"])
     asked = run.invoke(vp, ["sql", "select count(*) as n from RAW.KEEPA_RAW", "--format", "json"])
     assert asked.exit_code == 0, asked.output
@@ -99,3 +117,15 @@ def test_people_ask_by_vp_sql_and_cannot_write(run: CliRunner) -> None:
         refused = run.invoke(vp, ["sql", query])
         assert refused.exit_code == 2
         assert "Only a statement that reads is run here" in refused.output
+    # What the text does not give away, the role refuses.
+    reader = SnowflakeWarehouse.of(empty_account.settings(), {}, is_reader=True)
+    for sql in (
+        "delete from RAW.KEEPA_RAW",
+        "insert into MONITORING.LOAD_LEDGER select * from MONITORING.LOAD_LEDGER",
+        "create table MART.MINE (a integer)",
+    ):
+        with (
+            pytest.raises(WarehouseRefusal, match=r"not authorized|Insufficient privileges"),
+            reader.session() as session,
+        ):
+            session.run(Statement(sql))

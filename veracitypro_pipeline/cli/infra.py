@@ -23,11 +23,14 @@ from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 from veracitypro_pipeline.statement import Statement
 
 FOLDER: Final = REPOSITORY_DIR / "infra" / "snowflake"
-# It may take on every role that the files name; whoever signs in must hold it.
 ADMIN_ROLE: Final = "ACCOUNTADMIN"
 
 _role = click.option(
-    "--role", default=ADMIN_ROLE, show_default=True, help="Role that signs in; see infra/README.md."
+    "--role",
+    default=ADMIN_ROLE,
+    show_default=True,
+    help="Role that signs in and looks. It must hold the four that make things: ACCOUNTADMIN,"
+    " SYSADMIN, SECURITYADMIN and USERADMIN.",
 )
 
 
@@ -44,7 +47,7 @@ def plan(role: str) -> None:
     settings = _settings()
     statements = statements_of(FOLDER, parameters_of(settings))
     with _account(settings, role).session() as session:
-        lacking = missing(statements, what_is_there(session, statements, settings))
+        lacking = missing(statements, what_is_there(session, statements, settings, role))
     for statement in lacking:
         click.echo(f"missing  {statement.file}  {statement.title}")
     if lacking:
@@ -61,10 +64,10 @@ def apply(role: str) -> None:
     settings = _settings()
     statements = statements_of(FOLDER, parameters_of(settings))
     with _account(settings, role).session() as session:
-        lacking = missing(statements, what_is_there(session, statements, settings))
+        lacking = missing(statements, what_is_there(session, statements, settings, role))
         make(session, lacking)
         # Rights given to a role may not be there to see before its database is.
-        still = missing(statements, what_is_there(session, statements, settings))
+        still = missing(statements, what_is_there(session, statements, settings, role))
     if still:
         raise CannotDo(
             f"After all statements have run, {len(still)} things are still not there, first"
@@ -91,11 +94,11 @@ def parameters_of(settings: Settings) -> dict[str, str]:
 
 
 def what_is_there(
-    session: SnowflakeTransaction, statements: list[InfraStatement], settings: Settings
+    session: SnowflakeTransaction, statements: list[InfraStatement], settings: Settings, role: str
 ) -> frozenset[InfraObject | Grant]:
-    """Everything in the account that a statement might make."""
+    """Everything in the account that a statement might make, as far as the role sees it."""
     database = settings.snowflake_database
-    session.run(Statement(f"use role {ADMIN_ROLE}"))
+    session.run(Statement(f"use role {role}"))
     there: set[InfraObject | Grant] = set()
     for kind, show in SHOWN.items():
         # Only in a database that exists can be looked.

@@ -41,7 +41,7 @@ def sql(query: str, form: str) -> None:
     """Ask the warehouse one read-only QUERY.
 
     Schemas: RAW STG CORE MART MONITORING. Instants are UTC. On Snowflake the role of
-    SNOWFLAKE_READER_ROLE asks, which reads MART only unless you name another.
+    SNOWFLAKE_READER_ROLE asks, which reads all of them and cannot write.
 
     \b
     vp sql "select * from MART.DIM_PRODUCT"

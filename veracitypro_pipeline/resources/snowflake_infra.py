@@ -20,7 +20,7 @@ PARAMETERS: Final[Mapping[str, re.Pattern[str]]] = {
     "database": SNOWFLAKE_NAME,
     "raw_bucket": re.compile(r"[a-z0-9][a-z0-9.-]{2,62}"),
     "landing_prefix": re.compile(r"(?:[A-Za-z0-9_=.-]+/)+"),
-    "storage_role_arn": re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+"),
+    "storage_role_arn": re.compile(r"arn:aws:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+"),
     "credit_quota": re.compile(r"[1-9][0-9]*"),
 }
 

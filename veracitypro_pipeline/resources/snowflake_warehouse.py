@@ -46,9 +46,9 @@ TAG_CHARACTERS: Final = 2_000
 # Faults of the network and of the service come as classes of their own.
 TRANSIENT_ERRORS: Final = frozenset({603, 604, 625, 630, 390112, 390114})
 
-# `credits_compute` is an upper bound: each statement's time at the rate of its warehouse, as if it
-# had run alone. Idle time before a warehouse is suspended is in no statement; the exact figures
-# come hours later in SNOWFLAKE.ACCOUNT_USAGE.QUERY_ATTRIBUTION_HISTORY.
+# `credits_compute` is an upper bound for the statements: each one's time at the rate of its
+# warehouse, as if it had run alone. Idle time before a warehouse is suspended is in no statement;
+# WAREHOUSE_METERING_HISTORY has it, hours later (infra/snowflake/README.md).
 _USAGE_OF_RUN: Final = """
 select
     count(*) as statements,
@@ -343,7 +343,7 @@ def _address(settings: Settings) -> dict[str, Any]:
 
 
 def _sign_in(settings: Settings) -> dict[str, Any]:
-    """The key pair if there is one, else the password."""
+    """The key pair if there is one, else a token, which stands in for a password."""
     passphrase = settings.snowflake_private_key_passphrase
     phrase = passphrase.get_secret_value() if passphrase else None
     if settings.snowflake_private_key_path is not None:
@@ -367,6 +367,7 @@ def _sign_in(settings: Settings) -> dict[str, Any]:
     if settings.snowflake_password is not None:
         return {"password": settings.snowflake_password.get_secret_value()}
     raise SettingsError(
-        "None of SNOWFLAKE_PRIVATE_KEY_PATH, SNOWFLAKE_PRIVATE_KEY and SNOWFLAKE_PASSWORD is set: a"
-        " run on Snowflake signs in with a key pair (better) or a password."
+        "None of SNOWFLAKE_PRIVATE_KEY_PATH, SNOWFLAKE_PRIVATE_KEY and SNOWFLAKE_PASSWORD is set:"
+        " sign in to Snowflake with a key pair (better), or with a programmatic access token in"
+        " SNOWFLAKE_PASSWORD."
     )

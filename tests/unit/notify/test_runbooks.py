@@ -66,7 +66,7 @@ def test_a_runbook_has_its_five_sections_and_three_commands_that_vp_understands(
 
 
 def test_the_role_that_the_preparation_names_may_do_all_that_the_runbooks_ask() -> None:
-    """By infra/snowflake, because the emulator knows no rights: its warehouse, and each schema."""
+    """By infra/snowflake: its warehouse, and each schema. It can write nothing."""
     settings = dict(re.findall(r"^(SNOWFLAKE_\w+)=(\w+)$", README, re.MULTILINE))
     role = settings["SNOWFLAKE_READER_ROLE"]
     grants = (REPOSITORY_DIR / "infra" / "snowflake" / "04_grants.sql").read_text()
@@ -86,6 +86,8 @@ def test_the_role_that_the_preparation_names_may_do_all_that_the_runbooks_ask() 
         )
     )
     assert asked <= readable
+    privileges = set(re.findall(rf"grant ([\w, ]+) on [^;]* to role {role};", grants))
+    assert privileges == {"usage", "select"}
 
 
 def test_a_day_is_run_again_in_dagster_with_the_settings_of_vp_backfill() -> None:

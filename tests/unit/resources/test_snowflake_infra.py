@@ -44,8 +44,8 @@ def test_the_names_are_those_of_the_contract() -> None:
     assert names("WAREHOUSE") == {"WH_INGEST", "WH_BI"}
     assert names("ROLE") == {
         *("AIRBYTE_ROLE", "DBT_ROLE", "DAGSTER_ROLE", "ANALYST_ROLE", "DS"),
-        # Not of the contract: the app of infra/streamlit.
-        "DASHBOARD_ROLE",
+        # Not of the contract: the app of infra/streamlit, and people on call.
+        *("DASHBOARD_ROLE", "OPERATOR_ROLE"),
     }
     assert names("STORAGE INTEGRATION") == {"VP_S3_INT"}
     assert names("STAGE") == {f"VP_DWH.{STAGE}"}
@@ -74,7 +74,11 @@ def test_nothing_that_holds_data_or_trust_is_ever_replaced() -> None:
 
 @pytest.mark.parametrize(
     ("role", "schemas"),
-    [("ANALYST_ROLE", ["MART"]), ("DASHBOARD_ROLE", ["MART", "MONITORING", "STG"])],
+    [
+        ("ANALYST_ROLE", ["MART"]),
+        ("DASHBOARD_ROLE", ["MART", "MONITORING", "STG"]),
+        ("OPERATOR_ROLE", ["RAW", "STG", "CORE", "MART", "MONITORING"]),
+    ],
 )
 def test_reports_people_and_pages_only_read(role: str, schemas: list[str]) -> None:
     grants = {made for made in MADE if isinstance(made, Grant) and made.role == role}
@@ -206,6 +210,7 @@ def test_a_grant_of_which_a_part_is_missing_is_missing() -> None:
         ("raw_bucket", "x'"),
         ("landing_prefix", "a/') --/"),
         ("storage_role_arn", "arn:aws:iam::1:role/x"),
+        ("storage_role_arn", "arn:aws-us-gov:iam::123456789012:role/vp-snowflake-dev"),
         ("storage_role_arn", ""),
         ("credit_quota", "0"),
         ("environment", "local"),
