@@ -1,4 +1,4 @@
-"""The two ways a step can fail, and the hook which stops useless retries.
+"""The two ways a step can fail, and the border that every body of an asset or a check has.
 
 A `TransientFailure` is worth repeating: the step is retried as its policy says, then Dagster may
 retry the run. A `PermanentFailure` is not: neither the step nor the run is repeated, because the
@@ -54,13 +54,6 @@ class PermanentFailure(dg.Failure):
         self.status_code = status_code
 
 
-@dg.failure_hook(name="no_run_retry_after_permanent_failure")
-def no_run_retry_after_permanent_failure(context: dg.HookContext) -> None:
-    """Tag the run so that the run-retry daemon leaves it alone after a permanent failure."""
-    if isinstance(context.op_exception, PermanentFailure):
-        context.instance.add_run_tags(context.run_id, {RUN_RETRIES_TAG: "0"})
-
-
 # Why a step ended, if a person stopped its run.
 INTERRUPTED: Final = "It was interrupted; run the day again."
 
@@ -76,9 +69,10 @@ Result = TypeVar("Result")
 def final_when_interrupted(body: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """The border between Dagster and the body of an asset or a check; every body has it.
 
-    A person who stops a run stops it. No error holds a secret, because Dagster keeps an error with
-    all that led to it. The description of a check's result is shown as it stands, because Dagster's
-    UI reads it as Markdown, and names of files and errors of services are in it.
+    A person who stops a run stops it. A permanent failure ends the retries of the run. No error
+    holds a secret, because Dagster keeps an error with all that led to it. The description of a
+    check's result is shown as it stands, because Dagster's UI reads it as Markdown, and names of
+    files and errors of services are in it.
 
     Under a retry policy Dagster takes an interrupt for a passing fault, so that the in-process
     executor would try the step again and go on (1.13.27, `op_execution_error_boundary`).
@@ -86,7 +80,7 @@ def final_when_interrupted(body: Callable[Arguments, Result]) -> Callable[Argume
 
     @wraps(body)
     def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        with errors_are_masked(), interrupts_are_final():
+        with permanent_failures_end_retries(), errors_are_masked(), interrupts_are_final():
             result = body(*args, **kwargs)
         if isinstance(result, dg.AssetCheckResult):
             return cast("Result", shown_as_text(result))
@@ -100,6 +94,28 @@ def shown_as_text(result: dg.AssetCheckResult) -> dg.AssetCheckResult:
     if result.description is None:
         return result
     return result._replace(description=one_line(result.description))
+
+
+@contextmanager
+def permanent_failures_end_retries() -> Iterator[None]:
+    """Raise what was raised; see `end_retries_of_run`."""
+    try:
+        yield
+    except PermanentFailure as failure:
+        end_retries_of_run(failure)
+        raise
+
+
+def end_retries_of_run(failure: dg.Failure) -> None:
+    """Keep the run-retry daemon from repeating the run of the current step, if the failure is
+    permanent. Not a failure hook: Dagster logs a hook that it skips after every good step."""
+    if not isinstance(failure, PermanentFailure):
+        return
+    try:
+        context = dg.OpExecutionContext.get()
+    except dg.DagsterInvariantViolationError:
+        return  # Outside of a run there is nothing to repeat.
+    context.instance.add_run_tags(context.run_id, {RUN_RETRIES_TAG: "0"})
 
 
 @contextmanager

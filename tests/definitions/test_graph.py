@@ -317,6 +317,8 @@ def test_the_job_is_the_whole_graph_and_the_schedule_is_nightly(
 ) -> None:
     job = defs.resolve_job_def(JOB_NAME)
     assert job.asset_layer.executable_asset_keys == set(graph.get_all_asset_keys())
+    # Dagster logs a hook that it skips after every step.
+    assert not job.hook_defs
     schedule = defs.resolve_schedule_def(SCHEDULE_NAME)
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("10 0 * * *", "UTC")
     assert schedule.job_name == JOB_NAME

@@ -6,7 +6,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
+from veracitypro_pipeline.failures import (
+    PermanentFailure,
+    TransientFailure,
+    final_when_interrupted,
+)
 from veracitypro_pipeline.run_events import run_summary
 from veracitypro_pipeline.run_summary import RunSummary
 
@@ -252,6 +256,34 @@ def test_a_transient_failure_is_tried_again_and_a_permanent_one_is_not() -> None
     assert summary_of([passing]).is_good
     assert not summary_of([lasting]).is_good
     assert tries == {"passing": 3, "lasting": 1}
+
+
+@pytest.mark.parametrize(
+    ("error", "tag"),
+    [
+        (PermanentFailure("Never."), "0"),
+        (TransientFailure("Not yet."), None),
+        (KeyError("lines"), None),
+    ],
+)
+def test_a_permanent_failure_ends_the_retries_of_the_run(error: Exception, tag: str | None) -> None:
+    """The run-retry daemon reads the run's tags, never the exception."""
+
+    @dg.asset(key=["raw", "broken"])
+    @final_when_interrupted
+    def broken() -> None:
+        raise error
+
+    @dg.asset(key=["raw", "sound"])
+    @final_when_interrupted
+    def sound() -> None: ...
+
+    job = dg.Definitions(assets=[broken, sound]).resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(instance=instance, raise_on_error=False)
+        run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.tags.get("dagster/max_retries") == tag
 
 
 def test_a_run_that_is_unknown_is_said_to_be() -> None:

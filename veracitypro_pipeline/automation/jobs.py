@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from veracitypro_pipeline.failures import no_run_retry_after_permanent_failure
 from veracitypro_pipeline.lineage import JOB_NAME
 from veracitypro_pipeline.partitions import daily_as_of
 
@@ -10,7 +9,6 @@ vp_daily_batch = dg.define_asset_job(
     JOB_NAME,
     selection=dg.AssetSelection.all(),
     partitions_def=daily_as_of,
-    hooks={no_run_retry_after_permanent_failure},
     description=(
         "The nightly batch: Airbyte syncs Keepa into S3, the files are loaded into RAW, dbt builds"
         " STG, CORE and MART, Power BI refreshes. One partition per as-of day."

@@ -9,7 +9,7 @@ import dagster as dg
 from dagster_dbt import dbt_assets
 
 from veracitypro_pipeline.code_links import CodeLinks
-from veracitypro_pipeline.failures import Interrupted
+from veracitypro_pipeline.failures import Interrupted, end_retries_of_run
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
 from veracitypro_pipeline.resources.dbt import DbtResource
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
@@ -63,7 +63,8 @@ def build_assets(
         except Interrupted:
             # dbt is at work until the run ends, and on DuckDB has the warehouse for itself.
             raise
-        except dg.Failure:
+        except dg.Failure as failure:
+            end_retries_of_run(failure)
             _keep_failing_rows(context, dbt, warehouse, red)
             raise
         _keep_failing_rows(context, dbt, warehouse, red)

@@ -10,7 +10,12 @@ from typing import Final
 
 import dagster as dg
 
-from veracitypro_pipeline.failures import CHECK_RETRIES, errors_are_masked, interrupts_are_final
+from veracitypro_pipeline.failures import (
+    CHECK_RETRIES,
+    errors_are_masked,
+    interrupts_are_final,
+    permanent_failures_end_retries,
+)
 from veracitypro_pipeline.handover import LandingManifest
 from veracitypro_pipeline.lineage import DIM_PRODUCT, JOB_NAME, LANDING_PRODUCT, MART, model_key
 from veracitypro_pipeline.partitions import daily_as_of
@@ -73,7 +78,7 @@ def service_levels(
     context: dg.AssetCheckExecutionContext, manifest: LandingManifest, warehouse: WarehouseResource
 ) -> Iterator[dg.AssetCheckResult]:
     """One question for all marts and one for the nights before."""
-    with errors_are_masked(), interrupts_are_final():
+    with permanent_failures_end_retries(), errors_are_masked(), interrupts_are_final():
         as_of_date = date.fromisoformat(context.partition_key)
         for found in freshness(warehouse.query(newest_days(MARTS)).dicts(), as_of_date):
             yield _freshness_result(found, as_of_date.isoformat())
