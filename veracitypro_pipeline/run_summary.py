@@ -10,6 +10,8 @@ from pydantic import BaseModel
 
 SUCCESS: Final = "success"
 CANCELED: Final = "canceled"
+# The name under which dbt's events and artifacts carry the id of our run.
+DBT_RUN_ID: Final = "RUN_ID"
 
 # What a stage's rows are, in and out, for a reader who meets the table for the first time.
 ROWS_ARE: Final = {

@@ -571,8 +571,8 @@ KEEPA: Final[dict[str, tuple[list[int | Response], dict[str, str], str]]] = {
     "502 for good": ([502] * 99, {}, "502"),
     "429 once": ([429], {}, ""),
     "key refused": ([], {"api_key": "an0therk3y"}, "Keepa refuses the API key"),
-    "HTML": ([Response("<html>")], {}, "IncompleteJSONError"),
-    "cut": ([Response('{"products": [{"asin":')], {}, "IncompleteJSONError"),
+    "HTML": ([Response("<html>")], {}, "answer is unreadable or holds no products"),
+    "cut": ([Response('{"products": [{"asin":')], {}, "answer is unreadable or holds no products"),
 }
 
 

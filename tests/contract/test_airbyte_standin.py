@@ -12,6 +12,7 @@ import httpx
 import pytest
 from dagster_airbyte import AirbyteWorkspace
 from starlette.applications import Starlette
+from starlette.responses import Response
 
 from veracitypro_pipeline.local.airbyte import create_airbyte_app
 from veracitypro_pipeline.local.airbyte_connector import Connector, SyncError, source_config
@@ -158,7 +159,7 @@ def test_a_check_of_the_source_is_real(local_stack: StackState, tmp_path: Path) 
         ).json()
     assert (answer["status"], answer["message"]) == ("succeeded", None)
 
-    config = source_config({1: ["B0PADDLE01"]}, base_url=local_stack.keepa_url, api_key="wrong")
+    config = source_config({1: ["B0PADDLE01"]}, base_url=local_stack.keepa_url, api_key="f" * 64)
     fault = Connector(MANIFEST, tmp_path).check(config)
     assert fault is not None
     assert "Keepa refuses the API key (HTTP 402)" in fault
@@ -329,6 +330,37 @@ def test_large_syncs_are_written_in_parts_with_the_declared_columns_only(
     keys = _keys(s3, "parts/")
     assert keys == [f"parts/2025_11_21_1763683800000_{part}.jsonl.gz" for part in (0, 1)]
     assert [_lines(s3, key)[0]["_airbyte_data"] for key in keys] == [{"asin": "A"}, {"asin": "B"}]
+
+
+def test_half_of_an_emoji_anywhere_in_an_answer_is_replaced(
+    serve: Callable[[Any], str], s3: Any, tmp_path: Path
+) -> None:
+    """As texts have it that were cut at a fixed length. UTF-8 has no such character."""
+    damaged_product = """{"asin": "B0PADDLE01", "domainId": 1, "title": "a\\udc00",
+        "brand": "\\ud83d\\ud83d\\ude00b", "features": ["c\\u0000", ["\\ud83d"]],
+        "unitCount": {"\\udc00": "\\ud83dx"}}"""
+    sound_product = """{"asin": "B0PADDLE02", "domainId": 1}"""
+    answer = Response(f'{{"products": [{damaged_product}, {sound_product}]}}')
+    config = source_config({1: ["B0PADDLE01"]}, base_url=serve(answer), api_key="f" * 64)
+    schema = declared_schema(MANIFEST)
+    with S3Destination(
+        Bucket(s3, RAW_BUCKET, "halves/"),
+        sync_id=7,
+        started_at=NIGHT,
+        columns=frozenset(schema["properties"]),
+        on_part=lambda _rows, _bytes: None,
+        folder=tmp_path,
+    ) as destination:
+        for record in Connector(MANIFEST, tmp_path).read(config, schema):
+            destination.write(record, NIGHT)
+
+    (key,) = _keys(s3, "halves/")
+    damaged, sound = (line["_airbyte_data"] for line in _lines(s3, key))
+    half = "\N{REPLACEMENT CHARACTER}"
+    assert sound["asin"] == "B0PADDLE02"
+    assert (damaged["title"], damaged["brand"]) == (f"a{half}", f"{half}\N{GRINNING FACE}b")
+    assert damaged["features"] == ["c\0", [half]]
+    assert damaged["unitCount"] == {half: f"{half}x"}
 
 
 def test_a_sync_that_fails_leaves_its_finished_parts_only(

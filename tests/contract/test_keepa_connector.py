@@ -1,8 +1,10 @@
 """The connector manifest, run by airbyte-cdk against the stand-in of Keepa's API."""
 
+import gzip
 import json
 import logging
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +24,9 @@ from airbyte_cdk.sources.declarative.concurrent_declarative_source import (
 from airbyte_cdk.test.catalog_builder import CatalogBuilder
 from airbyte_cdk.test.entrypoint_wrapper import discover, read
 from airbyte_cdk.test.models import ExpectedOutcome
+from backports import zstd
 from jsonschema import Draft7Validator  # type: ignore[import-untyped]
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -310,24 +314,32 @@ class Refills:
         self._seconds += seconds
 
 
-def test_a_refused_key_ends_the_sync_at_once_with_keepas_words(serve: Serve) -> None:
+@pytest.mark.parametrize(
+    ("key", "answer"),
+    [
+        ("f" * 64, "(HTTP 402): The API key is invalid or has no paid subscription."),
+        ("an0therk3y", "(HTTP 400): The API key is malformed or missing."),
+    ],
+)
+def test_a_refused_key_ends_the_sync_at_once_with_keepas_words(
+    serve: Serve, key: str, answer: str
+) -> None:
     keepa = Keepa(empty_catalogue())
     started = time.monotonic()
-    connector = Connector(serve(keepa), {1: ["B0PADDLE01"]}, api_key="an0therk3y")
+    connector = Connector(serve(keepa), {1: ["B0PADDLE01"]}, api_key=key)
     reading = connector.read(ExpectedOutcome.EXPECT_EXCEPTION)
 
     first, *_ = reading.errors
     assert first.failure_type is FailureType.config_error
-    assert first.message == (
-        "Keepa refuses the API key (HTTP 402): The API key is invalid or has no paid subscription."
-        " Check the key and its subscription."
+    assert first.message.strip() == (
+        f"Keepa refuses the API key {answer} Check the key and its subscription."
     )
     assert len(keepa.queries) == 1
     assert time.monotonic() - started < 5
 
 
 def test_a_refused_key_fails_the_check(serve: Serve) -> None:
-    connector = Connector(serve(Keepa(empty_catalogue())), SEVERAL, api_key="an0therk3y")
+    connector = Connector(serve(Keepa(empty_catalogue())), SEVERAL, api_key="f" * 64)
     result = connector.check()
 
     assert result.status is Status.FAILED
@@ -380,15 +392,50 @@ def test_a_lasting_server_error_is_given_up(serve: Serve) -> None:
     assert reading.errors[0].failure_type is FailureType.transient_error
 
 
-@pytest.mark.parametrize("answer", ["{}", '{"products": null}', '{"products": []}'])
-def test_an_answer_without_products_is_no_error_to_airbyte(serve: Serve, answer: str) -> None:
-    """The other batch arrives. Which products are missing, `tracked_products_are_fetched` says."""
+@pytest.mark.parametrize(
+    "answer",
+    ["{}", '{"products": null}', '{"products": [{"asin": "B', "<html>", "", "[]"],
+)
+def test_an_answer_without_products_fails_the_sync(serve: Serve, answer: str) -> None:
+    """Although the other batch arrives."""
     asins = SEVERAL[1][:101]
     keepa = Keepa(empty_catalogue())
     keepa.faults = [Response(answer)]
-    reading = Connector(serve(keepa), {1: asins}).read(ExpectedOutcome.EXPECT_SUCCESS)
+    reading = Connector(serve(keepa), {1: asins}).read(ExpectedOutcome.EXPECT_EXCEPTION)
     assert [record["asin"] for record in reading.records] == asins[100:]
-    assert not reading.errors
+    assert reading.errors[0].message.startswith(
+        "Keepa's answer is unreadable or holds no products: no reason given."
+    )
+
+
+def test_an_empty_list_of_products_is_an_answer(serve: Serve) -> None:
+    keepa = Keepa(empty_catalogue())
+    keepa.faults = [Response('{"products": []}')]
+    assert Connector(serve(keepa), {1: ["B0PADDLE01"]}).read().records == []
+
+
+ENCODERS: Final[dict[str, Callable[[bytes], bytes]]] = {
+    "zstd": zstd.compress,
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "identity": bytes,
+}
+
+
+@pytest.mark.parametrize("forced", [None, *ENCODERS])
+def test_an_answer_is_read_in_every_encoding_that_a_server_picks(
+    serve: Serve, forced: str | None
+) -> None:
+    """`None` is a server that takes the best of those that the connector names."""
+
+    async def keepa(scope: Scope, receive: Receive, send: Send) -> None:
+        named = Request(scope).headers["accept-encoding"]
+        encoding = forced or next((name for name in ENCODERS if name in named), "identity")
+        body = ENCODERS[encoding](b'{"products": [{"asin": "B0PADDLE01", "domainId": 1}]}')
+        await Response(body, headers={"Content-Encoding": encoding})(scope, receive, send)
+
+    reading = Connector(serve(keepa), {1: ["B0PADDLE01"]}).read()
+    assert reading.records == [{"asin": "B0PADDLE01", "domainId": 1}]
 
 
 @pytest.mark.parametrize("key", [KEY, "an0therk3y"])

@@ -119,7 +119,8 @@ def test_each_marketplace_answers_for_its_own_products() -> None:
 @pytest.mark.parametrize(
     ("parameters", "status", "says"),
     [
-        ({"key": "wrong"}, 402, "API key is invalid"),
+        ({"key": "f" * 64}, 402, "API key is invalid"),
+        ({"key": "wrong"}, 400, "API key is malformed"),
         ({"domain": 7}, 400, "domain is '7', expected one of 1, 2, 3"),
         ({"domain": "com"}, 400, "domain is 'com', expected an integer"),
         ({"asin": ""}, 400, "asin holds 0 ASINs, expected 1 to 100"),
@@ -322,6 +323,25 @@ def test_an_unknown_asin_is_answered_with_nothing_but_the_time() -> None:
     assert product["productType"] == 4
     assert product["csv"] is product["title"] is product["categoryTree"] is None
     assert product["trackingSince"] == product["lastUpdate"] == minute_of(AT)
+
+
+def test_of_what_is_no_asin_the_answer_has_nothing() -> None:
+    """Nor a list, if nothing that was asked for is one."""
+    (product,) = ask(given_keepa(), asin=f"XXXXXXXXXX,{ASIN}").json()["products"]
+    assert product["asin"] == ASIN
+    assert "products" not in ask(given_keepa(), asin="XXXXXXXXXX").json()
+
+
+def test_a_malformed_key_speaks_for_no_account() -> None:
+    answer = ask(given_keepa(), key="wrong").json()
+    assert answer["error"]["type"] == "invalidParameter"
+    assert not any(answer[field] for field in ("tokensLeft", "refillIn", "refillRate"))
+
+
+def test_videos_that_were_asked_for_are_null_where_there_are_none() -> None:
+    asked = ask(given_keepa(), asin=",".join(CATALOGUE.tracked()[1]), videos=1)
+    assert all("videos" in product for product in asked.json()["products"])
+    assert "videos" not in product_of(ask(given_keepa()))
 
 
 def test_an_unknown_asin_has_the_fields_of_the_real_answer() -> None:

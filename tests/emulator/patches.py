@@ -53,6 +53,7 @@ def apply() -> None:
         (fakesnow.macros, "creation_sql", creation_sql),
         (fakesnow.transforms, "flatten", flatten),
         (fakesnow.transforms, "numeric_agg_implicit_cast", exact_sums),
+        (fakesnow.transforms, "regex_replace", replace_by_pattern),
         (fakesnow.transforms, "trim_cast_varchar", trim),
         (FakeSnowflakeCursor, "_transform", transform),
         (FakeSnowflakeCursor, "check_db_and_schema", check_names),
@@ -246,6 +247,14 @@ def trim(expression: exp.Expression) -> exp.Expression:
     """TRIM, LTRIM and RTRIM with what they trim; the stock transform makes all of them TRIM(x)."""
     if isinstance(expression, exp.Trim) and not isinstance(expression.this, exp.Cast):
         expression.set("this", exp.cast(expression.this.copy(), "varchar"))
+    return expression
+
+
+def replace_by_pattern(expression: exp.Expression) -> exp.Expression:
+    """REGEXP_REPLACE of every match; the stock transform takes half of the pattern's backslashes
+    away once more, after they were read as those of a literal."""
+    if isinstance(expression, exp.RegexpReplace):
+        expression.set("modifiers", exp.Literal.string("g"))
     return expression
 
 

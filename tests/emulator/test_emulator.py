@@ -155,6 +155,11 @@ def test_trim_trims_what_it_is_told_and_where(account: SnowflakeWarehouse) -> No
     assert one(account, "ltrim('xxa', 'x') || '|' || trim(' b ')") == "a|b"
 
 
+def test_a_pattern_finds_a_backslash(account: SnowflakeWarehouse) -> None:
+    """Stock: the pattern of one backslash is none, and an error."""
+    assert one(account, r"regexp_replace('a\\b\\c', '(\\\\)', '<\\1>')") == r"a<\>b<\>c"
+
+
 def test_an_instant_that_is_null_is_null(account: SnowflakeWarehouse) -> None:
     """Stock: 1970."""
     rows = account.query(

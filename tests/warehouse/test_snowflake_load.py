@@ -53,6 +53,8 @@ LINES = (
     b'{"_airbyte_data":{"asin":"X","asin":"Y"}}',
     b"windows line end\r",
     envelope({"asin": "G"}) + b"\r",
+    # Halves of pairs, in a value and in a key, beside a whole pair and a backslash of the text.
+    rb'{"asin":"H","t":"a\udc00 \ud83d\uD83D\uDE00 \\ud83d","k":{"\ud83d":["\udfff"]}}',
 )
 
 
@@ -91,7 +93,7 @@ def test_raw_is_the_same_on_both_engines(empty: tuple[Site, Site]) -> None:
     assert len(tables[0]) == len(LINES) + 2
     assert tables[0][0][4] == datetime(2026, 1, 1)
     assert [row[2] for row in tables[0][6:9]] == ["", " ", "{"]
-    assert [row[3:6] for row in ledgers[0]] == [(19, 7, 12), (2, 2, 0)]
+    assert [row[3:6] for row in ledgers[0]] == [(20, 8, 12), (2, 2, 0)]
     assert {row[7] for row in ledgers[0]} == {ARRIVED_AT.replace(tzinfo=None)}
 
 
@@ -154,7 +156,7 @@ def test_what_the_stage_asks_of_raw_is_answered(empty: tuple[Site, Site]) -> Non
     warehouse = snowflake.warehouse
     assert warehouse.query(LEDGER_OF_FILES, names).rows == [(file.key, file.etag, DAY)]
     assert warehouse.query(ROWS_OF_FILES, names).dicts() == [
-        {"source_file": file.key, "raw_rows": 19, "refused": 12}
+        {"source_file": file.key, "raw_rows": 20, "refused": 12}
     ]
     assert warehouse.query(ROWS_OF_FILES, {"files": []}).rows == []
-    assert warehouse.row_counts("RAW") == {"keepa_raw": 19}
+    assert warehouse.row_counts("RAW") == {"keepa_raw": 20}

@@ -6,6 +6,7 @@ put whole: a sync that fails leaves the parts it had finished, and nothing of th
 
 import gzip
 import json
+import re
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from typing import IO, Any, Final, Self
 PART_BYTES: Final = 200_000_000
 # The landing only needs to be quick: level 6 takes three times as long for a tenth less.
 GZIP_LEVEL: Final = 4
+_HALF_OF_A_PAIR: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,12 @@ class S3Destination:
             "_airbyte_generation_id": 0,
             "_airbyte_data": data,
         }
-        text = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-        self._gzip.write(text)
+        text = json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+        # UTF-8 has no half of a pair, which a text cut in the middle of an emoji ends in.
+        encoded = _HALF_OF_A_PAIR.sub("\N{REPLACEMENT CHARACTER}", text).encode() + b"\n"
+        self._gzip.write(encoded)
         self._rows += 1
-        self._bytes += len(text)
+        self._bytes += len(encoded)
         if self._file is not None and self._file.tell() >= self._bucket.part_bytes:
             self._upload()
 

@@ -3,7 +3,8 @@
 Imitates, from Keepa's documentation ("Request Products", "How our API plans work") and the official
 Java client (`Request.java`, `Response.java`, `RequestError.java`) as of February 2026: parameters
 and their token prices, the response envelope, the token bucket, HTTP 400, 402, 404, 405 and 429
-with an error object, gzip, and ASINs which Keepa does not know.
+with an error object, gzip, ASINs which Keepa does not know and texts that are no ASIN. A key that
+is malformed is answered with 400 and a balance of zero, as the tests of two public clients have it.
 
 Does not imitate: look-up by `code`, refreshing a product because of `update`, the flat price for
 offers that are fresh, tariffs that forbid a parameter, throttling of token refills.
@@ -13,6 +14,7 @@ Not here: what products look like (`products.py`, `catalogue.py`), what paramete
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -86,7 +88,10 @@ class _Keepa:
             # No fault of Keepa's that time would heal: the sync ends with this sentence.
             raise HTTPException(400, str(error)) from error
         self.bucket.spend(tokens)
-        return self._respond(200, at, started, tokens=tokens, products=products)
+        # Where nothing asked for is an ASIN, the answer has no list at all.
+        has_list = products or any(map(_ASIN.fullmatch, asked.asins))
+        answer = {"products": products} if has_list else {}
+        return self._respond(200, at, started, tokens=tokens, **answer)
 
     async def token(self, request: Request) -> Response:
         started, at = time.monotonic(), self.now()
@@ -96,12 +101,18 @@ class _Keepa:
     async def refusal(self, _request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         kind = _ERROR_TYPES.get(error.status_code, "requestRejected")
+        # An answer to what cannot be a key speaks for no account.
+        balance = _NO_ACCOUNT if isinstance(error, _MalformedKey) else {}
         body = {"type": kind, "message": error.detail, "details": ""}
-        return self._respond(error.status_code, self.now(), time.monotonic(), error=body)
+        return self._respond(error.status_code, self.now(), time.monotonic(), error=body, **balance)
 
     def _sign_in(self, parameters: Mapping[str, str]) -> None:
-        if parameters.get("key") != self.api_key:
-            raise HTTPException(402, "The API key is invalid or has no paid subscription.")
+        key = parameters.get("key", "")
+        if key == self.api_key:
+            return
+        if not _KEY.fullmatch(key):
+            raise _MalformedKey(400, "The API key is malformed or missing.")
+        raise HTTPException(402, "The API key is invalid or has no paid subscription.")
 
     def _respond(
         self, status: int, at: datetime, started: float, tokens: int = 0, **content: Any
@@ -120,6 +131,14 @@ class _Keepa:
         return Response(text, status, media_type="application/json")
 
 
+class _MalformedKey(HTTPException):
+    """What stands for the API key is none."""
+
+
+# An API key, and an ASIN: Amazon's own, or an ISBN-10.
+_KEY: Final = re.compile(r"[0-9A-Za-z]{64}")
+_ASIN: Final = re.compile(r"B[0-9A-Z]{9}|[0-9]{9}[0-9X]")
+_NO_ACCOUNT: Final = {"tokensLeft": 0, "refillIn": 0, "refillRate": 0}
 _ERROR_TYPES: Final = {
     400: "invalidParameter",
     402: "paymentRequired",
@@ -144,6 +163,8 @@ def _answer(
     products, tokens = [], 0
     for asin in asked.asins:
         product = source.product(asked.domain_id, asin, at)
+        if product is None and not _ASIN.fullmatch(asin):
+            continue
         price = asked.cost(product)
         tokens += price
         if product is None:

@@ -136,6 +136,8 @@ class ProductRequest:
         ):
             if flag not in self.flags:
                 selected.pop(field, None)
+        if "videos" in self.flags:
+            selected.setdefault("videos", None)
         selected["stats"] = (
             None
             if self.stats_interval is None

@@ -4,9 +4,10 @@ The lines come as a relation `landing_lines(source_file, file_row_number, raw_li
 else is bound, because file names are whatever somebody put into a bucket.
 """
 
+from functools import reduce
 from typing import Final
 
-from veracitypro_pipeline.raw.tables import Load, replacing
+from veracitypro_pipeline.raw.tables import HALVES_REPLACED, Load, replacing
 from veracitypro_pipeline.statement import Statement
 
 CREATE_TABLES: Final = (
@@ -42,12 +43,18 @@ create table if not exists MONITORING.LOAD_LEDGER (
     Statement("alter table MONITORING.LOAD_LEDGER add column if not exists arrived_at timestamp"),
 )
 
+
 # A line of Airbyte's S3 destination carries the record in `_airbyte_data`, or, with flattening, at
 # its root. The instant is epoch milliseconds, as a number or quoted, or ISO 8601; what is neither,
 # or lies beyond any date, is null: one line must not end the load. A line that is no JSON object,
 # or whose `_airbyte_data` is none, keeps its text in place of a payload; so does one in which a key
 # of the line or of the record stands twice, which says two things and is no JSON to Snowflake.
 # Each JSON function reads its line from the start, so that one is asked for several places.
+def _replaced(text: str, step: tuple[str, str]) -> str:
+    pattern, replacement = step
+    return f"regexp_replace({text}, '{pattern}', '{replacement}', 'g')"
+
+
 _INSERT_ROWS: Final = """
 insert into RAW.KEEPA_RAW
 with parsed as (
@@ -55,7 +62,7 @@ with parsed as (
         source_file,
         file_row_number,
         raw_line,
-        try_cast(raw_line as json) as line
+        coalesce(try_cast(raw_line as json), try_cast({mended} as json)) as line
     from landing_lines
 ),
 looked_at as (
@@ -100,7 +107,7 @@ select
     $load_id as load_id,
     $loaded_at::timestamp as loaded_at
 from records
-"""
+""".replace("{mended}", reduce(_replaced, HALVES_REPLACED, "raw_line"))
 
 
 def load_statements(load: Load) -> list[Statement]:

@@ -10,9 +10,10 @@ columns of staged files (read 2026-11).
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from typing import Final
 
-from veracitypro_pipeline.raw.tables import Load, replacing
+from veracitypro_pipeline.raw.tables import HALVES_REPLACED, Load, replacing
 from veracitypro_pipeline.statement import Statement
 
 STAGE: Final = "RAW.STAGE_KEEPA"
@@ -57,6 +58,13 @@ on_error = abort_statement
 force = true
 """
 
+
+def _replaced(text: str, step: tuple[str, str]) -> str:
+    # In Snowflake's literals, a backslash stands twice.
+    pattern, replacement = (part.replace("\\", "\\\\") for part in step)
+    return f"regexp_replace({text}, '{pattern}', '{replacement}')"
+
+
 # See raw/duckdb.py for the forms of a line. METADATA$FILENAME is the path in the bucket, and so the
 # object's key; documentation also calls it the path in the stage, which lacks the stage's own.
 _INSERT_ROWS: Final = """
@@ -83,7 +91,7 @@ parsed as (
         source_file,
         file_row_number,
         raw_line,
-        try_parse_json(raw_line) as line
+        coalesce(try_parse_json(raw_line), try_parse_json({mended})) as line
     from landed
 ),
 records as (
@@ -120,7 +128,7 @@ select
     $load_id as load_id,
     cast($loaded_at as timestamp) as loaded_at
 from records
-"""
+""".replace("{mended}", reduce(_replaced, HALVES_REPLACED, "raw_line"))
 
 # What S3 advises against in keys, and what would not survive a listing or a log line.
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f]")

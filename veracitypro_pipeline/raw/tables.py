@@ -27,6 +27,22 @@ where source_file in ($files)
 group by source_file
 """
 
+# JSON writes a character beyond the first plane as a pair of escapes. Half of a pair, left where a
+# text was cut in the middle of an emoji, makes its whole line unreadable. These patterns and their
+# replacements, in this order, put U+FFFD for each half and change no other meaning. Both engines
+# know their forms; no replacement writes a backslash of its own, which engines read differently.
+HALVES_REPLACED: Final = (
+    # A backslash that is text must not look as if it began an escape.
+    (r"(\\)\\", r"\1u005c"),
+    # No escape in JSON looks like this.
+    (
+        r"(\\u)([dD][89abAB][0-9a-fA-F]{2})(\\u)([dD][c-fC-F][0-9a-fA-F]{2})",
+        r"\1+\2\3+\4",
+    ),
+    (r"(\\u)[dD][89a-fA-F][0-9a-fA-F]{2}", r"\1fffd"),
+    (r"(\\u)\+", r"\1"),
+)
+
 # Rows of these files of which the record stands in another row of them.
 DOUBLED_RECORDS: Final = """
 select count(_airbyte_raw_id) - count(distinct _airbyte_raw_id) as doubled

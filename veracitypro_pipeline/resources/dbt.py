@@ -25,6 +25,7 @@ from veracitypro_pipeline.resources.http import TRANSIENT_STATUSES
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.snowflake_warehouse import TRANSIENT_ERRORS
 from veracitypro_pipeline.run_events import PARTITION_TAG
+from veracitypro_pipeline.run_summary import DBT_RUN_ID
 
 # Unit tests judge the SQL, not the night's data: they run where the SQL changes.
 BUILD: Final = ("build", "--exclude-resource-type", "unit_test")
@@ -148,7 +149,7 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             {
                 **dbt_command.environment(settings, dbt_command.build_folder(settings)),
                 # Query tags are made of these, and events are known by the first.
-                f"{dbt_command.CUSTOM}{dbt_command.RUN_ID}": run_id,
+                f"{dbt_command.CUSTOM}{DBT_RUN_ID}": run_id,
                 f"{dbt_command.CUSTOM}PARTITION": partition,
             },
             settings.dbt_project_dir,

@@ -27,7 +27,6 @@ _DBT: Final = "DBT_"
 SECRET: Final = "DBT_ENV_SECRET_"  # noqa: S105 - the name, no secret
 # dbt adds variables of this prefix to its events and artifacts, under the rest of their name.
 CUSTOM: Final = "DBT_ENV_CUSTOM_ENV_"
-RUN_ID: Final = "RUN_ID"
 PARTIAL_PARSE: Final = "partial_parse.msgpack"
 # Beside a manifest: the fingerprint of the files that it was made from.
 FINGERPRINT: Final = "manifest.sources"

@@ -9,7 +9,7 @@ from typing import Any
 
 from dagster_dbt.core.dbt_cli_invocation import DbtCliInvocation
 
-from veracitypro_pipeline.resources.dbt_command import RUN_ID
+from veracitypro_pipeline.run_summary import DBT_RUN_ID
 
 
 class Invocation(DbtCliInvocation):
@@ -33,7 +33,10 @@ class Invocation(DbtCliInvocation):
         """An event of this run's dbt; any other line as it is."""
         try:
             event: dict[str, Any] = json.loads(line)
-            if self.context is not None and event["info"]["extra"][RUN_ID] != self.context.run_id:
+            if (
+                self.context is not None
+                and event["info"]["extra"][DBT_RUN_ID] != self.context.run_id
+            ):
                 return line
             if event["info"]["level"] == "error":
                 self._error_messages.append(event["info"]["msg"])

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from veracitypro_pipeline.resources.dbt_command import RUN_ID
+from veracitypro_pipeline.run_summary import DBT_RUN_ID
 from veracitypro_pipeline.statement import Statement
 
 # Kept of each test; the check says how many there are in all.
@@ -41,7 +41,7 @@ def failed_tests(run_results: Path, unique_ids: Sequence[str], run_id: str) -> l
     if not unique_ids or not run_results.exists():
         return []
     document = json.loads(run_results.read_text(encoding="utf-8"))
-    if document["metadata"]["env"].get(RUN_ID) != run_id:
+    if document["metadata"]["env"].get(DBT_RUN_ID) != run_id:
         return []
     return [
         FailedTest(result["unique_id"].split(".")[2], result["compiled_code"])

@@ -59,7 +59,7 @@ parsed as (
         source_file,
         file_row_number,
         raw_line,
-        try_parse_json(raw_line) as line
+        coalesce(try_parse_json(raw_line), try_parse_json(regexp_replace(regexp_replace(regexp_replace(regexp_replace(raw_line, '(\\\\)\\\\', '\\1u005c'), '(\\\\u)([dD][89abAB][0-9a-fA-F]{2})(\\\\u)([dD][c-fC-F][0-9a-fA-F]{2})', '\\1+\\2\\3+\\4'), '(\\\\u)[dD][89a-fA-F][0-9a-fA-F]{2}', '\\1fffd'), '(\\\\u)\\+', '\\1'))) as line
     from landed
 ),
 records as (

@@ -151,6 +151,24 @@ def test_a_line_that_is_no_record_keeps_its_text(raw: Raw, line: bytes) -> None:
     assert ledger == (3, 2, 1)
 
 
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (r"a\udc00", "a\ufffd"),
+        (r"\ud83d", "\ufffd"),
+        (r"\uD83D\uD83D\uDE00b", "\ufffd\U0001f600b"),
+        (r"\udc00\ud83dx\u0000", "\ufffd\ufffdx\0"),
+        # Backslashes of the text, before what looks like an escape and is none.
+        (r"\ud83d \\ud83d \\\ud83d \"\\u+d83d", '\ufffd \\ud83d \\\ufffd "\\u+d83d'),
+    ],
+)
+def test_half_of_an_emoji_is_replaced(raw: Raw, text: str, read: str) -> None:
+    raw.load({"a.gz": [f'{{"asin":"X","title":["{text}"],"{text}":1}}'.encode()]})
+    ((payload, line),) = raw.warehouse.query("select payload, raw_line from RAW.KEEPA_RAW").rows
+    assert json.loads(payload) == {"asin": "X", "title": [read], read: 1}
+    assert line is None
+
+
 def test_each_source_is_held_against_its_own_lines_of_the_ledger(raw: Raw) -> None:
     """The ledger is shared: files of another source stand in a table of their own."""
     of_keepa = "env=local/source=keepa/stream=product_raw/"
