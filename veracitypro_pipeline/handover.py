@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 # In place of the job of a line that does not say who wrote it.
 NO_SYNC_ID: Final = "none"
+# In its place for a line with nothing in it, which is no record.
+BLANK_LINE: Final = "blank"
 
 
 def last_day_seen(began_at: datetime) -> date:
@@ -68,7 +70,8 @@ class LandedFile(_Value):
     """One object of the landing bucket as it was read. Grain: one per object version.
 
     `size_bytes` counts the compressed object, `lines` its lines after decompression; `sync_ids`
-    maps an Airbyte job id to the lines that carry it, lines without one count under `NO_SYNC_ID`.
+    maps an Airbyte job id to the lines that carry it, lines without one count under `NO_SYNC_ID`
+    or `BLANK_LINE`.
     `damage` says why an object could not be read to its end, `arrived_at` when S3 got this version.
 
     A record is told from others by the id that Airbyte gives each. `repeated` counts lines whose
@@ -125,7 +128,7 @@ class LandingManifest(_Value):
 
     @property
     def foreign_lines(self) -> dict[str, int]:
-        """Lines in the files by the other sync that wrote them, or `NO_SYNC_ID`."""
+        """Lines in the files by the other sync that wrote them, `NO_SYNC_ID` or `BLANK_LINE`."""
         lines: dict[str, int] = {}
         for file in self.files:
             for sync, count in file.sync_ids.items():

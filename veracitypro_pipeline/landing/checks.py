@@ -62,8 +62,8 @@ def files_arrived(
 def records_equal_lines(landing_product_raw: LandingManifest) -> dg.AssetCheckResult:
     """Airbyte's count of records equals the lines in the manifest's files, each another record.
 
-    If red: products are missing, or are there twice. The numbers say which; the files are listed in
-    the materialization. Run the day again with `resync: true`.
+    If red: products are missing or there twice, or lines are blank. The numbers say which; the
+    files are listed in the materialization. Run the day again with `resync: true`.
 
     Runbook: infra/runbooks/records_equal_lines.md
     """

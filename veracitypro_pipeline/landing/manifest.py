@@ -13,6 +13,7 @@ from typing import Final
 
 from veracitypro_pipeline import jsonl
 from veracitypro_pipeline.handover import (
+    BLANK_LINE,
     NO_SYNC_ID,
     FinishedSync,
     LandedFile,
@@ -66,7 +67,7 @@ def landed_file(
     problem = None
     try:
         for line in lines:
-            sync_ids[sync_id_of(line)] += 1
+            sync_ids[sync_id_of(line) if line else BLANK_LINE] += 1
             if len(sync_ids) > _SYNCS_PER_FILE:
                 raise jsonl.TooLarge(f"it has lines of more than {_SYNCS_PER_FILE} syncs")
             if record_id := record_id_of(line):
@@ -178,8 +179,10 @@ def faults_of_earlier(manifest: LandingManifest, index: LandingIndex) -> list[st
 def surplus_lines(manifest: LandingManifest) -> list[str]:
     """What makes a sync's files hold more lines than records, each as a phrase."""
     foreign = {sync: n for sync, n in manifest.foreign_lines.items() if sync != NO_SYNC_ID}
+    blank = foreign.pop(BLANK_LINE, 0)
     repeated = {file.key: file.repeated for file in manifest.files if file.repeated}
     return [
+        *([f"{blank} lines are blank"] if blank else []),
         *(f"{lines} lines are of Airbyte job {sync}" for sync, lines in foreign.items()),
         *(f"{lines} lines of {key} repeat others of it" for key, lines in repeated.items()),
         *(f"{file.key} has the records of another file" for file in manifest.copies),
@@ -194,5 +197,6 @@ def surplus(
     The lines inside the manifest's files by the other sync (or none) that wrote them, and the keys
     of files with no sync id at all. Files of other syncs are other days' business.
     """
-    unowned = (key for key, file in index.files.items() if not set(file.sync_ids) - {NO_SYNC_ID})
+    nobodys = {NO_SYNC_ID, BLANK_LINE}
+    unowned = (key for key, file in index.files.items() if not set(file.sync_ids) - nobodys)
     return manifest.foreign_lines, tuple(sorted({*unowned, *index.unreadable}))

@@ -67,9 +67,6 @@ where started_at >= $since
 
 def create_tables(stages: Sequence[str]) -> list[Statement]:
     """What must be there before a run is recorded; nothing happens to what is."""
-    per_stage = {
-        f"{stage}_{measure}": kind for stage in stages for measure, kind in _MEASURES.items()
-    }
     rows_per_stage = "\nunion all\n".join(
         f"select run_id, as_of_date, started_at, {position} as stage_number, '{stage}' as stage, "
         + ", ".join(f"{stage}_{measure} as {measure}" for measure in _MEASURES)
@@ -78,7 +75,7 @@ def create_tables(stages: Sequence[str]) -> list[Statement]:
     )
     return [
         Statement("create schema if not exists MONITORING"),
-        _create_table("PIPELINE_RUN_MONITORING", {**_RUN_COLUMNS, **per_stage}),
+        _create_table("PIPELINE_RUN_MONITORING", _columns_of_run(stages)),
         _create_table("PIPELINE_RUN_CHECK", _CHECK_COLUMNS),
         failing_rows.CREATE_TABLE,
         Statement(f"create view if not exists MONITORING.PIPELINE_RUN_STAGE as\n{rows_per_stage}"),
@@ -92,12 +89,24 @@ def record_statements(record: RunRecord, recorded_at: datetime) -> list[Statemen
     return [
         Statement("delete from MONITORING.PIPELINE_RUN_MONITORING where run_id = $run_id", of_run),
         Statement("delete from MONITORING.PIPELINE_RUN_CHECK where run_id = $run_id", of_run),
-        _insert("PIPELINE_RUN_MONITORING", [_run_row(record, recorded_at)]),
+        _insert(
+            "PIPELINE_RUN_MONITORING",
+            _columns_of_run([stage.name for stage in record.summary.stages]),
+            [_run_row(record, recorded_at)],
+        ),
         *(
-            _insert("PIPELINE_RUN_CHECK", checks[start : start + _CHECKS_A_STATEMENT])
+            _insert(
+                "PIPELINE_RUN_CHECK", _CHECK_COLUMNS, checks[start : start + _CHECKS_A_STATEMENT]
+            )
             for start in range(0, len(checks), _CHECKS_A_STATEMENT)
         ),
     ]
+
+
+def _columns_of_run(stages: Sequence[str]) -> dict[str, str]:
+    return _RUN_COLUMNS | {
+        f"{stage}_{measure}": kind for stage in stages for measure, kind in _MEASURES.items()
+    }
 
 
 def _run_row(record: RunRecord, recorded_at: datetime) -> dict[str, Any]:
@@ -156,14 +165,19 @@ def _create_table(name: str, columns: Mapping[str, str]) -> Statement:
     return Statement(f"create table if not exists MONITORING.{name} (\n{lines}\n)")
 
 
-def _insert(name: str, rows: Sequence[Mapping[str, Any]]) -> Statement:
+def _insert(name: str, kinds: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> Statement:
+    """A null has no type when it is bound, so that each value is cast; VALUES takes no casts."""
     columns = list(rows[0])
-    values = ",\n".join(
-        f"({', '.join(f'${column}_{number}' for column in columns)})" for number in range(len(rows))
+    selects = "\nunion all\n".join(
+        "select "
+        + ", ".join(
+            f"cast(${column}_{number} as {kinds[column].removesuffix(' not null')})"
+            for column in columns
+        )
+        for number in range(len(rows))
     )
     return Statement(
-        f"insert into MONITORING.{name} ({', '.join(columns)}) values\n{values}",
-        dict(_numbered(rows)),
+        f"insert into MONITORING.{name} ({', '.join(columns)})\n{selects}", dict(_numbered(rows))
     )
 
 

@@ -114,7 +114,11 @@ select
     raw_id as _airbyte_raw_id,
     coalesce(
         to_timestamp_ntz(
-            case when regexp_like(extracted_at, '-?[0-9]{1,14}') then extracted_at::number end,
+            -- Not a cast, which Snowflake may try on the lines that the condition leaves out.
+            case
+                when regexp_like(extracted_at, '-?[0-9]{1,14}')
+                    then try_to_number(extracted_at, 38, 0)
+            end,
             3
         ),
         convert_timezone(

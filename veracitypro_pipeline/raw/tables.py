@@ -16,12 +16,15 @@ from MONITORING.LOAD_LEDGER
 where source_file in ($files)
 """
 
+# A row has either a payload or the text of a line that is none. The text is counted: its column is
+# nearly empty, while a payload is all that Keepa sent.
+
 # Of each file, as it stands in RAW: the rows, and those without a payload.
 ROWS_OF_FILES: Final = """
 select
     source_file,
     count(*) as raw_rows,
-    count(*) - count(payload) as refused
+    count(raw_line) as refused
 from RAW.KEEPA_RAW
 where source_file in ($files)
 group by source_file
@@ -58,8 +61,8 @@ with in_raw as (
     select
         source_file,
         min(as_of_date) as as_of_date,
-        count(payload) as loaded,
-        count(*) - count(payload) as quarantined
+        count(*) - count(raw_line) as loaded,
+        count(raw_line) as quarantined
     from RAW.KEEPA_RAW
     group by source_file
 )
@@ -102,8 +105,8 @@ select
     cast($as_of_date as date) as as_of_date,
     $size_bytes as size_bytes,
     $lines as lines,
-    count(payload) as loaded,
-    count(*) - count(payload) as quarantined,
+    count(*) - count(raw_line) as loaded,
+    count(raw_line) as quarantined,
     $load_id as load_id,
     cast($loaded_at as timestamp) as loaded_at,
     cast($arrived_at as timestamp) as arrived_at

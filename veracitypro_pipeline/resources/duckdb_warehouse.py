@@ -20,7 +20,6 @@ import duckdb
 from veracitypro_pipeline.home import FOLDER_MODE
 from veracitypro_pipeline.resources.duckdb_catalogue import as_query_of_catalogue
 from veracitypro_pipeline.resources.warehouse_engine import (
-    RELATIONS_OF_SCHEMA,
     Reading,
     WarehouseMissing,
     WarehouseRefusal,
@@ -28,6 +27,7 @@ from veracitypro_pipeline.resources.warehouse_engine import (
     folded,
     of_each,
     refuse_unless_one,
+    relations_of,
 )
 from veracitypro_pipeline.statement import Answer, Rows, Statement, named
 
@@ -153,9 +153,9 @@ class DuckDBWarehouse:
         finally:
             timer.cancel()
 
-    def row_counts(self, schema: str) -> dict[str, int]:
+    def row_counts(self, schema: str, *, has_views: bool = True) -> dict[str, int]:
         """Rows of each table and view of a schema, by name; raises as `query` does."""
-        names = [row[0] for row in self.query(RELATIONS_OF_SCHEMA, {"schema": schema}).rows]
+        names = [row[0] for row in self.query(*relations_of(schema, has_views=has_views)).rows]
         if not names:
             return {}
         counts = self.query(of_each(schema, names, "count(*)")).rows[0]
@@ -163,7 +163,7 @@ class DuckDBWarehouse:
 
     def content_hashes(self, schema: str) -> dict[str, str]:
         """A hash over the rows of each table and view, whatever their order; reads them all."""
-        names = [row[0] for row in self.query(RELATIONS_OF_SCHEMA, {"schema": schema}).rows]
+        names = [row[0] for row in self.query(*relations_of(schema)).rows]
         if not names:
             return {}
         # A sum, because a table may hold the same row twice.

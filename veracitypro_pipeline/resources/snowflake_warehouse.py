@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.resources.snowflake_reads import refuse_several, refuse_what_writes
 from veracitypro_pipeline.resources.warehouse_engine import (
-    RELATIONS_OF_SCHEMA,
     Reading,
     WarehouseRefusal,
     WarehouseUnavailable,
     folded,
     of_each,
+    relations_of,
 )
 from veracitypro_pipeline.settings import Settings, SettingsError
 from veracitypro_pipeline.statement import Answer, Rows, Statement, positional
@@ -193,20 +193,20 @@ class SnowflakeWarehouse:
             columns = [folded(column.name) for column in cursor.description]
             yield Rows(columns, islice(cursor, first), cursor.rowcount or 0)
 
-    def row_counts(self, schema: str) -> dict[str, int]:
+    def row_counts(self, schema: str, *, has_views: bool = True) -> dict[str, int]:
         """Rows of each table and view; of a table Snowflake knows them without reading it."""
-        counts = self._figures(schema, "count(*)")
+        counts = self._figures(relations_of(schema, has_views=has_views), "count(*)")
         return {name: int(count) for name, count in counts.items()}
 
     def content_hashes(self, schema: str) -> dict[str, str]:
         """A hash over the rows of each table and view, whatever their order; reads them all."""
-        hashes = self._figures(schema, "hash_agg(*)")
+        hashes = self._figures(relations_of(schema), "hash_agg(*)")
         return {name: str(value) for name, value in hashes.items()}
 
-    def _figures(self, schema: str, figure: str) -> dict[str, Any]:
+    def _figures(self, relations: Statement, figure: str) -> dict[str, Any]:
         with self.session() as session:
-            relations = session.query(RELATIONS_OF_SCHEMA, {"schema": schema}).rows
-            names = [str(name) for (name,) in relations]
+            names = [str(name) for (name,) in session.query(*relations).rows]
+            schema = relations.values["schema"]
             figures = session.query(of_each(schema, names, figure)).rows[0] if names else ()
         return dict(zip(map(folded, names), figures, strict=True))
 

@@ -49,10 +49,10 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         with _explained():
             return self._open().query(sql, values)
 
-    def row_counts(self, schema: str) -> dict[str, int]:
-        """Rows of each table and view of a schema, by name in lower case."""
+    def row_counts(self, schema: str, *, has_views: bool = True) -> dict[str, int]:
+        """Rows of each table, and view if asked, of a schema, by name in lower case."""
         with _explained():
-            return self._open().row_counts(schema)
+            return self._open().row_counts(schema, has_views=has_views)
 
     def content_hashes(self, schema: str) -> dict[str, str]:
         """A hash over the rows of each table and view of a schema, by name in lower case."""

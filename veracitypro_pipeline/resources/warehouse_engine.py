@@ -67,8 +67,8 @@ class Warehouse(Reading, ReadableWarehouse, Protocol):
         nobody else waits for the warehouse because of it.
         """
 
-    def row_counts(self, schema: str) -> dict[str, int]:
-        """Rows of each table and view; names in lower case unless they are quoted."""
+    def row_counts(self, schema: str, *, has_views: bool = True) -> dict[str, int]:
+        """Rows of each table, and view if asked; names in lower case unless they are quoted."""
 
     def content_hashes(self, schema: str) -> dict[str, str]:
         """A hash over the rows of each table and view, whatever their order; names as above.
@@ -157,13 +157,19 @@ def folded(name: str) -> str:
     return name.lower() if name == name.upper() else name
 
 
-# Tables and views, by name.
-RELATIONS_OF_SCHEMA: Final = """
+# Of a schema, by name.
+_RELATIONS: Final = """
 select table_name
 from information_schema.tables
-where upper(table_schema) = upper($schema)
+where upper(table_schema) = upper($schema) and table_type in ($kinds)
 order by table_name
 """
+
+
+def relations_of(schema: str, *, has_views: bool = True) -> Statement:
+    """A question for the names of tables, and of views if asked."""
+    kinds = ["BASE TABLE", "VIEW"] if has_views else ["BASE TABLE"]
+    return Statement(_RELATIONS, {"schema": schema, "kinds": kinds})
 
 
 def of_each(schema: str, names: Sequence[str], figure: str) -> str:

@@ -6,6 +6,7 @@ that pass. Here a green night costs nothing, and of a red test the first rows go
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -69,7 +70,7 @@ def keep(
     ]
     if rows:
         values = ", ".join(
-            f"($run_id, cast($as_of_date as date), $check_name, {number}, $row_{number})"
+            f"($run_id, $as_of_date, $check_name, {number}, $row_{number})"
             for number in range(1, len(rows) + 1)
         )
         texts = {
@@ -80,7 +81,8 @@ def keep(
             Statement(
                 "insert into MONITORING.TEST_FAILURE_ROW"  # noqa: S608 - numbers
                 f" (run_id, as_of_date, check_name, row_number, failing_row) values {values}",
-                {**of_test, "as_of_date": as_of_date, **texts},
+                # In VALUES Snowflake takes constants alone, no cast.
+                {**of_test, "as_of_date": date.fromisoformat(as_of_date), **texts},
             )
         )
     return statements

@@ -10,6 +10,7 @@ from veracitypro_pipeline.landing.manifest import (
     landed_file,
     manifest_of,
     surplus,
+    surplus_lines,
     sync_id_of,
 )
 
@@ -42,6 +43,18 @@ def test_a_title_cannot_pretend_to_be_an_envelope() -> None:
 def test_a_line_that_lost_its_beginning_has_no_sync_or_its_own() -> None:
     assert sync_id_of(b"") == NO_SYNC_ID
     assert sync_id_of(b"\xff\xfe not json") == NO_SYNC_ID
+
+
+def test_a_blank_line_is_no_record_on_any_engine() -> None:
+    """DuckDB reads one as a line, Snowflake's COPY may refuse it: the night ends before either."""
+    lines = [b'{"sync_id":7,"_airbyte_raw_id":"a"}', b"", b" "]
+    file = landed_file("key", "etag", 1, lines, ARRIVED_AT)
+    manifest = manifest_of(a_report(7, 3), LandingIndex(files={"key": file}))
+    assert (manifest.lines, manifest.records) == (3, 2)
+    assert not manifest.is_whole
+    assert surplus_lines(manifest) == ["1 lines are blank"]
+    only_blank = landed_file("other", "etag", 1, [b""], ARRIVED_AT)
+    assert surplus(manifest, LandingIndex(files={"other": only_blank}))[1] == ("other",)
 
 
 def test_damage_is_kept_with_the_lines_before_it() -> None:

@@ -15,7 +15,7 @@ from veracitypro_pipeline.monitoring.tables import (
 )
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.run_events import run_record
-from veracitypro_pipeline.statement import Statement
+from veracitypro_pipeline.statement import Statement, positional
 
 from .conftest import Monitoring
 
@@ -248,3 +248,10 @@ def test_every_statement_is_snowflake_too(monitoring: Monitoring) -> None:
     assert len(statements) == 9
     for sql in [STATUS_OF_RUNS, *(statement.sql for statement in statements)]:
         assert sqlglot.parse_one(sql, dialect="snowflake").sql(dialect="snowflake")
+    for statement in statements[-2:]:
+        inserted = sqlglot.parse_one(positional(statement)[0], dialect="snowflake")
+        # Some are null, and a null that is bound has no type.
+        bound = list(inserted.find_all(sqlglot.exp.Placeholder))
+        assert len(bound) == len(statement.values) >= 8
+        assert all(isinstance(one.parent, sqlglot.exp.Cast) for one in bound)
+        assert not inserted.find(sqlglot.exp.Values)

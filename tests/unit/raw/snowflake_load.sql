@@ -82,7 +82,11 @@ select
     raw_id as _airbyte_raw_id,
     coalesce(
         to_timestamp_ntz(
-            case when regexp_like(extracted_at, '-?[0-9]{1,14}') then extracted_at::number end,
+            -- Not a cast, which Snowflake may try on the lines that the condition leaves out.
+            case
+                when regexp_like(extracted_at, '-?[0-9]{1,14}')
+                    then try_to_number(extracted_at, 38, 0)
+            end,
             3
         ),
         convert_timezone(
@@ -116,8 +120,8 @@ select
     cast(? as date) as as_of_date,
     ? as size_bytes,
     ? as lines,
-    count(payload) as loaded,
-    count(*) - count(payload) as quarantined,
+    count(*) - count(raw_line) as loaded,
+    count(raw_line) as quarantined,
     ? as load_id,
     cast(? as timestamp) as loaded_at,
     cast(? as timestamp) as arrived_at
@@ -143,8 +147,8 @@ select
     cast(? as date) as as_of_date,
     ? as size_bytes,
     ? as lines,
-    count(payload) as loaded,
-    count(*) - count(payload) as quarantined,
+    count(*) - count(raw_line) as loaded,
+    count(raw_line) as quarantined,
     ? as load_id,
     cast(? as timestamp) as loaded_at,
     cast(? as timestamp) as arrived_at

@@ -275,4 +275,6 @@ def test_tables_are_counted_whatever_their_names_are(raw: Raw) -> None:
     )
     counts = {"a_view": 1, "keepa_raw": 0, 'odd "name" --': 2}
     assert raw.warehouse.row_counts("raw") == counts
+    del counts["a_view"]
+    assert raw.warehouse.row_counts("raw", has_views=False) == counts
     assert raw.warehouse.row_counts("nowhere") == {}

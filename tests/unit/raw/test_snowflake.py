@@ -10,7 +10,7 @@ from veracitypro_pipeline.handover import LandedFile
 from veracitypro_pipeline.raw.snowflake import CREATE_STAGING, FILES_PER_COPY, load_statements
 from veracitypro_pipeline.raw.tables import LEDGER_OF_FILES, ROWS_OF_FILES, Load, miscounted
 from veracitypro_pipeline.resources import snowflake_warehouse
-from veracitypro_pipeline.resources.warehouse_engine import RELATIONS_OF_SCHEMA
+from veracitypro_pipeline.resources.warehouse_engine import relations_of
 from veracitypro_pipeline.statement import Statement, positional
 
 PREFIX = "env=dev/source=keepa/stream=product_raw/"
@@ -59,7 +59,7 @@ def test_every_statement_is_snowflake_sql() -> None:
         Statement(LEDGER_OF_FILES, names),
         Statement(ROWS_OF_FILES, names),
         Statement(snowflake_warehouse._USAGE_OF_RUN, {"run_id": "r"}),
-        Statement(RELATIONS_OF_SCHEMA, {"schema": "RAW"}),
+        relations_of("RAW"),
     ):
         (parsed,) = sqlglot.parse(positional(statement)[0], dialect="snowflake")
         assert parsed is not None
