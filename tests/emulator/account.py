@@ -33,6 +33,8 @@ _GRANT: Final = re.compile(
     re.IGNORECASE,
 )
 _GRANT_ROLE: Final = re.compile(r"grant role (?P<name>\w+) to role (?P<role>\w+)", re.IGNORECASE)
+# The waiting is in `statements.py`.
+_WAITED: Final = re.compile(r"^\s*select\s+system\$wait\(\s*([\d.]+)\s*\)\s*$", re.IGNORECASE)
 _USE: Final = re.compile(r"^\s*use\s+(?P<kind>role|warehouse)\s+(?P<name>\w+)\s*$", re.IGNORECASE)
 # Accepted and without effect.
 _WITHOUT_EFFECT: Final = re.compile(
@@ -77,6 +79,8 @@ def answer_to(connection: Any, command: str) -> str | None:
     text = re.sub(r"^(?:\s|--[^\n]*\n|/\*.*?\*/)+", "", command, flags=re.DOTALL)
     if created := _CREATE.match(text):
         return _create(connection, created)
+    if waited := _WAITED.match(text):
+        return f"select 'waited {waited.group(1)} seconds' as \"SYSTEM$WAIT\""
     if used := _USE.match(text):
         setattr(connection, used.group("kind").lower(), used.group("name").upper())
         return DONE

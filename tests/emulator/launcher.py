@@ -13,10 +13,10 @@ import fakesnow.server as server
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from . import account, patches
+from . import account, patches, statements
 
 
 async def sign_in(request: Request) -> JSONResponse:
@@ -43,7 +43,16 @@ async def sign_in(request: Request) -> JSONResponse:
     return JSONResponse(answer)
 
 
-async def query(request: Request) -> JSONResponse:
+async def query(request: Request) -> Response:
+    """The answer of a statement, or where to ask for it while it runs."""
+    asked = json.loads(patches.unzipped(request, await request.body()))
+    session = server.to_conn(server.to_token(request))
+    return await statements.start(
+        request.query_params["requestId"], session, asked["sqlText"], lambda: carry_out(request)
+    )
+
+
+async def carry_out(request: Request) -> Response:
     """The stock answer, or why there is none."""
     response = await server.query_request(request)
     if response.status_code != 500:
@@ -59,6 +68,10 @@ async def query(request: Request) -> JSONResponse:
     )
 
 
+async def abort(request: Request) -> Response:
+    return await statements.abort(patches.unzipped(request, await request.body()))
+
+
 async def session(request: Request) -> JSONResponse:
     """The stock answer; the temporary tables of a session end with it."""
     if request.query_params.get("delete"):
@@ -72,11 +85,13 @@ def main(port_file: Path) -> None:
         "/session/v1/login-request": sign_in,
         "/session": session,
         "/queries/v1/query-request": query,
+        "/queries/v1/abort-request": abort,
     }
     routes = [
         Route(route.path, ours.get(route.path, route.endpoint), methods=list(route.methods or ()))
         for route in server.routes
     ]
+    routes.append(Route("/queries/{request_id}/result", statements.result))
     listener = socket.create_server(("127.0.0.1", 0))
     partial = port_file.with_suffix(".part")
     partial.write_text(str(listener.getsockname()[1]))

@@ -76,6 +76,9 @@ def sign_in(connection: Any, asked: dict[str, Any], where: Mapping[str, str]) ->
     """Keep what a session was opened with."""
     connection.role = where.get("roleName", "PUBLIC").upper()
     connection.warehouse = where.get("warehouse", "").upper()
+    # Two days are Snowflake's default.
+    seconds = asked["SESSION_PARAMETERS"].get("STATEMENT_TIMEOUT_IN_SECONDS", 172_800)
+    connection.timeout_seconds = int(seconds)
     connection.query_tag = asked["SESSION_PARAMETERS"].get("QUERY_TAG", "")
     connection.user = asked["LOGIN_NAME"]
     connection.temporary_tables = set()
