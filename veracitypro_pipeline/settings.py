@@ -27,6 +27,11 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfig
 
 from veracitypro_pipeline.masking import learn, masked
 from veracitypro_pipeline.service_levels import day_due
+from veracitypro_pipeline.surroundings import (
+    no_aws_of_the_user,
+    no_proxy_for_loopback,
+    proxy_variable,
+)
 
 ENV_FILE: Final = ".env"
 PREFIX: Final = "VP_"
@@ -323,6 +328,9 @@ class Settings(BaseSettings):
     def load(cls, **overrides: Any) -> Self:
         """Read the environment and the `.env` file; `overrides` are fields by their name.
 
+        What the user has set for AWS and proxies stops counting in this process and its children
+        where services are those of this machine.
+
         Raises:
             SettingsError: an unknown `VP_*` name, or a value that its setting does not accept.
         """
@@ -340,7 +348,11 @@ class Settings(BaseSettings):
                 f" the environment or in {ENV_FILE}."
             ) from None
         learn(settings.secrets)
-        return settings.model_copy(update=overrides) if overrides else settings
+        settings = settings.model_copy(update=overrides) if overrides else settings
+        no_proxy_for_loopback(os.environ)
+        if settings.environment == "local":
+            no_aws_of_the_user(os.environ, frozenset(known_variables()))
+        return settings
 
     @property
     def secrets(self) -> list[str]:
@@ -465,6 +477,14 @@ def inherited_environment(*, without: str | tuple[str, ...] = ()) -> dict[str, s
         for name, value in os.environ.items()
         if name not in ours and not name.startswith(without)
     }
+
+
+def asked_through_a_proxy(url: str) -> str:
+    """A sentence for who waits in vain for an answer; empty if no proxy stands between."""
+    name = proxy_variable(os.environ, url)
+    if name is None:
+        return ""
+    return f" It was asked through the proxy of {name}; NO_PROXY lists hosts that need none."
 
 
 def env_example() -> str:

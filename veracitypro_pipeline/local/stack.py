@@ -32,6 +32,7 @@ from veracitypro_pipeline.local.played_day import (
 from veracitypro_pipeline.local.private_files import DamagedFileError, read_json
 from veracitypro_pipeline.resources.airbyte_source import MANIFEST
 from veracitypro_pipeline.settings import PACKAGE_DIR, inherited_environment
+from veracitypro_pipeline.surroundings import AWS, NO_AWS_FILES
 
 SLACK_CHANNEL: Final = "#data-alerts"
 STATE_FILE: Final = "state.json"
@@ -293,12 +294,13 @@ def _environment() -> dict[str, str]:
     """The server's, and its children's: they find the package, and have neither proxies nor any of
     the project's settings, whose sign-ins would stay in a process that outlives the command. What
     they need to know stands on the command line."""
-    inherited = {
-        name: value
-        for name, value in inherited_environment().items()
-        # AWS's own client also reads variables that are no settings of ours.
-        if not name.startswith("AWS_")
-    }
+    inherited = inherited_environment(without=AWS)
     package_home = str(PACKAGE_DIR.parent)
     search_path = os.pathsep.join(filter(None, [package_home, inherited.get("PYTHONPATH")]))
-    return {**inherited, "PYTHONPATH": search_path, "NO_PROXY": "*", "no_proxy": "*"}
+    return {
+        **inherited,
+        **NO_AWS_FILES,
+        "PYTHONPATH": search_path,
+        "NO_PROXY": "*",
+        "no_proxy": "*",
+    }

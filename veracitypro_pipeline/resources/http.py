@@ -13,6 +13,7 @@ from urllib3 import Retry
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.resources.deadline import within
+from veracitypro_pipeline.settings import asked_through_a_proxy
 
 TIMEOUT_SECONDS: Final = 30.0
 TRANSIENT_STATUSES: Final = (408, 429, 500, 502, 503, 504)
@@ -37,10 +38,19 @@ _RETRY: Final = Retry(
 
 
 def mount_retries(session: requests.Session) -> requests.Session:
-    """Let the session repeat reads that failed for a passing reason."""
+    """Let the session repeat reads that failed for a passing reason.
+
+    Without a sign-in of its own, requests would take one from the user's `.netrc` and replace the
+    token in our header by it.
+    """
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(max_retries=_RETRY))
+    session.auth = _as_it_is
     return session
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def answer_to(
@@ -84,7 +94,7 @@ def unreachable(service: str, url: str, error: Exception) -> TransientFailure:
     """The failure for a request that got no answer."""
     return TransientFailure(
         f"{service} did not answer at {_without_query(url)} ({type(error).__name__})."
-        " It is tried again later."
+        f"{asked_through_a_proxy(url)} It is tried again later."
     )
 
 

@@ -12,6 +12,7 @@ import dagster as dg
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.resources.http import TRANSIENT_STATUSES
 from veracitypro_pipeline.resources.run_settings import RunSettings
+from veracitypro_pipeline.settings import asked_through_a_proxy
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -49,7 +50,7 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def list_objects(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
         """Every object under a prefix, by key."""
-        with _explained(f"list s3://{bucket}/{prefix}"):
+        with self._explained(f"list s3://{bucket}/{prefix}"):
             pages = (
                 self.client()
                 .get_paginator("list_objects_v2")
@@ -63,7 +64,7 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def read_start(self, bucket: str, key: str) -> bytes:
         """The first bytes of an object, to see that it can be read and decrypted."""
-        with _explained(f"read s3://{bucket}/{key}"):
+        with self._explained(f"read s3://{bucket}/{key}"):
             body = self.client().get_object(Bucket=bucket, Key=key)["Body"]
             with closing(body):
                 start: bytes = body.read(START_BYTES)
@@ -71,7 +72,7 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def download(self, bucket: str, key: str, target: Path) -> str:
         """Write an object to a local file and return the etag of the version that was read."""
-        with _explained(f"read s3://{bucket}/{key}"):
+        with self._explained(f"read s3://{bucket}/{key}"):
             answer = self.client().get_object(Bucket=bucket, Key=key)
             with target.open("wb") as file:
                 for chunk in answer["Body"].iter_chunks(1 << 20):
@@ -82,7 +83,7 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The etag of an object as it is now, or None if there is none."""
         from botocore.exceptions import ClientError
 
-        with _explained(f"look at s3://{bucket}/{key}"):
+        with self._explained(f"look at s3://{bucket}/{key}"):
             try:
                 answer = self.client().head_object(Bucket=bucket, Key=key)
             except ClientError as error:
@@ -95,7 +96,7 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The text of a small object, or None if there is none."""
         from botocore.exceptions import ClientError
 
-        with _explained(f"read s3://{bucket}/{key}"):
+        with self._explained(f"read s3://{bucket}/{key}"):
             try:
                 body: bytes = self.client().get_object(Bucket=bucket, Key=key)["Body"].read()
             except ClientError as error:
@@ -107,10 +108,47 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def write_text(self, bucket: str, key: str, text: str) -> None:
         """Store a small object, replacing an older version."""
-        with _explained(f"write s3://{bucket}/{key}"):
+        with self._explained(f"write s3://{bucket}/{key}"):
             self.client().put_object(
                 Bucket=bucket, Key=key, Body=text.encode(), ContentType="application/json"
             )
+
+    @property
+    def _address(self) -> str:
+        settings = self.settings.get()
+        amazon = f"https://s3.{settings.aws_region}.amazonaws.com"
+        return settings.aws_endpoint_url_s3 or amazon
+
+    @contextmanager
+    def _explained(self, action: str) -> Iterator[None]:
+        """Say what was tried when S3 refuses, and whether a retry can help."""
+        from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
+
+        try:
+            yield
+        except ClientError as error:
+            status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500))
+            if status in TRANSIENT_STATUSES:
+                raise TransientFailure(f"S3 could not {action}: {_code(error)}.") from error
+            raise PermanentFailure(
+                f"S3 refused to {action}: {_code(error)}; check the bucket, AWS_ACCESS_KEY_ID and"
+                " its policy."
+            ) from error
+        except ProfileNotFound as error:
+            raise PermanentFailure(f"S3 cannot be asked: {error}; correct AWS_PROFILE.") from error
+        except BotoCoreError as error:
+            raise TransientFailure(
+                f"S3 did not answer when asked to {action} ({type(error).__name__})."
+                f"{asked_through_a_proxy(self._address)}"
+            ) from error
+        except (AttributeError, TypeError) as error:
+            # An error that carries a checksum, as some S3 servers send it while a file is taken
+            # away, is read by boto3 as if it were the object (boto/boto3#4754 and #4765; 1.43).
+            if "StreamingChecksumBody" not in str(error):
+                raise
+            raise TransientFailure(
+                f"S3 could not {action}: it sent an error in a form that boto3 cannot read."
+            ) from error
 
 
 @lru_cache(maxsize=4)
@@ -119,35 +157,6 @@ def _client(**sign_in: Any) -> Any:
     from dagster_aws.s3 import S3Resource as DagsterS3Resource
 
     return DagsterS3Resource(**sign_in, max_attempts=MAX_ATTEMPTS).get_client()
-
-
-@contextmanager
-def _explained(action: str) -> Iterator[None]:
-    """Say what was tried when S3 refuses, and whether a retry can help."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except ClientError as error:
-        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500))
-        if status in TRANSIENT_STATUSES:
-            raise TransientFailure(f"S3 could not {action}: {_code(error)}.") from error
-        raise PermanentFailure(
-            f"S3 refused to {action}: {_code(error)}; check the bucket, AWS_ACCESS_KEY_ID and its"
-            " policy."
-        ) from error
-    except BotoCoreError as error:
-        raise TransientFailure(
-            f"S3 did not answer when asked to {action} ({type(error).__name__})."
-        ) from error
-    except (AttributeError, TypeError) as error:
-        # An error that carries a checksum, as some S3 servers send it while a file is taken away,
-        # is read by boto3 as if it were the object (boto/boto3#4754 and #4765; 1.43).
-        if "StreamingChecksumBody" not in str(error):
-            raise
-        raise TransientFailure(
-            f"S3 could not {action}: it sent an error in a form that boto3 cannot read."
-        ) from error
 
 
 def _code(error: "ClientError") -> str:

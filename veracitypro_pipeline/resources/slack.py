@@ -15,7 +15,7 @@ import dagster as dg
 from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.resources.deadline import within
 from veracitypro_pipeline.resources.run_settings import RunSettings
-from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.settings import Settings, asked_through_a_proxy
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
@@ -81,7 +81,7 @@ class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             SlackNotDelivered: no sign-in is set, or Slack refused or did not answer.
         """
         settings = self.settings.get()
-        with _explained():
+        with self._explained():
             if self.has_threads:
                 answer = _asked(
                     _bot(settings).chat_postMessage,
@@ -104,7 +104,7 @@ class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def update(self, posted: Posted, text: str, blocks: Sequence[dict[str, Any]]) -> None:
         """Change a message of a bot. Raises as `post` does."""
-        with _explained():
+        with self._explained():
             _asked(
                 _bot(self.settings.get()).chat_update,
                 channel=posted.channel,
@@ -115,7 +115,7 @@ class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def bot_name(self) -> str:
         """Who the bot token signs in as. Raises as `post` does."""
-        with _explained():
+        with self._explained():
             answer = _asked(_bot(self.settings.get()).auth_test)
         return f"{answer['user']} in {answer['team']}"
 
@@ -126,7 +126,7 @@ class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         settings = self.settings.get()
         asked = settings.slack_channel.lstrip("#")
-        with _explained():
+        with self._explained():
             pages = _asked(
                 _bot(settings).conversations_list,
                 types="public_channel,private_channel",
@@ -144,9 +144,22 @@ class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         Nothing is posted. Raises as `post` does.
         """
-        with _explained():
+        with self._explained():
             answer = _asked(_webhook(self.settings.get()).send, text="")
         return bool(answer.status_code == 400 and answer.body == "no_text")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say why Slack did not take it, without the token or the webhook's address."""
+        from slack_sdk.errors import SlackClientError
+
+        try:
+            yield
+        except SlackClientError as error:
+            raise SlackNotDelivered(f"Slack refused it: {_reason(error)}.") from error
+        except (OSError, HTTPException) as error:
+            proxy = asked_through_a_proxy(self.settings.get().slack_api_url)
+            raise SlackAway(f"Slack did not answer ({type(error).__name__}).{proxy}") from error
 
 
 def _asked(method: Callable[..., Any], **arguments: Any) -> Any:
@@ -187,19 +200,6 @@ def _webhook(settings: Settings) -> "WebhookClient":
     client = WebhookClient(settings.slack_webhook_url.get_secret_value(), timeout=TIMEOUT_SECONDS)
     client.retry_handlers.append(_patience())
     return client
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Say in our words why Slack did not take it, without the token or the webhook's address."""
-    from slack_sdk.errors import SlackClientError
-
-    try:
-        yield
-    except SlackClientError as error:
-        raise SlackNotDelivered(f"Slack refused it: {_reason(error)}.") from error
-    except (OSError, HTTPException) as error:
-        raise SlackAway(f"Slack did not answer ({type(error).__name__}).") from error
 
 
 def _reason(error: Exception) -> str:

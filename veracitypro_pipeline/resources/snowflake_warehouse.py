@@ -23,7 +23,7 @@ from veracitypro_pipeline.resources.warehouse_engine import (
     of_each,
     relations_of,
 )
-from veracitypro_pipeline.settings import Settings, SettingsError
+from veracitypro_pipeline.settings import Settings, SettingsError, asked_through_a_proxy
 from veracitypro_pipeline.statement import Answer, Rows, Statement, positional
 
 if TYPE_CHECKING:
@@ -293,6 +293,7 @@ def explained(what: str) -> Iterator[None]:
     except RequestException as error:
         raise WarehouseUnavailable(
             f"Snowflake did not carry out {what}: the connection broke ({type(error).__name__})"
+            f"{_proxy_before_it()}"
         ) from error
     except errors.Error as error:
         said = masked(" ".join(str(error.msg or error).split()))
@@ -312,8 +313,15 @@ def explained(what: str) -> Iterator[None]:
             or error.errno in TRANSIENT_ERRORS
         )
         if is_passing:
-            raise WarehouseUnavailable(f"Snowflake did not carry out {what}: {said}") from error
+            raise WarehouseUnavailable(
+                f"Snowflake did not carry out {what}: {said}{_proxy_before_it()}"
+            ) from error
         raise WarehouseRefusal(f"Snowflake refuses {what}: {said}") from error
+
+
+def _proxy_before_it() -> str:
+    proxy = asked_through_a_proxy("https://snowflakecomputing.com")
+    return f".{proxy}" if proxy else ""
 
 
 def _backoff() -> Iterator[int]:
