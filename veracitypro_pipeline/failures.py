@@ -12,6 +12,7 @@ from typing import Final, ParamSpec, TypeVar, cast
 
 import dagster as dg
 
+from veracitypro_pipeline import full_disk
 from veracitypro_pipeline.markdown import one_line
 from veracitypro_pipeline.masking import mask_error, masked
 
@@ -120,11 +121,21 @@ def end_retries_of_run(failure: dg.Failure) -> None:
 
 @contextmanager
 def errors_are_masked() -> Iterator[None]:
-    """What services say is masked where it comes from; this is for the errors behind ours."""
+    """What services say is masked where it comes from; this is for the errors behind ours.
+
+    Raises:
+        PermanentFailure: a disk is full, whatever met that.
+    """
     try:
         yield
     except Exception as error:
+        if (full := full_disk.said_of(error)) is not None and not _is_permanent(error):
+            raise PermanentFailure(full) from mask_error(error)
         raise mask_error(error)  # noqa: B904 - it is the same one, or has what is behind it
+
+
+def _is_permanent(error: Exception) -> bool:
+    return isinstance(error, dg.Failure) and not error.allow_retries
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
+from veracitypro_pipeline.full_disk import learn_places
 from veracitypro_pipeline.masking import learn, masked
 from veracitypro_pipeline.service_levels import day_due
 from veracitypro_pipeline.surroundings import (
@@ -348,6 +349,7 @@ class Settings(BaseSettings):
                 f" the environment or in {ENV_FILE}."
             ) from None
         learn(settings.secrets)
+        learn_places([settings.home_dir, settings.warehouse_path.parent])
         settings = settings.model_copy(update=overrides) if overrides else settings
         no_proxy_for_loopback(os.environ)
         if settings.environment == "local":

@@ -147,7 +147,8 @@ class Pipeline:
         )
         resources = {"run_settings": self.settings, "s3": self}
         (landing,) = landing_assets.build_assets(dg.RetryPolicy())
-        context = SimpleNamespace(run_id="run", log=logging.getLogger(__name__))
+        of_run = SimpleNamespace(run_id="run")
+        context = SimpleNamespace(op_execution_context=of_run, log=logging.getLogger(__name__))
         landed = body_of(landing)(context, report, **resources, handover=self.handover)
         self.manifest, self.landed = landed.value, dict(landed.metadata or {})
         red, is_blocked = self._red(landing_checks.CHECKS)

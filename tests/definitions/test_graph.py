@@ -42,9 +42,14 @@ DUMMY_ACCOUNTS = {
     "POWERBI_TENANT_ID": "tenant",
     "SLACK_BOT_TOKEN": "dummy",
 }
-# Refuses every connection and every look-up of a name, then loads what Dagster loads.
+# Refuses every connection, every look-up of a name, and whatever a library warns our modules of
+# beyond what they name themselves; then loads what Dagster loads.
 OFFLINE = """
-import json, socket, sys, time
+import json, socket, sys, time, warnings
+import dagster as dg
+of_dagster = (dg.SupersessionWarning, dg.PreviewWarning, dg.BetaWarning)
+for category in (DeprecationWarning, FutureWarning, *of_dagster):
+    warnings.filterwarnings("error", category=category, module="veracitypro_pipeline")
 def refuse(*_, **__):
     raise AssertionError("the code location opened a socket")
 socket.socket.connect = socket.socket.connect_ex = refuse

@@ -3,12 +3,10 @@
 import dagster as dg
 
 from veracitypro_pipeline.lineage import JOB_NAME
-from veracitypro_pipeline.partitions import daily_as_of
 
 vp_daily_batch = dg.define_asset_job(
     JOB_NAME,
     selection=dg.AssetSelection.all(),
-    partitions_def=daily_as_of,
     description=(
         "The nightly batch: Airbyte syncs Keepa into S3, the files are loaded into RAW, dbt builds"
         " STG, CORE and MART, Power BI refreshes. One partition per as-of day."

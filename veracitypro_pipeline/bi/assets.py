@@ -84,7 +84,7 @@ def build_assets(
         claim = handover.read(claim_name, RefreshClaim)
         if (
             claim is not None
-            and claim.run_id == context.run_id
+            and claim.run_id == context.op_execution_context.run_id
             and _state(client.refresh(claim.request_id)) in _USABLE
         ):
             context.log.info("A try before this one has started the refresh.")
@@ -95,7 +95,7 @@ def build_assets(
             claim = RefreshClaim(
                 as_of_date=as_of_date,
                 request_id=client.start_refresh(),
-                run_id=context.run_id,
+                run_id=context.op_execution_context.run_id,
                 marts=marts,
             )
             handover.write(claim_name, claim)

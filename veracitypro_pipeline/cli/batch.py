@@ -5,12 +5,10 @@ For `vp run` and `vp backfill`, which say which days and from where.
 
 import json
 import logging
-import signal
-import socket
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -19,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from veracitypro_pipeline.cli.main import FAILED, INTERRUPTED, CannotDo
-from veracitypro_pipeline.cli.streams import for_whoever_reads
+from veracitypro_pipeline.cli import stopping
+from veracitypro_pipeline.cli.main import FAILED, CannotDo
+from veracitypro_pipeline.cli.streams import for_whoever_reads, lossy_file
 from veracitypro_pipeline.home import LOG_FILE
 from veracitypro_pipeline.run_summary import CANCELED
 from veracitypro_pipeline.settings import Settings
@@ -81,7 +80,8 @@ def days_between(first: date, last: date) -> list[date]:
 
 def run_batch(batch: Batch, settings: Settings, *, as_json: bool, as_list: bool) -> None:
     """Run the days in order and show each; ends after the first that is not good, with exit code 1,
-    or 130 if somebody stopped it. A reader who goes away changes neither the runs nor the code.
+    or that of the signal which stopped it. A reader who goes away changes neither the runs nor the
+    code.
 
     `as_json` prints one document at the end instead: of the only run, or `as_list` of them all.
     """
@@ -101,7 +101,8 @@ def run_batch(batch: Batch, settings: Settings, *, as_json: bool, as_list: bool)
             with for_whoever_reads():
                 click.echo(json.dumps({"runs": documents} if as_list else documents[0], indent=1))
     if not all(summary.is_good for summary in summaries):
-        sys.exit(INTERRUPTED if summaries[-1].status == CANCELED else FAILED)
+        is_stopped = summaries[-1].status == CANCELED
+        sys.exit(stopping.exit_code() if is_stopped else FAILED)
 
 
 def _runs(batch: Batch, settings: Settings, *, quiet: bool) -> Iterator["RunSummary"]:
@@ -216,9 +217,9 @@ def _run(
     instance.add_event_listener(run_id, reporter)
     # dbt's output and Dagster's log go to a file: a terminal gets the progress, a pipe the JSON.
     with (
-        (settings.home_dir / LOG_FILE).open("a", encoding="utf-8") as log,
+        lossy_file(settings.home_dir / LOG_FILE) as log,
         redirect_stdout(log),
-        _interrupts() as was_interrupted,
+        stopping.stops_heard() as was_interrupted,
     ):
 
         def stop(entry: dg.EventLogEntry) -> None:
@@ -243,34 +244,9 @@ def _run(
             raise KeyboardInterrupt
         if was_interrupted() and run.status is not dg.DagsterRunStatus.SUCCESS:
             # Dagster calls it a failure, because nobody had asked it for an end.
-            instance.report_run_canceled(run, "Stopped by Ctrl+C.")
+            instance.report_run_canceled(run, f"Stopped by {stopping.name()}.")
         reporter.report_end()
     return run_summary(instance, run_id)
-
-
-@contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Tells whether somebody has pressed Ctrl+C within.
-
-    By the file descriptor that Python writes signals to: handlers are Dagster's while a step is at
-    work, and what a step makes of its exception is not told from a fault.
-    """
-    heard, told = socket.socketpair()
-    with heard, told:
-        heard.setblocking(False)
-        told.setblocking(False)
-        before = signal.set_wakeup_fd(told.fileno())
-
-        def was_interrupted() -> bool:
-            try:
-                return signal.SIGINT in heard.recv(1024, socket.MSG_PEEK)
-            except BlockingIOError:
-                return False
-
-        try:
-            yield was_interrupted
-        finally:
-            signal.set_wakeup_fd(before)
 
 
 class _Reporter:

@@ -22,6 +22,9 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 
+from veracitypro_pipeline import full_disk
+from veracitypro_pipeline.full_disk import FullDisk
+
 # Where Dagster's own storage has them below its home.
 _FOLDER: Final = Path("history") / "runs"
 _INDEX: Final = "index"
@@ -72,8 +75,14 @@ class OpenSqliteEventLogStorage(SqliteEventLogStorage):
 
     @contextmanager
     def _transaction(self, shard: str) -> Iterator[sqlalchemy.Connection]:
-        with self._lock, self._engine(shard).begin() as connection:
-            yield connection
+        try:
+            with self._lock, self._engine(shard).begin() as connection:
+                yield connection
+        except sqlalchemy.exc.OperationalError as error:
+            # Dagster prints what is raised here, with the statement and its parameters.
+            if (full := full_disk.said_of(error)) is not None:
+                raise FullDisk(full) from error
+            raise
 
     def _engine(self, shard: str) -> sqlalchemy.Engine:
         if shard not in self._engines:

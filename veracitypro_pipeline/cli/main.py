@@ -1,13 +1,15 @@
 """The `vp` command: its sub-commands, loaded when they are called, and how errors are said.
 
 Exit codes: 0 all is well; 1 a run failed or a blocking check is red; 2 a request that cannot be
-carried out (usage, settings, a stack that does not start); 130 stopped by Ctrl+C; 141 the reader of
-its output went away. An error is one sentence on standard error; `--debug` shows the traceback.
+carried out (usage, settings, a stack that does not start); 130, 143 or 129 stopped by a signal
+(`stopping.py`); 141 the reader of its output went away. An error is one sentence on standard error;
+`--debug` shows the traceback.
 """
 
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -16,6 +18,8 @@ from typing import Any, Final
 
 import click
 
+from veracitypro_pipeline import full_disk
+from veracitypro_pipeline.cli import stopping
 from veracitypro_pipeline.cli.streams import CLOSED_PIPE, OutputLost, guard_streams
 from veracitypro_pipeline.masking import mask_error, masked
 
@@ -23,7 +27,6 @@ FAILED: Final = 1
 REFUSED: Final = 2
 # As a umask: nothing for the group and others.
 _PRIVATE: Final = 0o077
-INTERRUPTED: Final = 130
 
 # Command -> its module and what it does, in a line. Modules are loaded on demand: `vp --help` must
 # not wait for all of them, nor `vp sql` for Dagster.
@@ -114,6 +117,8 @@ def main() -> None:
     """The console script. What it and its children write is for its user alone."""
     os.umask(_PRIVATE)
     guard_streams()
+    _let_libraries_warn()
+    stopping.stop_on_signals()
     vp(prog_name="vp")
 
 
@@ -122,6 +127,16 @@ def say(text: str) -> None:
     from veracitypro_pipeline.cli.terminal import shown
 
     click.echo(f"vp: {shown(masked(text))}", err=True)
+
+
+def _let_libraries_warn() -> None:
+    """With `PYTHONWARNINGS=error`, which people set for programs of their own, a night would end at
+    the first warning of a library; Dagster's own use of pydantic warns at every import."""
+    os.environ.pop("PYTHONWARNINGS", None)
+    if any("error" in option for option in sys.warnoptions):
+        warnings.resetwarnings()
+        for category in (DeprecationWarning, PendingDeprecationWarning, ResourceWarning):
+            warnings.simplefilter("ignore", category)
 
 
 def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -147,7 +162,7 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
             raise
         except KeyboardInterrupt:
             click.echo("vp: interrupted.", err=True)
-            sys.exit(INTERRUPTED)
+            sys.exit(stopping.exit_code())
         except Exception as error:
             if debug:
                 raise mask_error(error)  # noqa: B904 - it is the same one, or has what is behind it
@@ -158,6 +173,8 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _sentence(error: Exception) -> str:
     """The error's own sentence; an error that was not made for people is named, too."""
+    if said := full_disk.said_of(error):
+        return said
     if isinstance(error, OSError) and (said := _of_home(error)):
         return said
     text = " ".join(str(getattr(error, "description", None) or error).split())

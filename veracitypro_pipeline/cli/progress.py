@@ -12,6 +12,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from veracitypro_pipeline.cli import stopping
 from veracitypro_pipeline.cli.tables import without_spare
 from veracitypro_pipeline.cli.terminal import Screen, output
 from veracitypro_pipeline.lineage import STAGES, stage_of
@@ -114,7 +115,8 @@ def print_summary(summary: RunSummary) -> None:
 
 def _verdict(summary: RunSummary) -> str:
     if summary.status == CANCELED:
-        return "Stopped by you; nothing is half written; run it again."
+        by = "you" if stopping.name() == "Ctrl+C" else stopping.name()
+        return f"Stopped by {by}; nothing is half written; run it again."
     if not summary.is_good:
         runbook = runbooks.file_of(runbooks.of_failure(summary))
         return f"The run is not good: what failed stands above, what to do in {runbook}."

@@ -9,7 +9,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import IO, Any, Final, TypeVar
+from pathlib import Path
+from typing import IO, Any, Final, TextIO, TypeVar
 
 # What a shell says of a command that wrote into a closed pipe: 128 + SIGPIPE.
 CLOSED_PIPE: Final = 141
@@ -72,6 +73,20 @@ def for_whoever_reads() -> Iterator[None]:
     except OutputLost as lost:
         if not lost.is_closed_pipe:
             sys.stderr.write(f"vp: {lost}\n")
+
+
+class _Lossy(io.FileIO):
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data) or 0
+        except OSError:
+            return memoryview(data).nbytes
+
+
+def lossy_file(path: Path) -> TextIO:
+    """A log to append to, which takes what there is room for."""
+    binary = io.BufferedWriter(_Lossy(path, "ab"))
+    return io.TextIOWrapper(binary, encoding="utf-8", line_buffering=True)
 
 
 def _like(kind: type[io.TextIOWrapper], stream: Any) -> Any:

@@ -64,10 +64,18 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
 
         claim = handover.read(claim_name, SyncClaim)
         # A new sync is asked for once a run: a further try follows the one that the first started.
-        if config.resync and claim is not None and claim.run_id != context.run_id:
+        if (
+            config.resync
+            and claim is not None
+            and claim.run_id != context.op_execution_context.run_id
+        ):
             claim = None
         job = None if claim is None else client.find_job(claim.job_id)
-        started_here = claim is not None and claim.run_id == context.run_id and claim.started
+        started_here = (
+            claim is not None
+            and claim.run_id == context.op_execution_context.run_id
+            and claim.started
+        )
         night = end_of(as_of_date)
         if job is None or job["status"] not in _USABLE or not _is_of_night(job, night):
             job, started_here = None, False
@@ -82,7 +90,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
                 SyncClaim(
                     as_of_date=as_of_date,
                     job_id=job_id,
-                    run_id=context.run_id,
+                    run_id=context.op_execution_context.run_id,
                     started=started_here,
                 ),
             )

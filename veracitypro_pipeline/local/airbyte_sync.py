@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from veracitypro_pipeline import full_disk
 from veracitypro_pipeline.local.airbyte_connector import Connector, SyncError
 from veracitypro_pipeline.local.airbyte_destination import Bucket, S3Destination
 from veracitypro_pipeline.local.airbyte_jobs import (
@@ -118,6 +119,7 @@ class Syncs:
         except Exception as error:
             # A platform reports whatever goes wrong in a sync as the job's failure.
             log.exception("sync %s failed", job.job_id)
-            self.jobs.finish(job, FAILED, f"{type(error).__name__}: {error}")
+            reason = full_disk.said_of(error) or f"{type(error).__name__}: {error}"
+            self.jobs.finish(job, FAILED, reason)
         else:
             self.jobs.finish(job, SUCCEEDED)

@@ -23,8 +23,11 @@ from typing import Any, Final
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
 
+from veracitypro_pipeline import full_disk
 from veracitypro_pipeline.home import make_private_folder
 from veracitypro_pipeline.local import processes
 from veracitypro_pipeline.local.airbyte import create_airbyte_app
@@ -56,6 +59,8 @@ LANDING_PREFIX: Final = "env=local/source=keepa/stream=product_raw/"
 GRACE_SECONDS: Final = 2
 # Between two looks at the state file.
 WATCH_SECONDS: Final = 1.0
+# HTTP's "Insufficient Storage", which no client of ours asks again.
+OUT_OF_SPACE: Final = 507
 
 
 @dataclass(frozen=True)
@@ -162,6 +167,8 @@ def _create_app(options: Options, credentials: Credentials, s3: S3Server, url: s
         inbox=inbox,
         refreshes=refreshes,
     )
+    for app in (keepa, airbyte, slack, powerbi, control):
+        app.add_exception_handler(OSError, _out_of_space)
     return Starlette(
         routes=[
             Mount("/keepa", keepa),
@@ -172,6 +179,14 @@ def _create_app(options: Options, credentials: Credentials, s3: S3Server, url: s
         ],
         lifespan=lifespan,
     )
+
+
+def _out_of_space(_request: Request, error: Exception) -> Response:
+    """In the words of each API: `error` is the control's and Power BI's, `message` the others'."""
+    said = full_disk.said_of(error)
+    if said is None:
+        raise error
+    return JSONResponse({"error": said, "message": said}, OUT_OF_SPACE)
 
 
 async def _end_with_its_state(folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 
 import dagster as dg
 
+from veracitypro_pipeline.failures import INTERRUPTED
 from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.notify import messages
 from veracitypro_pipeline.notify.messages import Links, Message
@@ -123,6 +124,13 @@ def _said(run: dg.DagsterRun) -> list[str]:
     return parts.split(",") if run_id == run.run_id else []
 
 
+def _was_stopped(summary: RunSummary) -> bool:
+    """Whether the run only ended because its process was told to, as an orchestrator of containers
+    does: Dagster calls that a failure. If the night is then not done, its deadline tells."""
+    failures = summary.failures
+    return bool(failures) and all(failure.reason == INTERRUPTED for failure in failures)
+
+
 class _Thread:
     """What is said of one run."""
 
@@ -146,14 +154,19 @@ class _Thread:
         recovered = self._recovered()
         headline = messages.headline(record, self._job, recovered=recovered)
         end = messages.end(
-            record, self._job, self._summary_before(), self._links(), recovered=recovered
+            record,
+            self._job,
+            self._summary_before(),
+            self._links()._replace(mention="") if _was_stopped(record.summary) else self._links(),
+            recovered=recovered,
         )
         checks = messages.checks(record.summary, self._links())
         if not self._slack.has_threads:
             self._once(_ALL, lambda: self._slack.post(*messages.at_once([end, checks])))
             return
         thread = self._begun(headline)
-        loud = recovered or messages.calls_for_somebody(record.summary)
+        is_loud = messages.calls_for_somebody(record.summary) and not _was_stopped(record.summary)
+        loud = recovered or is_loud
         self._once(_END, lambda: self._slack.post(*end, thread=thread, to_channel=loud))
         if checks is not None:
             self._once(_CHECKS, lambda: self._slack.post(*checks, thread=thread))

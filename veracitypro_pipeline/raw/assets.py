@@ -81,7 +81,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
                 load = Load(
                     files=loads[sync.job_id],
                     as_of_date=sync.as_of_date,
-                    load_id=context.run_id,
+                    load_id=context.op_execution_context.run_id,
                     loaded_at=loaded_at,
                     gone=sync.gone,
                 )
@@ -103,7 +103,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
                 "files_already_loaded": len(manifest.files) - len(new),
                 "late_files": [file.key for file in late],
                 "late_rows": sum(file.lines for file in late),
-                "load_id": context.run_id,
+                "load_id": context.op_execution_context.run_id,
             }
         )
 

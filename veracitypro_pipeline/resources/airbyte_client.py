@@ -17,6 +17,7 @@ import requests
 from dagster import BetaWarning
 from dagster_airbyte.resources import AirbyteClient
 
+from veracitypro_pipeline import full_disk
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.resources.http import (
@@ -155,10 +156,11 @@ class SyncClient(AirbyteClient):
                     " the reason is gone."
                 )
             if status not in RUNNING:
-                raise TransientFailure(
-                    f"Airbyte job {job_id} ended as {status!r}:"
-                    f" {job.get('failureReason') or 'see its log in Airbyte'}"
-                )
+                reason = job.get("failureReason") or "see its log in Airbyte"
+                said = f"Airbyte job {job_id} ended as {status!r}: {reason}"
+                if full := full_disk.relayed(said):
+                    raise PermanentFailure(full)
+                raise TransientFailure(said)
             if time.monotonic() > deadline:
                 raise TransientFailure(
                     f"Airbyte job {job_id} is still {status!r} after {self.sync_timeout:.0f} s"

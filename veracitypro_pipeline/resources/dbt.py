@@ -16,6 +16,7 @@ from typing import Any, Final
 import dagster as dg
 from pydantic import PrivateAttr
 
+from veracitypro_pipeline import full_disk
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure, interrupts_are_final
 from veracitypro_pipeline.home import FOLDER_MODE
 from veracitypro_pipeline.masking import mask_error, masked
@@ -113,7 +114,7 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         if parameters.indirect_selection:
             arguments += ["--indirect-selection", parameters.indirect_selection]
         # The one that waits serves once; a further try starts another.
-        dbt = self._waiting or self._start(context.run_id, context.partition_key)
+        dbt = self._waiting or self._start(context.run.run_id, context.partition_key)
         self._waiting, self._at_work = None, dbt
         invocation = Invocation(
             process=dbt.run(arguments),
@@ -188,6 +189,8 @@ def _unreported(
 
 def failure_of(said: str) -> dg.Failure:
     """A failed model or test fails again; a warehouse that is busy or away may come back."""
+    if full := full_disk.said_in(said):
+        return PermanentFailure(full)
     reason = said.partition(_ERRORS_FOLLOW)[2].strip() or said
     cause = _FAILURE_IN.sub(r"\1:", _ERROR_IN.sub("", _PROGRESS.sub("", reason)))
     shortened = masked(" ".join((cause.strip() or reason).split()))[:SHOWN_CHARACTERS]

@@ -35,7 +35,7 @@ class Invocation(DbtCliInvocation):
             event: dict[str, Any] = json.loads(line)
             if (
                 self.context is not None
-                and event["info"]["extra"][DBT_RUN_ID] != self.context.run_id
+                and event["info"]["extra"][DBT_RUN_ID] != self.context.run.run_id
             ):
                 return line
             if event["info"]["level"] == "error":

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
+from veracitypro_pipeline import full_disk
 from veracitypro_pipeline.home import FOLDER_MODE
 from veracitypro_pipeline.resources.duckdb_catalogue import as_query_of_catalogue
 from veracitypro_pipeline.resources.warehouse_engine import (
@@ -219,7 +220,9 @@ class DuckDBWarehouse:
                 break
             except duckdb.IOException as error:
                 if "lock" not in str(error).lower():
-                    raise WarehouseRefusal(f"DuckDB cannot open {self.path}: {error}") from error
+                    raise WarehouseRefusal(
+                        full_disk.said_in(str(error)) or f"DuckDB cannot open {self.path}: {error}"
+                    ) from error
                 waited = time.monotonic() - began
                 if waited > self.lock_wait_seconds:
                     raise WarehouseBusy(
@@ -239,7 +242,9 @@ class DuckDBWarehouse:
             connection.execute("set TimeZone = 'UTC'")
             yield connection
         except duckdb.Error as error:
-            raise WarehouseRefusal(f"DuckDB refuses a statement: {error}") from error
+            raise WarehouseRefusal(
+                full_disk.said_in(str(error)) or f"DuckDB refuses a statement: {error}"
+            ) from error
         finally:
             connection.close()
 

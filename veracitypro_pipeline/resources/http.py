@@ -10,6 +10,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
+from veracitypro_pipeline import full_disk
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.resources.deadline import within
@@ -77,6 +78,9 @@ def refuse_errors(service: str, response: requests.Response, *, is_sign_in: bool
     """
     if response.status_code < 400:
         return
+    if (full := full_disk.relayed(response.text)) is not None and not is_sign_in:
+        # Of a stand-in, which keeps what it knows on this machine.
+        raise PermanentFailure(full, status_code=response.status_code)
     sentence = (
         f"{service} answered {response.status_code} to {response.request.method}"
         f" {_without_query(response.url)}:"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import dagster as dg
 
+from veracitypro_pipeline import full_disk
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.resources.http import TRANSIENT_STATUSES
 from veracitypro_pipeline.resources.run_settings import RunSettings
@@ -127,6 +128,10 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
         try:
             yield
         except ClientError as error:
+            message = str(error.response.get("Error", {}).get("Message", ""))
+            if (full := full_disk.said_in(message)) is not None:
+                # Of the local S3, which is a folder of this machine.
+                raise PermanentFailure(full) from error
             status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500))
             if status in TRANSIENT_STATUSES:
                 raise TransientFailure(f"S3 could not {action}: {_code(error)}.") from error

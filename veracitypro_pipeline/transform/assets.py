@@ -87,7 +87,7 @@ def _keep_failing_rows(
 ) -> None:
     """Whatever goes wrong here is said in the log: what people must hear of is the red test."""
     try:
-        tests = failing_rows.failed_tests(dbt.run_results, red, context.run_id)
+        tests = failing_rows.failed_tests(dbt.run_results, red, context.op_execution_context.run_id)
     except (OSError, ValueError, LookupError, TypeError) as damage:
         context.log.warning(
             f"The failing rows of {len(red)} red tests are not kept, because dbt's results"
@@ -101,7 +101,9 @@ def _keep_failing_rows(
             warehouse.transact(
                 [
                     *create,
-                    *failing_rows.keep(context.run_id, context.partition_key, test, rows),
+                    *failing_rows.keep(
+                        context.op_execution_context.run_id, context.partition_key, test, rows
+                    ),
                 ]
             )
         except dg.Failure as failure:

@@ -1,4 +1,4 @@
-"""Runs of this process: Ctrl+C stops one, whatever the step that hears of it makes of it; and one
+"""Runs of this process: a signal stops one, whatever the step that hears of it makes of it; and one
 that was killed does not stay at work."""
 
 import os
@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from veracitypro_pipeline.cli import batch
+from veracitypro_pipeline.cli import batch, stopping
 from veracitypro_pipeline.cli.instance import dagster_instance
 from veracitypro_pipeline.failures import PermanentFailure
 from veracitypro_pipeline.local.stack import run_place
@@ -22,9 +22,16 @@ from veracitypro_pipeline.settings import Settings
 
 
 class Night:
-    """A run of two assets, in the first of which somebody presses Ctrl+C."""
+    """A run of two assets, in the first of which a signal comes."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, is_told: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        is_told: bool,
+        number: signal.Signals = signal.SIGINT,
+    ) -> None:
         self.tries: list[str] = []
 
         @dg.asset(key=["raw", "keepa_raw"], retry_policy=dg.RetryPolicy(max_retries=2))
@@ -36,7 +43,7 @@ class Night:
         def interrupted() -> dg.AssetCheckResult:
             self.tries.append("interrupted")
             try:
-                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), number)
                 time.sleep(10)
             except dg.DagsterExecutionInterruptedError as interrupt:
                 if is_told:
@@ -68,6 +75,38 @@ class Silent:
     def __call__(self, entry: dg.EventLogEntry) -> None: ...
 
     def report_end(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_each_signal_that_stops_a_command_cancels_its_run(
+    number: signal.Signals, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that is stopped and a terminal that is closed are no failures."""
+    before = {one: signal.getsignal(one) for one in stopping.STOPS}
+    monkeypatch.setattr(stopping, "_heard", [])
+    stopping.stop_on_signals()
+    try:
+        night = Night(tmp_path, monkeypatch, is_told=True, number=number)
+        assert night.tries == ["first", "interrupted"]
+        assert night.summary.status == "canceled"
+        assert stopping.exit_code() == code
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def test_a_signal_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`nohup vp run` goes on without its terminal."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        stopping.stop_on_signals()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("is_told", [False, True])

@@ -9,7 +9,12 @@ import dagster as dg
 import pytest
 from dagster._core.storage.tags import HIDDEN_TAG_PREFIX
 
-from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
+from veracitypro_pipeline.failures import (
+    INTERRUPTED,
+    Interrupted,
+    PermanentFailure,
+    TransientFailure,
+)
 from veracitypro_pipeline.notify import telling
 from veracitypro_pipeline.notify.sensors import slack_is_told
 from veracitypro_pipeline.notify.telling import (
@@ -255,6 +260,15 @@ def test_a_run_that_the_daemon_repeats_is_told_by_its_last_try_in_one_thread(tea
     team.hear()
 
     assert [where for where, _ in team.slack.taken] == ["channel", "thread and channel", "update"]
+
+
+def test_a_run_whose_process_was_told_to_end_calls_nobody(team: Team) -> None:
+    """A container is stopped: Dagster calls that a failure. The deadline tells if it was needed."""
+    team.error = Interrupted(INTERRUPTED)
+    team.night()
+    team.hear()
+    assert [where for where, _ in team.slack.taken] == ["channel", "thread", "update"]
+    assert "<!here>" not in str(team.slack.blocks)
 
 
 def test_a_night_that_somebody_runs_again_in_the_ui_is_told_anew(team: Team) -> None:

@@ -1,0 +1,197 @@
+"""A full disk, met by each layer that writes: one sentence, and nothing that is tried again."""
+
+import errno
+import os
+import sqlite3
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import duckdb
+import pytest
+import sqlalchemy
+from botocore.exceptions import ClientError
+
+from veracitypro_pipeline import full_disk
+from veracitypro_pipeline.cli.event_storage import OpenSqliteEventLogStorage
+from veracitypro_pipeline.cli.main import _sentence
+from veracitypro_pipeline.cli.streams import lossy_file
+from veracitypro_pipeline.failures import PermanentFailure, final_when_interrupted
+from veracitypro_pipeline.full_disk import FullDisk
+from veracitypro_pipeline.local.airbyte_jobs import JobStore
+from veracitypro_pipeline.local.private_files import write_json
+from veracitypro_pipeline.resources.dbt import failure_of
+from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
+from veracitypro_pipeline.resources.http import refuse_errors
+from veracitypro_pipeline.resources.run_settings import RunSettings
+from veracitypro_pipeline.resources.s3 import S3Resource
+from veracitypro_pipeline.resources.warehouse_engine import WarehouseRefusal
+from veracitypro_pipeline.settings import Settings
+
+NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The fullest of the places: 7 MB are free."""
+    monkeypatch.setattr(full_disk, "_places", [])
+    home = tmp_path / "home"
+    Settings.load(home=home)
+    full_disk.learn_places([home])
+    free = {tmp_path: 7_340_032}
+    monkeypatch.setattr(full_disk, "_free_bytes", lambda place: free.get(place, 10**12))
+    return home
+
+
+def is_said(text: str, place: Path) -> bool:
+    said = f"The file system of {place} is full (7 MB free now): make room there, or name another"
+    return text.startswith(said) and "\n" not in text and text.count("The file system") == 1
+
+
+def behind(error: Exception) -> Exception:
+    try:
+        try:
+            raise error
+        except Exception as cause:
+            raise RuntimeError("It could not be written.") from cause
+    except RuntimeError as outer:
+        return outer
+
+
+def of_sqlite() -> Exception:
+    cause = sqlite3.OperationalError("database or disk is full")
+    return sqlalchemy.exc.OperationalError("INSERT INTO event_logs VALUES (?)", ("secret",), cause)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NO_SPACE,
+        OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)),
+        behind(NO_SPACE),
+        of_sqlite(),
+        duckdb.IOException('Could not write all bytes to file "x": No space left on device'),
+        FullDisk("The file system of /x is full (0 MB free now): make room; then run it again."),
+    ],
+)
+def test_a_step_that_meets_a_full_disk_is_not_tried_again(error: Exception, home: Path) -> None:
+    @final_when_interrupted
+    def body() -> None:
+        raise error
+
+    with pytest.raises(PermanentFailure) as failure:
+        body()
+    assert not failure.value.allow_retries
+    expected = Path("/x") if isinstance(error, FullDisk) else home.parent
+    said = str(failure.value.description)
+    assert is_said(said, expected) or said == str(error)
+    assert "\n" not in _sentence(error)
+    assert "INSERT" not in _sentence(error)
+
+
+def test_the_file_that_could_not_be_written_names_the_file_system(home: Path) -> None:
+    other = home.parent / "other"
+    other.mkdir()
+    error = OSError(errno.ENOSPC, "No space left on device", str(other / "file"))
+    assert _sentence(error).startswith(f"The file system of {other} is full (1,000,000 MB free")
+
+
+def test_a_fault_of_sqlite_is_a_full_disk_only_if_there_is_no_room(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says when it cannot make its files beside the database."""
+    for words in ("disk I/O error", "unable to open database file"):
+        error = sqlite3.OperationalError(words)
+        assert full_disk.said_of(error) is None
+        with monkeypatch.context() as patch:
+            patch.setattr(full_disk, "_free_bytes", lambda _: 0)
+            assert "(0 MB free now)" in str(full_disk.said_of(error))
+
+
+def test_other_faults_stay_what_they_are() -> None:
+    error = OSError(errno.EIO, os.strerror(errno.EIO))
+    assert full_disk.said_of(error) is None
+
+    @final_when_interrupted
+    def body() -> None:
+        raise error
+
+    with pytest.raises(OSError, match="Input/output"):
+        body()
+
+
+def test_dbt_and_duckdb_on_a_full_disk(home: Path) -> None:
+    failure = failure_of(
+        "Runtime Error in model x (models/x.sql)\n  IO Error: No space left on device"
+    )
+    assert isinstance(failure, PermanentFailure)
+    assert is_said(str(failure.description), home.parent)
+    with (
+        pytest.raises(WarehouseRefusal) as refusal,
+        DuckDBWarehouse(home.parent / "x").transaction(),
+    ):
+        raise duckdb.IOException("Could not write file: No space left on device")
+    assert is_said(str(refusal.value), home.parent)
+
+
+def test_the_local_s3_and_a_stand_in_on_a_full_disk(home: Path) -> None:
+    answer = {"Error": {"Code": "InternalError", "Message": "x: no space left on device"}}
+    resource = S3Resource(settings=RunSettings())
+    with pytest.raises(PermanentFailure) as failure, resource._explained("write s3://bucket/key"):
+        raise ClientError(answer, "PutObject")
+    assert is_said(str(failure.value.description), home.parent)
+
+    relayed = f'{{"message": "{full_disk.said_of(NO_SPACE)}"}}'
+    request = SimpleNamespace(method="POST")
+    stand_in: Any = SimpleNamespace(status_code=507, text=relayed, url="http://x", request=request)
+    with pytest.raises(PermanentFailure) as failure:
+        refuse_errors("Airbyte", stand_in)
+    assert is_said(str(failure.value.description), home.parent)
+    # A service of others has a disk of its own.
+    theirs: Any = SimpleNamespace(
+        status_code=403, text="No space left on device", url="http://x", request=request
+    )
+    with pytest.raises(PermanentFailure, match="Airbyte answered 403"):
+        refuse_errors("Airbyte", theirs)
+
+
+def test_events_that_cannot_be_kept_say_no_sql(tmp_path: Path) -> None:
+    storage = OpenSqliteEventLogStorage(str(tmp_path))
+    with pytest.raises(FullDisk) as full, storage.index_connection():
+        raise of_sqlite()
+    assert is_said(str(full.value), tmp_path)
+    with pytest.raises(sqlalchemy.exc.OperationalError), storage.index_connection():
+        raise sqlalchemy.exc.OperationalError("select", (), sqlite3.OperationalError("locked"))
+    storage.dispose()
+
+
+def refuse_to_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int) -> None:
+        raise NO_SPACE
+
+    monkeypatch.setattr(os, "fsync", full)
+
+
+def test_a_state_file_that_cannot_be_written_stays_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "airbyte.json"
+    write_json(path, [])
+    with monkeypatch.context() as patch:
+        refuse_to_write(patch)
+        jobs = JobStore(path, _never)
+        with pytest.raises(OSError, match="No space"):
+            write_json(path, [1])
+    assert jobs.newest_first() == []
+    assert [entry.name for entry in tmp_path.iterdir()] == ["airbyte.json"]
+    assert path.read_text() == "[]"
+
+
+def _never() -> Any:
+    raise AssertionError
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_a_log_for_which_there_is_no_room_fails_nothing() -> None:
+    with lossy_file(Path("/dev/full")) as log:
+        log.write("x" * 100_000)
