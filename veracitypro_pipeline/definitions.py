@@ -6,11 +6,13 @@ missing or older than the project; a deployment brings one along (`resources/dbt
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
 
+from veracitypro_pipeline import links
 from veracitypro_pipeline.automation.jobs import vp_daily_batch
 from veracitypro_pipeline.automation.schedules import build_schedules
 from veracitypro_pipeline.bi import assets as bi_assets
@@ -20,7 +22,7 @@ from veracitypro_pipeline.ingest import assets as ingest_assets
 from veracitypro_pipeline.ingest import checks as ingest_checks
 from veracitypro_pipeline.landing import assets as landing_assets
 from veracitypro_pipeline.landing import checks as landing_checks
-from veracitypro_pipeline.lineage import HANDOVER_IO, MART, model_key
+from veracitypro_pipeline.lineage import HANDOVER_IO, MART, model_key, stage_of
 from veracitypro_pipeline.monitoring import sensors as monitoring_sensors
 from veracitypro_pipeline.notify import runbooks
 from veracitypro_pipeline.notify import sensors as notify_sensors
@@ -54,36 +56,45 @@ def build_definitions(
     manifest = manifest_path(settings)
     is_local = settings.environment == "local"
     code = CodeLinks(settings.code_url, REPOSITORY_DIR if is_local else None)
+    runbook = partial(links.runbook, settings)
+    assets = [
+        *map(code.of, ingest_assets.build_assets(retries)),
+        *map(code.of, landing_assets.build_assets(retries)),
+        *map(code.of, raw_assets.build_assets(retries)),
+        *transform_assets.build_assets(
+            retries,
+            manifest,
+            columns.read(settings.dbt_project_dir),
+            settings.deadline_time,
+            runbooks.of_check,
+            code,
+            runbook,
+        ),
+        *map(code.of, bi_assets.build_assets(retries, exposed_marts(manifest))),
+    ]
+    checks = [
+        *ingest_checks.CHECKS,
+        *landing_checks.CHECKS,
+        *raw_checks.CHECKS,
+        *conservation.CHECKS,
+        *refusals.CHECKS,
+        *service_levels.CHECKS,
+        *bi_checks.CHECKS,
+    ]
     return dg.Definitions(
-        assets=[
-            *map(code.of, ingest_assets.build_assets(retries)),
-            *map(code.of, landing_assets.build_assets(retries)),
-            *map(code.of, raw_assets.build_assets(retries)),
-            *transform_assets.build_assets(
-                retries,
-                manifest,
-                columns.read(settings.dbt_project_dir),
-                settings.deadline_time,
-                runbooks.of_check,
-                code,
-            ),
-            *map(code.of, bi_assets.build_assets(retries, exposed_marts(manifest))),
-        ],
-        asset_checks=[
-            *ingest_checks.CHECKS,
-            *landing_checks.CHECKS,
-            *raw_checks.CHECKS,
-            *conservation.CHECKS,
-            *refusals.CHECKS,
-            *service_levels.CHECKS,
-            *bi_checks.CHECKS,
-        ],
+        assets=[one.map_asset_specs(partial(_with_links, settings)) for one in assets],
+        asset_checks=[links.with_runbooks(one, runbook) for one in checks],
         jobs=[vp_daily_batch],
         schedules=build_schedules(settings),
         sensors=[*monitoring_sensors.SENSORS, *notify_sensors.build_sensors(settings)],
         resources={**build_resources(run_settings(settings)), **(overrides or {})},
         executor=executor(settings),
     )
+
+
+def _with_links(settings: Settings, spec: dg.AssetSpec) -> dg.AssetSpec:
+    runbook = runbooks.OF_STAGES[stage_of(spec.key)]
+    return spec.merge_attributes(metadata=links.of_asset(settings, spec.key, runbook))
 
 
 def build_resources(of_run: RunSettings) -> dict[str, Any]:

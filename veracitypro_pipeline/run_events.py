@@ -166,15 +166,16 @@ def _end(record: dg.RunRecord, events: Sequence[dg.EventLogEntry]) -> float | No
 
 
 def _metadata_of(events: Iterable[dg.EventLogEntry], key: AssetKey) -> dict[str, int]:
-    """The whole numbers that the last materialization of an asset states."""
+    """The whole numbers that the last materialization of an asset states; ids are text."""
     metadata: Mapping[str, Any] = {}
     for event in _dagster_events(events, DagsterEventType.ASSET_MATERIALIZATION):
         if event.step_materialization_data.materialization.asset_key == key:
             metadata = event.step_materialization_data.materialization.metadata
     return {
-        name: value.value
+        name: int(str(value.value))
         for name, value in metadata.items()
-        if isinstance(value, dg.IntMetadataValue) and value.value is not None
+        if (isinstance(value, dg.IntMetadataValue) and value.value is not None)
+        or (isinstance(value, dg.TextMetadataValue) and str(value.value).isdecimal())
     }
 
 

@@ -277,7 +277,8 @@ class Settings(BaseSettings):
     runbooks_url: str | None = _setting(
         "VP_RUNBOOKS_URL",
         None,
-        "Address of the folder infra/runbooks, for links in messages; empty means none.",
+        "Address of the folder infra/runbooks, for links in messages and in the Dagster UI; empty"
+        " means that of VP_CODE_URL in the UI, and none in messages.",
     )
 
     code_url: str | None = _setting(

@@ -306,6 +306,51 @@ def test_every_asset_links_to_its_code(graph: Any, settings: Settings) -> None:
     assert link.url == f"{address}dbt_project/models/mart/dim_product.sql#L1"
 
 
+def test_every_asset_and_check_links_to_where_people_go_on_looking(
+    graph: Any, settings: Settings
+) -> None:
+    """Where the deployment has pages to look at; a laptop has the runbooks' files."""
+    for key in graph.get_all_asset_keys():
+        assert Path(graph.get(key).metadata["runbook"].path).is_file(), key
+    deployed = settings.model_copy(
+        update={
+            "environment": "prod",
+            "airbyte_workspace_id": "w",
+            "airbyte_connection_id": "c",
+            "powerbi_workspace_id": "p",
+            "powerbi_dataset_id": "d",
+            "runbooks_url": "https://docs.example/runbooks/",
+        }
+    )
+    linked = build_definitions(deployed).resolve_asset_graph()
+    for key, name, url in (
+        (
+            AIRBYTE_PRODUCT,
+            "airbyte_connection",
+            "https://cloud.airbyte.com/workspaces/w/connections/c/timeline",
+        ),
+        (
+            LANDING_PRODUCT,
+            "landing_files",
+            "https://us-east-2.console.aws.amazon.com/s3/buckets/vp-raw-prod-us-east-2"
+            "?region=us-east-2&prefix=env%3Dprod/source%3Dkeepa/stream%3Dproduct_raw/",
+        ),
+        (
+            POWERBI_DATASET,
+            "powerbi_dataset",
+            "https://app.powerbi.com/groups/p/datasets/d/details",
+        ),
+        (DIM_PRODUCT, "runbook", "https://docs.example/runbooks/dbt_failed.md"),
+    ):
+        assert linked.get(key).metadata[name].value == url
+        assert name == "runbook" or name not in graph.get(key).metadata
+    checks = {key for asset in linked.get_all_asset_keys() for key in linked.get(asset).check_keys}
+    for check in checks:
+        runbook = runbooks.of_check(check.name)
+        link = f"[infra/runbooks/{runbook}.md](https://docs.example/runbooks/{runbook}.md)"
+        assert str(linked.get_check_spec(check).description).endswith(f"Runbook: {link}"), check
+
+
 def test_steps_are_tried_again_twice_after_five_minutes(
     settings: Settings, built: dict[str, dg.Definitions]
 ) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
+from veracitypro_pipeline import links
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure, final_when_interrupted
 from veracitypro_pipeline.handover import FinishedSync, SyncClaim, SyncReport, last_day_seen
 from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, HANDOVER_IO, INGEST, OWNERS
@@ -109,11 +110,15 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         # By Keepa's price list. A sync that a run has reported before was counted there.
         before = handover.read(f"{'/'.join(AIRBYTE_PRODUCT.path)}/{as_of_date}", SyncReport)
         is_new = before is None or before.job_id != report.job_id
-        tokens = report.records * run_settings.get().keepa_tokens_per_product if is_new else 0
+        settings = run_settings.get()
+        tokens = report.records * settings.keepa_tokens_per_product if is_new else 0
+        page = links.airbyte_job(settings, job_id)
         return dg.MaterializeResult(
             value=report,
             metadata={
-                "job_id": report.job_id,
+                # Text, because a number is plotted.
+                "job_id": str(report.job_id),
+                **({} if page is None else {"airbyte_job": dg.MetadataValue.url(page)}),
                 "started_at": dg.MetadataValue.timestamp(report.started_at),
                 "rows_in": report.records,
                 "rows_out": report.records,

@@ -33,7 +33,7 @@ def sync_succeeded(airbyte_product_raw: SyncReport) -> dg.AssetCheckResult:
             else f"Airbyte job {report.job_id} succeeded with no record at all: check the"
             " connection's list of ASINs and the stream's selection."
         ),
-        metadata={"job_id": report.job_id, "records": report.records},
+        metadata={"job_id": str(report.job_id), "records": report.records},
     )
 
 
@@ -64,7 +64,7 @@ def sync_is_newest(
         passed=newest <= report.job_id,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"The day uses Airbyte job {report.job_id}; the night's newest is {newest}.",
-        metadata={"job_id": report.job_id, "newest_job_id": newest},
+        metadata={"job_id": str(report.job_id), "newest_job_id": str(newest)},
     )
 
 

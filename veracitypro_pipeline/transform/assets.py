@@ -32,16 +32,20 @@ def build_assets(
     deadline: time,
     runbook_of: Callable[[str], str],
     code: CodeLinks,
+    runbook_address: Callable[[str], str | None] = lambda _: None,
 ) -> list[dg.AssetsDefinition]:
     """The assets of this stage, as the dbt manifest declares them.
 
     `columns` is what is known of their columns, `deadline` when marts are due, `runbook_of` names
-    the runbook of a dbt test, and `code` links to files.
+    the runbook of a dbt test, `runbook_address` is where that is published, and `code` links to
+    files.
     """
 
     @dbt_assets(
         manifest=manifest,
-        dagster_dbt_translator=StageTranslator(deadline, columns, runbook_of, code),
+        dagster_dbt_translator=StageTranslator(
+            deadline, columns, runbook_of, code, runbook_address
+        ),
         partitions_def=daily_as_of,
         backfill_policy=ONE_DAY_A_RUN,
         retry_policy=retries,

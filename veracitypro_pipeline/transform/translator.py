@@ -11,6 +11,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
 from veracitypro_pipeline.code_links import CodeLinks
 from veracitypro_pipeline.lineage import DBT_STAGES, MART, OWNERS, RAW_KEEPA, STG, model_key
+from veracitypro_pipeline.links import linked
 from veracitypro_pipeline.service_levels import MARTS
 from veracitypro_pipeline.transform.columns import Column, Columns, lineage_of
 
@@ -52,10 +53,12 @@ class StageTranslator(DagsterDbtTranslator):
         columns: Columns,
         runbook_of: Callable[[str], str],
         code: CodeLinks,
+        runbook_address: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         # Tests are checks; those of a source (RAW) and of several models belong to one of them.
         super().__init__(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
         self._columns, self._runbook_of, self._code = columns, runbook_of, code
+        self._runbook_address = runbook_address
         self._freshness_policy = dg.FreshnessPolicy.cron(
             deadline_cron=f"{deadline.minute} {deadline.hour} * * *",
             lower_bound_delta=timedelta(hours=deadline.hour, minutes=deadline.minute),
@@ -94,11 +97,10 @@ class StageTranslator(DagsterDbtTranslator):
         if spec is None:
             return None
         test = manifest["nodes"][unique_id]
-        return spec._replace(
-            description=described(
-                test, str(asset_spec.description or ""), self._runbook_of(test["name"])
-            )
+        description = described(
+            test, str(asset_spec.description or ""), self._runbook_of(test["name"])
         )
+        return spec._replace(description=linked(description, self._runbook_address))
 
     def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
         """With a link to its file, its gates, the type of each column and what it is made of.

@@ -1,0 +1,109 @@
+"""Links from the Dagster UI to where people go on looking: the sync in Airbyte, the files in S3,
+the dataset in Power BI, the runbook of an alert.
+
+There is none where there is no page: the stand-ins of `local` have none, and some settings need not
+be set. Not here: links to code (`code_links.py`), and what Slack links to (`notify`).
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import dagster as dg
+
+from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, LANDING_PRODUCT, POWERBI_DATASET
+from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
+
+# How the description of each check ends.
+_RUNBOOK: Final = re.compile(r"Runbook: (?P<file>infra/runbooks/(?P<name>\w+)\.md)$")
+
+
+def of_asset(settings: Settings, key: dg.AssetKey, runbook_name: str) -> dict[str, Any]:
+    """What the page of an asset links to, as its metadata."""
+    places = {
+        AIRBYTE_PRODUCT: {"airbyte_connection": airbyte_connection(settings)},
+        LANDING_PRODUCT: {"landing_files": landing_files(settings)},
+        POWERBI_DATASET: {"powerbi_dataset": powerbi_dataset(settings)},
+    }.get(key, {})
+    address = runbook(settings, runbook_name)
+    file = f"infra/runbooks/{runbook_name}.md"
+    return {
+        **{name: dg.MetadataValue.url(place) for name, place in places.items() if place},
+        "runbook": (
+            dg.MetadataValue.path(str(REPOSITORY_DIR / file))
+            if address is None
+            else dg.MetadataValue.url(address)
+        ),
+    }
+
+
+def with_runbooks(
+    checks: dg.AssetChecksDefinition, address: Callable[[str], str | None]
+) -> dg.AssetChecksDefinition:
+    """The checks, with a link to the runbook in each description where `address` knows one."""
+    specs = {
+        name: spec._replace(description=linked(str(spec.description), address))
+        for name, spec in checks.node_check_specs_by_output_name.items()
+    }
+    made: dg.AssetChecksDefinition = dg.AssetChecksDefinition.create(
+        keys_by_input_name=checks.node_keys_by_input_name,
+        node_def=checks.op,
+        check_specs_by_output_name=specs,
+        can_subset=checks.can_subset,
+        resource_defs=checks.resource_defs,
+    )
+    return made
+
+
+def linked(description: str, address: Callable[[str], str | None]) -> str:
+    """A check's description, at the end of which the runbook's name is a link."""
+    named = _RUNBOOK.search(description)
+    place = address(named["name"]) if named else None
+    if named is None or place is None:
+        return description
+    return f"{description[: named.start()]}Runbook: [{named['file']}]({place})"
+
+
+def airbyte_connection(settings: Settings) -> str | None:
+    """The history of the connection in Airbyte's own UI, which its configuration API belongs to."""
+    workspace, connection = settings.airbyte_workspace_id, settings.airbyte_connection_id
+    if settings.environment == "local" or not workspace or not connection:
+        return None
+    host = urlsplit(settings.airbyte_configuration_api_url)
+    place = f"workspaces/{quote(workspace)}/connections/{quote(connection)}/timeline"
+    return f"{host.scheme}://{host.netloc}/{place}"
+
+
+def airbyte_job(settings: Settings, job_id: int) -> str | None:
+    """The same with the logs of one job open."""
+    connection = airbyte_connection(settings)
+    return None if connection is None else f"{connection}?openLogs=true&jobId={job_id}"
+
+
+def landing_files(settings: Settings) -> str | None:
+    """The landing prefix in the console of AWS."""
+    if settings.environment == "local" or settings.aws_endpoint_url_s3 is not None:
+        return None
+    region, prefix = settings.aws_region, quote(settings.landing_prefix)
+    return (
+        f"https://{region}.console.aws.amazon.com/s3/buckets/{settings.raw_bucket}"
+        f"?region={region}&prefix={prefix}"
+    )
+
+
+def powerbi_dataset(settings: Settings) -> str | None:
+    """The semantic model in Power BI, with its refresh history."""
+    workspace, dataset = settings.powerbi_workspace_id, settings.powerbi_dataset_id
+    if settings.environment == "local" or not workspace or not dataset:
+        return None
+    return f"https://app.powerbi.com/groups/{quote(workspace)}/datasets/{quote(dataset)}/details"
+
+
+def runbook(settings: Settings, name: str) -> str | None:
+    """The page of infra/runbooks, where the deployment says that it is published."""
+    if settings.runbooks_url is not None:
+        return f"{settings.runbooks_url.rstrip('/')}/{quote(name)}.md"
+    if settings.code_url is not None:
+        return f"{settings.code_url.rstrip('/')}/infra/runbooks/{quote(name)}.md"
+    return None
