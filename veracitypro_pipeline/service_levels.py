@@ -19,10 +19,12 @@ Ask = Callable[[str, Mapping[str, Any]], Answer]
 
 class Promise(NamedTuple):
     """How fresh a mart is to be: `newest_day` is SQL for the newest as-of day that its rows speak
-    of, `days_allowed` how far that may lie behind the day it should speak of."""
+    of, `days_allowed` how far that may lie behind the day it should speak of. `filled_if` names the
+    configuration without which it has no rows."""
 
     newest_day: str
     days_allowed: int = 0
+    filled_if: str | None = None
 
 
 # A fetch speaks of the days that were over when it was made.
@@ -36,7 +38,9 @@ MARTS: Final[Mapping[str, Promise]] = {
     "fct_monthly_sold": Promise("max(date)"),
     "fct_offer_count_history_daily": Promise("max(date)"),
     # An offer is known up to when Keepa last saw it, which looks at offers every few days.
-    "fct_offer_price_daily": Promise("max(date)", days_allowed=7),
+    "fct_offer_price_daily": Promise(
+        "max(date)", days_allowed=7, filled_if="the Airbyte source asks Keepa for `offers`"
+    ),
     "fct_price_history_daily": Promise("max(date)"),
     "fct_rank_history_daily": Promise("max(date)"),
     "fct_review_history_daily": Promise("max(date)"),
@@ -46,13 +50,15 @@ MARTS: Final[Mapping[str, Promise]] = {
 class Freshness(BaseModel):
     """The newest day of a mart, None if it has no rows, against the day it should reach.
 
-    A mart without rows has nothing that could be late; other checks look at that.
+    A mart without rows has nothing that could be late; other checks look at that. `filled_if` is
+    what an empty mart needs in order to have some, where a configuration decides.
     """
 
     mart: str
     newest_date: date | None
     days_behind: int | None
     is_late: bool
+    filled_if: str | None = None
 
 
 def newest_days(marts: Iterable[str]) -> str:
@@ -68,9 +74,17 @@ def freshness(rows: Iterable[Mapping[str, Any]], day: date) -> list[Freshness]:
     found = []
     for row in rows:
         mart, newest = row["mart"], row["newest_date"]
+        promise = MARTS[mart]
         behind = None if newest is None else max((day - newest).days, 0)
-        is_late = behind is not None and behind > MARTS[mart].days_allowed
-        found.append(Freshness(mart=mart, newest_date=newest, days_behind=behind, is_late=is_late))
+        found.append(
+            Freshness(
+                mart=mart,
+                newest_date=newest,
+                days_behind=behind,
+                is_late=behind is not None and behind > promise.days_allowed,
+                filled_if=promise.filled_if if newest is None else None,
+            )
+        )
     return found
 
 

@@ -54,10 +54,13 @@ def test_processes_of_the_stack_know_no_secret_of_the_user_and_end_with_the_home
     finally:
         client.cancel_job(job["jobId"])
 
-    # A server that no file names is replaced.
+    # A server that no file names is replaced, and only a start is told.
     (folder / STATE_FILE).write_text("[]")
-    replaced = ensure_stack(home, tracked_products=tracked_products)
+    said: list[str] = []
+    replaced = ensure_stack(home, tracked_products=tracked_products, say=said.append)
     assert replaced.pid != state.pid
+    assert ensure_stack(home, tracked_products=tracked_products, say=said.append) == replaced
+    assert said == [f"Starting the local stack of {home}"]
     assert not processes.is_server(state.pid, folder)
 
     shutil.rmtree(home)

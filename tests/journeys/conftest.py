@@ -60,6 +60,19 @@ class Home:
             raise
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
+    def unheard(self, *arguments: str) -> int:
+        """The exit code of `vp` whose output has no reader any more, and its messages no room."""
+        reads, writes = os.pipe()
+        os.close(reads)
+        with os.fdopen(writes, "wb") as output, Path("/dev/full").open("wb") as messages:
+            return subprocess.run(
+                [str(VP), *arguments],
+                env={**os.environ, "VP_HOME": str(self.path)},
+                stdout=output,
+                stderr=messages,
+                timeout=RUN_SECONDS,
+            ).returncode
+
     def run(self, *arguments: str) -> dict[str, Any]:
         """`vp run --json`, which must go well."""
         outcome = self.vp("run", "--json", *arguments)

@@ -184,3 +184,19 @@ def test_paths_that_the_documents_name_exist(path: Path) -> None:
     assert [place for place in named if not (REPOSITORY_DIR / place).exists()] == []
     links = re.findall(r"\]\((?!http)([^)#]+)", path.read_text())
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_a_python_that_cannot_build_is_said_in_a_sentence(tmp_path: Path) -> None:
+    """The README's first environment has no tools of a build."""
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho Traceback >&2\nexit 1\n")
+    python.chmod(0o755)
+    outcome = subprocess.run(
+        [REPOSITORY_DIR / ".ci" / "build"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert outcome.returncode == 2
+    (sentence,) = outcome.stderr.splitlines()
+    assert f"({python}) lacks this project with its extra dev" in sentence

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 # What a Slack that is slow may add to a run: a call that it does not answer, and a little.
 SLACK_SECONDS: Final = 75.0
+_UNHEARD: Final = logging.getLogger("vp.unheard")
+_UNHEARD.disabled = True
 _QUIET_CONSOLE: Final = {"console": {"config": {"log_level": "CRITICAL"}}}
 # RAW loads the day's files again, although its ledger knows them.
 _RELOAD: Final = {"raw__keepa_raw": {"config": {"reload": True}}}
@@ -164,8 +166,7 @@ def _turn(
         if settings.environment != "local":
             yield batch.from_s3(as_of_date) if batch.is_from_s3 else {}
             return
-        progress.say("Starting the local stack")
-        stack = started_stack(settings)
+        stack = started_stack(settings, progress.say)
         if batch.is_from_s3:
             play_day(stack, as_of_date)
             progress.say_day(f"{as_of_date}: what S3 holds")
@@ -266,17 +267,18 @@ class _Reporter:
 
         event = entry.dagster_event
         if event is not None and event.event_type is dg.DagsterEventType.RUN_START:
-            self._record()
+            # What cannot be recorded now is said at the end, if it still cannot be then.
+            self._record(_UNHEARD)
             self._teller.start()
 
     def report_end(self) -> None:
-        self._record()
+        self._record(self._log)
         self._teller.finish()
 
-    def _record(self) -> None:
+    def _record(self, log: logging.Logger) -> None:
         from veracitypro_pipeline.monitoring.recording import record_runs
 
-        record_runs(self._instance, self._warehouse, self._log)
+        record_runs(self._instance, self._warehouse, log)
 
 
 class Teller:

@@ -12,7 +12,7 @@ from veracitypro_pipeline.cli.instance import (
     hold_instance,
     prepare_dagster_home,
 )
-from veracitypro_pipeline.cli.main import common_options
+from veracitypro_pipeline.cli.main import common_options, say
 from veracitypro_pipeline.cli.ports import HOST, port_at_hand
 from veracitypro_pipeline.settings import Settings
 
@@ -45,7 +45,7 @@ def _prepare_stack(settings: Settings) -> None:
     from veracitypro_pipeline.local.run_settings import started_stack
     from veracitypro_pipeline.local.stack import run_place
 
-    started_stack(settings)
+    started_stack(settings, say)
     try:
         with (
             run_place(settings.home_dir).acquire(timeout=0),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from veracitypro_pipeline.cli.main import FAILED, common_options
+from veracitypro_pipeline.cli.main import FAILED, common_options, say
 from veracitypro_pipeline.cli.terminal import shown
 from veracitypro_pipeline.settings import Settings
 
@@ -24,7 +24,8 @@ _COLOURS: Final = {"ok": "green", "fault": "red", "waits": "yellow"}
 def doctor(as_json: bool) -> None:
     """Look at every setting and service of the environment, one line each.
 
-    Changes nothing but a probe object in the monitoring bucket. Ends with exit code 0 only if all
+    Changes nothing but a probe object in the monitoring bucket, and starts a local stack that is
+    down. Ends with exit code 0 only if all
     is well; a line that is not says how to mend it.
     """
     from veracitypro_pipeline.doctor.checklist import examine
@@ -58,8 +59,9 @@ def _run_settings(settings: Settings) -> "RunSettings":
         from veracitypro_pipeline.resources.run_settings import RunSettings
 
         return RunSettings()
-    from veracitypro_pipeline.local.run_settings import StackRunSettings
+    from veracitypro_pipeline.local.run_settings import StackRunSettings, started_stack
 
+    started_stack(settings, say)
     return StackRunSettings()
 
 

@@ -4,6 +4,7 @@ Progress goes to standard error, and moves only on a terminal; the table goes to
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from veracitypro_pipeline.cli import stopping
-from veracitypro_pipeline.cli.tables import without_spare
+from veracitypro_pipeline.cli.tables import in_parts
 from veracitypro_pipeline.cli.terminal import Screen, output
 from veracitypro_pipeline.lineage import STAGES, stage_of
 from veracitypro_pipeline.notify import runbooks
@@ -30,7 +31,7 @@ class Progress:
     def __init__(self, console: Screen | None) -> None:
         self._console = console
         self._status: Status | None = None
-        self._stages_seen: set[str] = set()
+        self._forget_the_run()
         self._started_at = time.monotonic()
 
     def say(self, text: str) -> None:
@@ -43,30 +44,51 @@ class Progress:
             self._console.print(line, soft_wrap=True)
 
     def say_day(self, text: str) -> None:
-        """The same at the beginning of a run, whose stages are then all to come."""
-        self._stages_seen.clear()
+        """The same at the beginning of a run, whose assets are then all to come."""
+        self._forget_the_run()
         self.say(text)
 
+    def _forget_the_run(self) -> None:
+        # Stage -> its assets that the run is to make, and those that it has made.
+        self._planned: dict[str, set[str]] = {stage: set() for stage in STAGES}
+        self._made: dict[str, set[str]] = {stage: set() for stage in STAGES}
+        self._open = list(STAGES)
+
     def on_event(self, entry: "dg.EventLogEntry") -> None:
-        """Follow a run's events: the stage that is at work, models as they are built, retries."""
+        """Follow a run's events: what is to be made, what is made, what is tried again."""
         import dagster as dg
 
         event = entry.dagster_event
         if event is None:
             return
-        if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key:
-            if stage := stage_of(event.asset_key):
-                self._on_stage(stage, event.asset_key.to_user_string())
-        elif event.event_type is dg.DagsterEventType.STEP_UP_FOR_RETRY:
+        if event.event_type is dg.DagsterEventType.STEP_UP_FOR_RETRY:
             self.say(f"{event.step_key} is tried again: {retry_reason(event)}")
+        elif event.asset_key and (stage := stage_of(event.asset_key)):
+            asset = event.asset_key.to_user_string()
+            if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
+                self._planned[stage].add(asset)
+            elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
+                self._made[stage].add(asset)
+                self._on_made(asset)
 
-    def _on_stage(self, stage: str, asset: str) -> None:
+    def _on_made(self, asset: str) -> None:
+        """Say of each stage when all of it is there, in their order: dbt builds a table of a later
+        one while an earlier one is at work."""
         if self._status is not None:
-            done = STAGES.index(stage) + 1
-            self._status.update(Text(f"[{done}/{len(STAGES)}] {stage}: {asset} is there"))
-        elif stage not in self._stages_seen:
-            self.say(f"{stage}: {asset} is there")
-        self._stages_seen.add(stage)
+            counts = [
+                f"{stage} {len(self._made[stage])}/{len(planned)}"
+                for stage, planned in self._planned.items()
+                if planned and (self._made[stage] and self._made[stage] < planned)
+            ]
+            self._status.update(Text(", ".join([*counts, f"{asset} is there"])))
+        while self._open and self._made[self._open[0]] >= self._planned[self._open[0]]:
+            stage = self._open.pop(0)
+            count = len(self._planned[stage])
+            if self._status is None and count:
+                (one, *more) = self._planned[stage]
+                self.say(
+                    f"{stage}: " + (f"all {count} tables are" if more else f"{one} is") + " there"
+                )
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -97,7 +119,8 @@ def shown_progress(*, quiet: bool) -> Iterator[Progress]:
 def print_summary(summary: RunSummary) -> None:
     """The table of a run and, below it, all that is red."""
     console = output()
-    console.print(without_spare(console, _table(summary), ["rows are"]))
+    for part in in_parts(console, _table(summary), ["rows are"]):
+        console.print(part)
     for check in summary.red_checks:
         colour = "red" if check.is_error else "yellow"
         runbook = runbooks.file_of(runbooks.of_check(check.name))
@@ -120,19 +143,20 @@ def _verdict(summary: RunSummary) -> str:
     if not summary.is_good:
         runbook = runbooks.file_of(runbooks.of_failure(summary))
         return f"The run is not good: what failed stands above, what to do in {runbook}."
-    names = [check.name.rpartition(": ")[2] for check in summary.red_checks]
+    names = Counter(check.name.rpartition(": ")[2] for check in summary.red_checks)
     if not names:
         return "All is well."
-    warnings = "1 warning" if len(names) == 1 else f"{len(names)} warnings"
-    return f"Done, with {warnings}: {', '.join(names)}."
+    warnings = "1 warning" if names.total() == 1 else f"{names.total()} warnings"
+    said = [name if count == 1 else f"{name} ({count} tables)" for name, count in names.items()]
+    return f"Done, with {warnings}: {', '.join(said)}."
 
 
 def _table(summary: RunSummary) -> Table:
     table = Table(title=f"VeracityPro, as of {summary.as_of_date}: {summary.status}")
-    table.add_column("stage")
+    table.add_column("stage", no_wrap=True)
     for column in ("rows in", "rows out", "refused", "seconds"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("checks", justify="right")
+    table.add_column("checks", justify="right", no_wrap=True)
     table.add_column("rows are")
     for stage in summary.stages:
         table.add_row(

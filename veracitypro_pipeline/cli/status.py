@@ -81,14 +81,14 @@ def _print(found: Status, settings: Settings) -> None:
 def _print_runs(console: "Console", found: Status) -> None:
     from rich.table import Table
 
-    from veracitypro_pipeline.cli.tables import without_spare
+    from veracitypro_pipeline.cli.tables import in_parts
 
     table = Table(title="The last runs, newest first (UTC)")
     for column in ("as-of day", "started", "status"):
         table.add_column(column, no_wrap=True)
     for column in ("seconds", "records", "refused", "tokens"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("checks", justify="right")
+    table.add_column("checks", justify="right", no_wrap=True)
     for run in found.runs:
         table.add_row(
             str(run.as_of_date or "none"),
@@ -101,7 +101,8 @@ def _print_runs(console: "Console", found: Status) -> None:
             str(run.checks),
             style=_STYLES.get(run.status, "red") if not run.is_good else None,
         )
-    console.print(without_spare(console, table, ["tokens", "refused", "records"]))
+    for part in in_parts(console, table, ["records", "refused", "tokens"], keys=2):
+        console.print(part)
 
 
 def _print_hops(console: "Console", found: Status) -> None:
@@ -138,6 +139,9 @@ def _print_marts(console: "Console", found: Status) -> None:
             style="yellow" if mart.is_late else None,
         )
     console.print(table)
+    for mart in found.marts:
+        if mart.filled_if:
+            console.print(f"{mart.mart} is empty: it has rows only if {mart.filled_if}.")
 
 
 def _print_red(console: "Console", found: Status) -> None:

@@ -67,14 +67,16 @@ class StackRunSettings(RunSettings):
             yield self
 
 
-def started_stack(settings: Settings) -> StackState:
-    """The running stack of the settings' home.
+def started_stack(settings: Settings, say: Callable[[str], object] = lambda _: None) -> StackState:
+    """The running stack of the settings' home; `say` is told if it has to be started.
 
     Raises:
         PermanentFailure: it cannot be started; the message says why and what to do.
     """
     try:
-        return ensure_stack(settings.home_dir, tracked_products=tracked_products_file(settings))
+        return ensure_stack(
+            settings.home_dir, tracked_products=tracked_products_file(settings), say=say
+        )
     except (NotOurs, StackError) as error:
         raise PermanentFailure(str(error)) from error
 

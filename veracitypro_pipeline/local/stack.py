@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date
@@ -132,8 +133,9 @@ def ensure_stack(
     tracked_products: Path,
     timeout: float = 60,
     manifest: Path = MANIFEST,
+    say: Callable[[str], object] = lambda _: None,
 ) -> StackState:
-    """Return the running stack of this home, or start one.
+    """Return the running stack of this home, or start one, which `say` is told of.
 
     One that runs with other files, or that is broken, is replaced; what it kept stays. Several
     callers at once end up with the same stack.
@@ -152,6 +154,7 @@ def ensure_stack(
                 state = _healthy(folder, started)
                 if state is not None:
                     return state
+            say(f"Starting the local stack of {folder.parent}")
             _stop(folder)
             return _start(folder, files, deadline)
     except Timeout:

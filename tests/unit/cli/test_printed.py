@@ -1,13 +1,17 @@
 """What `vp run` and `vp status` print: of a calm night, and of one that somebody must look at."""
 
+import io
 import re
 from datetime import UTC, date, datetime
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import dagster as dg
 import pytest
 
-from veracitypro_pipeline.cli.progress import print_summary
+from veracitypro_pipeline.cli.progress import Progress, print_summary
 from veracitypro_pipeline.cli.status import _print
+from veracitypro_pipeline.cli.terminal import Screen
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.monitoring.status import Hop, Run, Status
 from veracitypro_pipeline.monitoring.status import RedCheck as LastingCheck
@@ -18,6 +22,7 @@ from veracitypro_pipeline.run_summary import (
     Stage,
     StepFailure,
 )
+from veracitypro_pipeline.service_levels import freshness
 from veracitypro_pipeline.settings import Settings
 
 WARNED = RedCheck(
@@ -81,7 +86,13 @@ def a_status(*red: LastingCheck, runs: int = 1) -> Status:
         hops_of_run="run-1",
         hops=hops,
         red_checks=list(red),
-        marts=[],
+        marts=freshness(
+            [
+                {"mart": "dim_date", "newest_date": date(2026, 1, 31)},
+                {"mart": "fct_offer_price_daily", "newest_date": None},
+            ],
+            date(2026, 1, 31),
+        ),
         late_files=[],
     )
 
@@ -101,6 +112,18 @@ def test_a_calm_night_is_well_and_one_with_a_warning_is_not_said_to_be(
         "raw/keepa_raw: lines_are_json warned: 1 of 24 lines is refused."
         " (infra/runbooks/lines_are_json.md)" in printed
     )
+
+
+def test_a_check_that_warns_of_several_tables_is_named_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    late = [
+        RedCheck(name=f"mart/{mart}: data_is_fresh", is_error=False, description=f"{mart} is late.")
+        for mart in ("dim_product", "fct_monthly_sold")
+    ]
+    print_summary(a_summary(*late, WARNED))
+    said = "Done, with 3 warnings: data_is_fresh (2 tables), lines_are_json."
+    assert said in capsys.readouterr().out
 
 
 def test_a_failed_check_is_told_with_its_runbook_and_a_failed_step_with_that_of_the_stage(
@@ -132,6 +155,8 @@ def test_status_says_of_a_check_how_it_ended_since_when_and_what_to_do(
     _print(a_status(red), Settings.load())
     printed = capsys.readouterr().out
     assert "203 passed, 1 warned │" in printed
+    assert "fct_offer_price_daily is empty: it has rows only if the Airbyte source asks" in printed
+    assert "dim_date is empty" not in printed
     assert (
         "raw/keepa_raw: lines_are_json warned, since 2026-01-29 (3 times in a row):"
         " 1 of 24 lines is refused. (infra/runbooks/lines_are_json.md)" in printed
@@ -143,11 +168,15 @@ def test_status_says_of_a_check_how_it_ended_since_when_and_what_to_do(
 def test_days_and_numbers_are_whole_on_every_terminal(
     columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What there is no room for is left out, the least important first."""
+    """And no column goes, whatever a row holds: what has no room stands below."""
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("FORCE_COLOR", "1")  # As a terminal, which may be narrow.
     monkeypatch.setenv("NO_COLOR", "1")
-    _print(a_status(runs=3), Settings.load())
+    status = a_status(runs=3)
+    status.runs[1] = status.runs[1].model_copy(
+        update={"seconds": 12345.6, "tokens_spent": 72_000, "tests_warned": 1, "tests_failed": 12}
+    )
+    _print(status, Settings.load())
     stages = [
         Stage(
             name=name,
@@ -165,5 +194,41 @@ def test_days_and_numbers_are_whole_on_every_terminal(
     assert max(map(len, printed.splitlines())) <= columns
     assert printed.count("│ 2026-01-31 │ 2026-02-01 00:10 │ success │") == 3
     assert printed.count("│ 12,754,721 │ 12,754,721 │       0 │ 1,234.5 │") == len(STAGES)
-    assert ("tokens" in printed) == (columns > 80)
-    assert ("rows are" in printed) == (columns > 100)
+    for header in ("tokens", "records", "refused", "seconds", "checks", "rows are"):
+        assert re.search(f"┃ +{header} +┃", printed)
+    for cell in ("72,000", "12,345.6", r"203 passed,?", "12 failed", "rows offered.*"):
+        assert re.search(f"│ +{cell} +│", printed) or f", {cell} " in printed
+
+
+def heard(*events: tuple[str, str]) -> list[str]:
+    """The lines of progress after these events: what happened, to which asset."""
+    screen = Screen(file=io.StringIO(), width=200)
+    progress = Progress(screen)
+    for kind, asset in events:
+        key = dg.AssetKey(asset.split("/"))
+        event = SimpleNamespace(event_type=dg.DagsterEventType(kind), asset_key=key)
+        progress.on_event(cast(dg.EventLogEntry, SimpleNamespace(dagster_event=event)))
+    assert isinstance(screen.file, io.StringIO)
+    return [line.split(" s  ")[1] for line in screen.file.getvalue().splitlines()]
+
+
+def test_progress_says_a_stage_when_all_of_it_is_there_in_the_order_of_stages() -> None:
+    """dbt builds tables of MART that need no other before it has built CORE."""
+    assets = [
+        *("raw/keepa_raw", "mart/dim_marketplace", "stg/stg_keepa_fetch", "stg/stg_keepa_price"),
+        *("core/core_keepa_category", "mart/dim_product", "powerbi/veracitypro"),
+    ]
+    planned = [("ASSET_MATERIALIZATION_PLANNED", asset) for asset in assets]
+    made = [("ASSET_MATERIALIZATION", asset) for asset in assets]
+    lines = [
+        "raw: raw/keepa_raw is there",
+        "stg: all 2 tables are there",
+        "core: core/core_keepa_category is there",
+        "mart: all 2 tables are there",
+        "bi: powerbi/veracitypro is there",
+    ]
+    assert heard(*planned, *made) == lines
+    # What is planned and never made is not said, nor is what should come after it.
+    assert heard(*planned, *made[:3], *made[5:]) == lines[:1]
+    # In whatever order they come.
+    assert heard(*planned, *reversed(made)) == lines
