@@ -24,7 +24,7 @@
 
 {% macro _beside(prefix) -%}
     {{ return(api.Relation.create(
-        database=this.database, schema='MONITORING', identifier=prefix ~ (this.identifier | upper)
+        database=this.database, schema=monitoring_schema(), identifier=prefix ~ (this.identifier | upper)
     )) }}
 {%- endmacro %}
 

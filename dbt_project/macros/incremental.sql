@@ -7,6 +7,12 @@
    is found whenever it comes, a build that failed is made up for by the next, and the table equals a full
    refresh. #}
 
+{# In place of dbt's own. A preview (`dbt show`, `dbt compile`, an editor's, the docs) reads all: it stands
+   for no build, and what the last build found to do is done. #}
+{% macro is_incremental() -%}
+    {{ return(flags.WHICH not in ['show', 'generate'] and dbt.is_incremental()) }}
+{%- endmacro %}
+
 {# A condition on `candidate`: its key has no rows in this model yet. True outside of an
    incremental build. #}
 {% macro not_yet_built(candidate) -%}

@@ -26,7 +26,7 @@ where
 
 {% macro counted_loads() -%}
     {{ return(api.Relation.create(
-        database=this.database, schema='MONITORING', identifier='COUNTED_LOADS'
+        database=this.database, schema=monitoring_schema(), identifier='COUNTED_LOADS'
     )) }}
 {%- endmacro %}
 

@@ -1,8 +1,11 @@
 {# What happens to a table that is kept from night to night when its model gets other columns.
 
-   Whoever deploys a new version should have nothing to do: the night that meets the old table drops it
-   and makes it anew from what it reads, in the end from RAW, which holds everything. Tables that are kept
-   and built on it compare contents, so they stay as they are. #}
+   Whoever deploys other columns has nothing to do: the night that meets the old table drops it and makes it
+   anew from what it reads, in the end from RAW, which holds everything. Tables that are kept and built on it
+   compare contents, so they stay as they are.
+
+   Other logic with the same columns is not noticed: new rows follow it beside old rows that do not. Build such
+   a table with --full-refresh, as the README says under "dbt by hand". #}
 
 {# on-run-start: drops the tables of this run's incremental models that have other columns than their yml
    says (that yml and models agree is a test), and what a daily model remembers in another form: it then
@@ -10,12 +13,14 @@
 {% macro drop_tables_of_other_columns() -%}
     {%- if execute and flags.WHICH in ['build', 'run'] and not flags.FULL_REFRESH -%}
     {%- set columns_of = {} -%}
+    {%- set monitoring = monitoring_schema() -%}
+    {%- set schemas = [generate_schema_name('STG') | trim, generate_schema_name('CORE') | trim, monitoring] -%}
     {%- set columns -%}
     select
         lower(table_schema) || '.' || lower(table_name) as table_name,
         lower(column_name) as column_name
     from information_schema.columns
-    where upper(table_schema) in ('STG', 'CORE', 'MONITORING')
+    where upper(table_schema) in ('{{ schemas | join("', '") }}')
     {%- endset -%}
     {%- for row in run_query(columns) -%}
         {%- do columns_of.setdefault(row[0], []).append(row[1]) -%}
@@ -30,13 +35,13 @@
         {%- do adapter.drop_relation(adapter.get_relation(node.database, node.schema, node.alias)) -%}
         {%- endif -%}
         {%- set memory = 'BUILT_' ~ (node.alias | upper) -%}
-        {%- set remembered = columns_of.get(('MONITORING.' ~ memory) | lower) -%}
+        {%- set remembered = columns_of.get((monitoring ~ '.' ~ memory) | lower) -%}
         {%- if
             'series_groups' in node.config.meta
             and remembered
             and remembered | sort != columns_of_series_known() | sort
         -%}
-        {%- do adapter.drop_relation(adapter.get_relation(node.database, 'MONITORING', memory)) -%}
+        {%- do adapter.drop_relation(adapter.get_relation(node.database, monitoring, memory)) -%}
         {%- endif -%}
     {%- endfor -%}
     {%- endif -%}

@@ -11,13 +11,15 @@ import signal
 import socket
 import sqlite3
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 import duckdb
@@ -631,6 +633,54 @@ def test_reset_deletes_what_is_ours_and_nothing_else(home: Home, tmp_path: Path)
     assert other.path.exists()
     assert "is deleted" in other.vp("reset", "--yes").stdout
     assert not other.path.exists()
+
+
+# Commands of dbt as arguments; prints of each node that was shown how many rows came.
+DBT: Final = """
+import json, sys
+from dbt.cli.main import dbtRunner
+for command in sys.argv[1:]:
+    outcome = dbtRunner().invoke(command.split())
+    if not outcome.success:
+        sys.exit(str(outcome.exception or [one.message for one in outcome.result.results]))
+    if "show" in command:
+        nodes = outcome.result.results
+        shown = {one.node.relation_name: len(one.agate_table.rows) for one in nodes}
+print(json.dumps(shown))
+"""
+
+
+def test_dbt_by_hand_builds_previews_and_documents_this_home(
+    home: Home, nights: dict[str, Any], tmp_path: Path
+) -> None:
+    """From the project's folder, told where the home is and nothing else. A preview reads all, not
+    what the last build had left to do."""
+    tables = home.tables()
+    commands = (
+        "show --quiet --select config.materialized:incremental --limit 2",
+        "build --quiet --select core_keepa_monthly_sold_daily+",
+        "docs generate --quiet",
+    )
+    outcome = subprocess.run(
+        [sys.executable, "-c", DBT, *commands],
+        cwd=REPOSITORY_DIR / "dbt_project",
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "VP_HOME": str(home.path),
+            "DBT_TARGET_PATH": str(tmp_path),
+            "DBT_LOG_PATH": str(tmp_path),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    shown = json.loads(outcome.stdout.splitlines()[-1])
+    assert len(shown) > 20
+    for relation, rows in shown.items():
+        assert len(home.query(f"from {relation} limit 2")) == rows, relation
+    assert home.tables() == tables
+    assert (tmp_path / "catalog.json").exists()
 
 
 def test_other_products_on_the_same_day_are_synced_again_and_counted_by_themselves(

@@ -77,6 +77,8 @@ def environment(settings: Settings, target_path: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         # Whatever the terminal's: we read its output as UTF-8.
         "PYTHONIOENCODING": "utf-8",
+        # Not a schema of one's own, as dbt by hand has in dev.
+        "DBT_SCHEMA": "STG",
         "VP_WAREHOUSE_PATH": str(settings.warehouse_path),
         "VP_DUCKDB_MEMORY": settings.duckdb_memory,
         "VP_DAILY_HISTORY_DAYS": str(settings.daily_history_days or ""),
@@ -101,7 +103,7 @@ def _snowflake(settings: Settings) -> dict[str, str]:
             f"{SECRET}SNOWFLAKE_{name}": secret.get_secret_value() if secret else ""
             for name, secret in secrets.items()
         },
-        "SNOWFLAKE_ROLE": settings.snowflake_dbt_role,
+        "SNOWFLAKE_DBT_ROLE": settings.snowflake_dbt_role,
         "SNOWFLAKE_WAREHOUSE": settings.snowflake_warehouse,
         "SNOWFLAKE_DATABASE": settings.snowflake_database,
         # As `alter session set` takes them.
