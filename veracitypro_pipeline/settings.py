@@ -204,13 +204,15 @@ class Settings(BaseSettings):
     )
     snowflake_dbt_role: SnowflakeName = _setting("SNOWFLAKE_DBT_ROLE", "DBT_ROLE", "Role of dbt.")
     snowflake_reader_role: SnowflakeName = _setting(
-        "SNOWFLAKE_READER_ROLE", "OPERATOR_ROLE", "Role of `vp sql`: one that cannot write."
+        "SNOWFLAKE_READER_ROLE",
+        "OPERATOR_ROLE",
+        "Role of `vp sql`, `vp status` and `vp dashboard`: one that cannot write.",
     )
     snowflake_warehouse: SnowflakeName = _setting(
         "SNOWFLAKE_WAREHOUSE", "WH_INGEST", "Warehouse of the pipeline."
     )
     snowflake_reader_warehouse: SnowflakeName = _setting(
-        "SNOWFLAKE_READER_WAREHOUSE", "WH_BI", "Warehouse of `vp sql`."
+        "SNOWFLAKE_READER_WAREHOUSE", "WH_BI", "Warehouse of that role."
     )
     snowflake_database: SnowflakeName = _setting(
         "SNOWFLAKE_DATABASE", "VP_DWH", "Database of the pipeline."

@@ -30,7 +30,7 @@ def status(as_json: bool) -> None:
     """
     settings = Settings.load()
     # With the pipeline's role: those who read MART need not see MONITORING.
-    warehouse = open_warehouse(settings, {"app": "vp status"}, say=say)
+    warehouse = open_warehouse(settings, {"app": "vp status"}, is_reader=True, say=say)
     found = read_status(
         lambda sql, values: warehouse.query(sql, values or None),
         settings.day_due(datetime.now(UTC)),

@@ -31,13 +31,16 @@ PATIENCE_SECONDS: Final = 1.5
 
 
 def warehouse_of_settings() -> ReadableWarehouse:
-    """With the pipeline's role: those who read MART need not see MONITORING.
+    """With the role of readers, which sees MONITORING as well as MART.
 
     Raises:
         SettingsError: see `open_warehouse`.
     """
     return open_warehouse(
-        Settings.load(), {"app": "vp dashboard"}, patience_seconds=PATIENCE_SECONDS
+        Settings.load(),
+        {"app": "vp dashboard"},
+        is_reader=True,
+        patience_seconds=PATIENCE_SECONDS,
     )
 
 
