@@ -50,7 +50,7 @@ inner join {{ changed_days() }} as series
 where changes.minute < series.horizon_minute
 {% endmacro %}
 
-{# The end of the last complete day that a product's fetches speak for, as a Keepa minute. #}
+{# The end of an as-of day, as a Keepa minute. #}
 {% macro horizon_minute(last_as_of_date) -%}
     ({{ day_of_date(last_as_of_date) }} + 1) * 1440
 {%- endmacro %}

@@ -4,6 +4,9 @@
 {# Keepa's own client reads every number of a history into 32 bits. What is larger is damage. #}
 {% macro keepa_largest_integer() -%} 2147483647 {%- endmacro %}
 
+{# The `until_minute` of a slice that no newer fetch cuts: past the largest minute. #}
+{% macro no_newer_slice() -%} cast({{ keepa_largest_integer() }} as bigint) + 1 {%- endmacro %}
+
 {# 1970-01-01T00:00Z on Keepa's clock. #}
 {% macro keepa_earliest_minute() -%} -21564000 {%- endmacro %}
 

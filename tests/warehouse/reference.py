@@ -111,21 +111,33 @@ def points_in(product: Mapping[str, Any]) -> int:
     return sum(-(-len(numbers) // stride) for _, stride, numbers in histories(product))
 
 
+def brought(fetch: Fetch) -> Iterator[tuple[str, Series]]:
+    """The series that a fetch has. The rest of a point that was cut is none."""
+    for name, stride, numbers in histories(fetch.product):
+        points = {
+            int(numbers[place]): point(name, numbers[place : place + stride], fetch.fetched_at)
+            for place in range(0, len(numbers) - stride + 1, stride)
+        }
+        if points:
+            yield name, points
+
+
 def merged(fetches: Sequence[Fetch]) -> dict[str, Series]:
     """The series of one product, from its fetches in the order in which they were made."""
     result: dict[str, Series] = {}
     for fetch in fetches:
-        for name, stride, numbers in histories(fetch.product):
-            brought = {
-                int(numbers[place]): point(name, numbers[place : place + stride], fetch.fetched_at)
-                # The rest of a point that was cut is none.
-                for place in range(0, len(numbers) - stride + 1, stride)
-            }
-            if not brought:
-                continue
-            first = min(brought)
-            before = {m: p for m, p in result.get(name, {}).items() if m < first}
-            result[name] = before | brought
+        for name, points in brought(fetch):
+            first = min(points)
+            result[name] = {m: p for m, p in result.get(name, {}).items() if m < first} | points
+    return result
+
+
+def last_days(fetches: Sequence[Fetch]) -> dict[str, date]:
+    """The day with which each series of a product ends: the newest for which a fetch has it."""
+    result: dict[str, date] = {}
+    for fetch in fetches:
+        for name, _ in brought(fetch):
+            result[name] = max(fetch.as_of_date, result.get(name, fetch.as_of_date))
     return result
 
 

@@ -21,7 +21,7 @@ from veracitypro_pipeline.local.product_request import ProductRequest
 from . import reference
 from .building import Line, Project, Warehouse, fetch_at, line_of
 from .histories import FIRST_NIGHT, batches, fetches_of
-from .products import ASIN, a_product, an_unknown_asin
+from .products import ASIN, a_product, an_unknown_asin, csv_of
 from .reference import Fetch
 
 NewWarehouse = Callable[[], Warehouse]
@@ -170,7 +170,7 @@ def test_what_a_newer_fetch_does_not_have_survives(warehouse: Warehouse) -> None
         a_product(csv=None, title="Renamed"),
         # Forgotten by Keepa.
         an_unknown_asin(),
-        up_to=("dim_product", "fct_price_history_daily"),
+        up_to=("dim_product", "stg_keepa_point"),
     )
     assert points(warehouse, "NEW") == {START: 10, START + 10: 21}
     assert points(warehouse, "RATING") == {START: 45}
@@ -179,8 +179,68 @@ def test_what_a_newer_fetch_does_not_have_survives(warehouse: Warehouse) -> None
         f" where asin = '{ASIN}' and domain_id = 1"
     )
     assert row == ("Renamed", FIRST_NIGHT, FIRST_NIGHT + 3 * NIGHT)
-    (last,) = warehouse.query("select max(date) from MART.fct_price_history_daily")
-    assert last == ((FIRST_NIGHT + 2 * NIGHT).date(),)
+
+
+# The daily tables, and a series that makes rows of each.
+DAILY: dict[str, dict[str, Any]] = {
+    "core_keepa_price_daily": {"csv": csv_of({"NEW": [START, 10]})},
+    "core_keepa_rank_daily": {"csv": csv_of({"SALES": [START, 10]})},
+    "core_keepa_offer_count_daily": {"csv": csv_of({"COUNT_NEW": [START, 10]})},
+    "core_keepa_reviews_daily": {"csv": csv_of({"RATING": [START, 45]})},
+    "core_keepa_category_rank_daily": {"salesRanks": {"77": [START, 10]}},
+    "core_keepa_buybox_daily": {"buyBoxSellerIdHistory": [str(START), "A1SELLER"]},
+    "core_keepa_monthly_sold_daily": {"monthlySoldHistory": [START, 50]},
+}
+
+
+@pytest.mark.traps(8)
+def test_a_series_is_carried_no_further_than_the_newest_fetch_that_has_it(
+    warehouse: Warehouse,
+) -> None:
+    """A night without it writes no day of it; when it comes back, the days between are known."""
+    asins = {model: f"B0CARRY{number:03d}" for number, model in enumerate(DAILY)}
+    # Of two series in one row, only the one is lost.
+    half = "B0CARRYHLF"
+    stars, counted = {"RATING": [START, 45]}, {"COUNT_REVIEWS": [START, 7]}
+
+    def night(number: int, *, is_whole: bool) -> dict[str, date]:
+        """The last day of each table after it."""
+        at = FIRST_NIGHT + number * NIGHT
+        products = [
+            a_product(asin, **(DAILY[model] if is_whole else {"csv": None}))
+            for model, asin in asins.items()
+        ]
+        products.append(a_product(half, series=stars | counted if is_whole else counted))
+        warehouse.load(
+            replace(line_of(fetch_at(product, at), f"{number}.gz", row), load_id=f"load-{number}")
+            for row, product in enumerate(products, start=1)
+        )
+        warehouse.run_up_to(*DAILY)
+        return {
+            model: warehouse.query(f"select max(date) from CORE.{model} where asin = '{asin}'")[0][0]
+            for model, asin in asins.items()
+        }
+
+    def halves() -> dict[date, tuple[Any, ...]]:
+        rows = warehouse.query(
+            "select date, rating_close::double, review_count_close"
+            f" from CORE.core_keepa_reviews_daily where asin = '{half}' order by date desc limit 2"
+        )
+        return {row[0]: row[1:] for row in rows}
+
+    days = [(FIRST_NIGHT + (number - 1) * NIGHT).date() for number in range(4)]
+    assert night(0, is_whole=True) == dict.fromkeys(DAILY, days[0])
+    assert night(1, is_whole=False) == dict.fromkeys(DAILY, days[0])
+    assert halves() == {days[0]: (4.5, 7), days[1]: (None, 7)}
+    assert night(2, is_whole=True) == dict.fromkeys(DAILY, days[2])
+    assert halves() == {days[1]: (4.5, 7), days[2]: (4.5, 7)}
+    # The newest fetch comes a second time, for the day after.
+    again = line_of(Fetch(a_product(half, series=stars), FIRST_NIGHT + 2 * NIGHT, days[2]))
+    warehouse.load([replace(again, source_file="9.gz", load_id="load-9")])
+    warehouse.run_up_to(*DAILY)
+    warehouse.load([replace(again, source_file="10.gz", load_id="load-10", as_of_date=days[3])])
+    warehouse.run_up_to(*DAILY)
+    assert halves() == {days[2]: (4.5, 7), days[3]: (4.5, None)}
 
 
 @pytest.mark.traps(10)

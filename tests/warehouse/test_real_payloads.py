@@ -7,7 +7,7 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
@@ -46,13 +46,15 @@ class Samples:
         for fetch in sorted(fetches, key=lambda fetch: fetch.fetched_at):
             self.of_product[fetch.product["domainId"], fetch.product["asin"]].append(fetch)
         self.merged = {key: reference.merged(of) for key, of in self.of_product.items()}
-        self.last_day = {
-            key: max(fetch.as_of_date for fetch in of) for key, of in self.of_product.items()
-        }
+        self.last_day = {key: reference.last_days(of) for key, of in self.of_product.items()}
         warehouse.load(
             line_of(fetch, f"file-{number}.jsonl.gz") for number, fetch in enumerate(fetches)
         )
         warehouse.build()
+
+    def newest_day(self, key: Key) -> date:
+        """The last day for which the product was fetched."""
+        return max(fetch.as_of_date for fetch in self.of_product[key])
 
     def series(self, names: set[str]) -> Iterator[tuple[Key, str, Mapping[int, Point]]]:
         for key, all_series in self.merged.items():
@@ -147,7 +149,7 @@ def test_daily_prices_carry_weigh_and_end_with_the_last_whole_day(samples: Sampl
     expected = {}
     for key, name, points in samples.series(PRICE_CHANNELS):
         exponent = MARKETPLACES[key[0]].exponent
-        last = samples.last_day[key]
+        last = samples.last_day[key][name]
         of_price = reference.days({m: p.value for m, p in points.items()}, last)
         of_landed = reference.days({m: reference.landed(p) for m, p in points.items()}, last)
         for price, landed in zip(of_price, of_landed, strict=True):
@@ -186,8 +188,10 @@ def test_daily_prices_carry_weigh_and_end_with_the_last_whole_day(samples: Sampl
 def test_daily_ranks_are_of_the_main_series(samples: Samples) -> None:
     expected = {
         (*key, day.day): (day.open, day.close, day.low, day.high, day.mean(0))
-        for key, _, points in samples.series({"SALES"})
-        for day in reference.days({m: p.value for m, p in points.items()}, samples.last_day[key])
+        for key, name, points in samples.series({"SALES"})
+        for day in reference.days(
+            {m: p.value for m, p in points.items()}, samples.last_day[key][name]
+        )
     }
     rows = samples.warehouse.query(
         "select domain_id, asin, date, rank_open, rank_close, rank_min, rank_max, rank_avg"
@@ -215,7 +219,7 @@ def test_daily_offer_counts_and_category_ranks(samples: Samples) -> None:
             )
             for key, name, points in samples.series(names)
             for day in reference.days(
-                {m: p.value for m, p in points.items()}, samples.last_day[key]
+                {m: p.value for m, p in points.items()}, samples.last_day[key][name]
             )
         }
         rows = samples.warehouse.query(
@@ -228,8 +232,10 @@ def test_daily_offer_counts_and_category_ranks(samples: Samples) -> None:
 def test_the_badge_is_carried_and_never_summed(samples: Samples) -> None:
     expected = {
         (*key, day.day): (day.close, reference.state(day.close_point))
-        for key, _, points in samples.series({"monthlySoldHistory"})
-        for day in reference.days({m: p.value for m, p in points.items()}, samples.last_day[key])
+        for key, name, points in samples.series({"monthlySoldHistory"})
+        for day in reference.days(
+            {m: p.value for m, p in points.items()}, samples.last_day[key][name]
+        )
     }
     rows = samples.warehouse.query(
         "select domain_id, asin, date, monthly_sold_close, close_state from MART.fct_monthly_sold"
@@ -265,9 +271,9 @@ def test_buy_box_points_are_those_of_the_payloads(samples: Samples) -> None:
 
 def test_a_day_of_the_buy_box_is_shared_out_among_its_holders(samples: Samples) -> None:
     expected = {}
-    for key, _, points in samples.series({"buyBoxSellerIdHistory"}):
+    for key, name, points in samples.series({"buyBoxSellerIdHistory"}):
         holders = {minute: point.text for minute, point in points.items()}
-        for day, minutes, last in reference.shares(holders, samples.last_day[key]):
+        for day, minutes, last in reference.shares(holders, samples.last_day[key][name]):
             for seller, held in minutes.items():
                 share = (Decimal(held) * 100 / 1440).quantize(Decimal("0.0001"), ROUND_HALF_UP)
                 expected[*key, day, seller] = (held, share, seller == last)
@@ -356,7 +362,7 @@ def test_an_offers_price_is_carried_no_further_than_its_last_sighting(samples: S
                 seen = offers[offer_id][0]["lastSeen"]
                 prices = {minute: point.value for minute, point in points.items()}
                 for day, *amounts, minutes in reference.offer_days(
-                    prices, samples.last_day[key], seen
+                    prices, samples.newest_day(key), seen
                 ):
                     in_units = [reference.amount(amount, key[0]) for amount in amounts]
                     expected[*key, offer_id, day] = (*in_units, minutes)
@@ -465,7 +471,7 @@ def test_daily_reviews_carry_each_measure_by_itself(samples: Samples) -> None:
     expected: dict[Any, tuple[Any, ...]] = {}
     for key, name, points in samples.series({"RATING", "COUNT_REVIEWS"}):
         values = {minute: point.value for minute, point in points.items()}
-        for day in reference.days(values, samples.last_day[key]):
+        for day in reference.days(values, samples.last_day[key][name]):
             rating, count = expected.get((*key, day.day), (None, None))
             if name == "RATING":
                 rating = reference.stars(day.close)

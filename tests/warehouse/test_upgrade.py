@@ -12,9 +12,10 @@ from .test_load_order import NIGHT, START, assert_same, tables
 
 
 def bring(warehouse: Warehouse, night: int) -> None:
-    """Load an answer with a price and a video."""
+    """Load an answer with a price and a video; the first has a rank as well."""
+    ranks = {} if night else {"SALES": [START, 9]}
     product = a_product(
-        series={"NEW": [START, 5 + night]},
+        series={"NEW": [START, 5 + night], **ranks},
         videos=[{"url": "a"}],
         offers=[{"offerId": 1, "offerCSV": [START, 7, 0]}],
     )
@@ -37,12 +38,16 @@ def columns_of(warehouse: Warehouse, table: str) -> set[str]:
     }
 
 
-# As they were before the key had another name, before there was a mean, and before a daily model
-# knew how far back it went.
+# As they were before the key had another name, before there was a mean, before a daily model knew how far
+# back it went, and when a series was carried to the newest day of the product.
 OLDER = (
     "alter table STG.stg_keepa_video rename fetch_id to history_version",
     "alter table CORE.core_keepa_price_daily drop price_avg",
     "alter table MONITORING.BUILT_CORE_KEEPA_OFFER_PRICE_DAILY drop first_day_kept",
+    "alter table STG.stg_keepa_slice drop last_as_of_date",
+    "insert into CORE.core_keepa_rank_daily select * replace (date + 3 as date)"
+    " from CORE.core_keepa_rank_daily qualify row_number() over (order by date desc) <= 3",
+    "update MONITORING.BUILT_CORE_KEEPA_RANK_DAILY set horizon_minute = horizon_minute + 3 * 1440",
 )
 
 

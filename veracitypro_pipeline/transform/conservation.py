@@ -22,13 +22,13 @@ from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 
 # The first equation is about the files of the day. The others are about the products
-# in them: their points up to the end of their last as-of day are the changes that CORE counts
+# in them: the points of each series before its horizon are the changes that CORE counts
 # (where a table counts them); and each series has a row for every day from its first point to its
 # horizon (where a row is of one series: a buy box has a row per seller and day, and rating and
 # review count share one). Both only from the first day on that the daily tables keep.
 COUNTS_OF_DAY: Final = """
 with products as (
-    select domain_id, asin, cast(last_as_of_date + interval '1 day' as timestamp) as horizon_at
+    select domain_id, asin
     from STG.STG_KEEPA_HISTORY
     where (domain_id, asin) in (
         select domain_id, asin
@@ -42,11 +42,11 @@ kept as (
     from MONITORING.BUILT_CORE_KEEPA_PRICE_DAILY
 ),
 points as (
-    select domain_id, asin, changed_at from STG.STG_KEEPA_PRICE
+    select domain_id, asin, price_channel as series, minute from STG.STG_KEEPA_PRICE
     union all
-    select domain_id, asin, changed_at from STG.STG_KEEPA_RANK
+    select domain_id, asin, series, minute from STG.STG_KEEPA_RANK
     union all
-    select domain_id, asin, changed_at from STG.STG_KEEPA_OFFER_COUNT
+    select domain_id, asin, count_channel as series, minute from STG.STG_KEEPA_OFFER_COUNT
 ),
 described as (
     select domain_id, asin, change_count from CORE.CORE_KEEPA_PRICE_DAILY
@@ -107,10 +107,11 @@ select
     ) as products_in_mart,
     (
         select count(*)
-        from points inner join products using (domain_id, asin) cross join kept
-        where
-            changed_at < horizon_at
-            and datediff('day', date '2011-01-01', cast(changed_at as date)) >= first_day
+        from points
+        inner join products using (domain_id, asin)
+        inner join CORE.CORE_KEEPA_SERIES as series using (domain_id, asin, series)
+        cross join kept
+        where points.minute < series.horizon_minute and floor(points.minute / 1440) >= first_day
     ) as points,
     (
         select coalesce(sum(change_count), 0)

@@ -2,7 +2,16 @@ with
 
 fetches as (
 
-    select * from {{ ref('stg_keepa_fetch') }}
+    select
+        fetch_id,
+        domain_id,
+        asin,
+        count(*) as record_count,
+        min(fetched_at) as fetched_at,
+        -- A file can be delivered a second time, for another day.
+        max(as_of_date) as as_of_date
+    from {{ ref('stg_keepa_fetch') }}
+    group by fetch_id, domain_id, asin
 
 ),
 
@@ -12,16 +21,13 @@ by_product as (
         -- ids
         domain_id,
         asin,
-        -- Says which fetches the product is known from, and up to which day: two tables with the
-        -- same version are made from the same input.
-        md5(
-            {{ joined_in_order('case when not is_repeat then fetch_id end') }}
-            || cast(max(as_of_date) as varchar)
-        ) as history_version,
+        -- Says which fetches the product is known from, and for which days: two tables with the same
+        -- version are made from the same input.
+        md5({{ joined_in_order("fetch_id || '@' || cast(as_of_date as varchar)") }}) as history_version,
 
         -- numerics
-        sum(case when is_repeat then 0 else 1 end) as fetch_count,
-        count(*) as record_count,
+        count(*) as fetch_count,
+        sum(record_count) as record_count,
 
         -- timestamps
         min(fetched_at) as first_seen_at,

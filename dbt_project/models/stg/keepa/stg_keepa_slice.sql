@@ -19,12 +19,25 @@ products as (
 
 ),
 
+fetches as (
+
+    select
+        fetched.fetch_id,
+        max(fetched.as_of_date) as as_of_date
+    from {{ ref('stg_keepa_fetch') }} as fetched
+    inner join products
+        on fetched.domain_id = products.domain_id and fetched.asin = products.asin
+    group by fetched.fetch_id
+
+),
+
 series as (
 
-    select series.*
+    select
+        series.*,
+        fetches.as_of_date
     from {{ ref('stg_keepa_series') }} as series
-    inner join products
-        on series.domain_id = products.domain_id and series.asin = products.asin
+    inner join fetches on series.fetch_id = fetches.fetch_id
     where series.good_count > 0
 
 ),
@@ -41,8 +54,9 @@ newer as (
                 order by fetched_at desc, content_hash desc
                 rows between unbounded preceding and 1 preceding
             ),
-            cast({{ keepa_largest_integer() }} as bigint) + 1
-        ) as until_minute
+            {{ no_newer_slice() }}
+        ) as until_minute,
+        max(as_of_date) over (partition by domain_id, asin, series) as last_as_of_date
     from series
 
 ),
@@ -65,7 +79,8 @@ final as (
         repeated_count,
 
         -- timestamps
-        fetched_at
+        fetched_at,
+        last_as_of_date
     from newer
     where first_minute < until_minute
 
