@@ -176,6 +176,7 @@ select
     slices.first_minute,
     slices.until_minute,
     slices.repeated_count,
+    slices.refused_count,
     greatest(slices.first_minute, changed.from_minute) as from_minute
 from {{ ref('stg_keepa_slice') }} as slices
 inner join {{ changed }} as changed
@@ -375,13 +376,23 @@ left join carried
 )
 {%- endmacro %}
 
-{# A digest of the points of a group that meet the condition, whatever their order. #}
+{# A digest of the points of a group that meet the condition, whatever their order. Points after which nothing
+   is unknown count as they did before there was such a minute, so that their days are not written again. #}
 {% macro digest_of_points(condition) -%}
     cast(
         sum(
             case
-                when {{ condition }}
+                when {{ condition }} and points.unknown_from_minute is null
                     then hash(points.minute, points.value, points.second_value, points.text_value)
+                when {{ condition }}
+                    then
+                        hash(
+                            points.minute,
+                            points.value,
+                            points.second_value,
+                            points.text_value,
+                            points.unknown_from_minute
+                        )
             end
         ) as varchar
     )

@@ -3,29 +3,67 @@
 {# Cut the time between the changes of series at midnight (UTC), for the days that this model has to
    describe (`changed_days`).
 
-   `changes`: a relation with the columns of `keys` and `values`, domain_id, asin and minute (of the Keepa
-   clock), one row per change. `series`: the name of the series that a row of it belongs to, an expression
-   on `changes`. Gives, per piece of a day in which nothing changes: keys, values, day_number (days since
-   2011-01-01), minutes (its length), and whether it is_opening (the day's first known), is_closing (runs to
-   midnight) and is_change (begins at a change). Every day to describe has pieces, and exactly one that
-   closes. Changes at or after the horizon wait for their day to be complete. #}
+   `changes`: a relation with the columns of `keys` and `values`, domain_id, asin, minute (of the Keepa
+   clock) and unknown_from_minute, one row per change. `keys` are the same in every row of a series. `series`:
+   the name of the series that a row of it belongs to, an expression on `changes`. Gives, per piece of a day in
+   which nothing changes: keys, values, day_number (days since 2011-01-01), minutes (its length), and whether
+   it is_opening (the day's first known), is_closing (runs to midnight) and is_change (begins at a change).
+   After a point that was refused, up to the next change, values are null and the value `state` is unknown.
+   Every day to describe has pieces, and exactly one that closes. Changes at or after the horizon wait for
+   their day to be complete. #}
 {% macro pieces_of_days(changes, series, keys, values) %}
 select
-    {{ (keys + values) | join(',\n    ') }},
+    {{ (keys + values) | join(',
+    ') }},
     day_number,
     least(end_minute, (day_number + 1) * 1440) - greatest(minute, day_number * 1440) as minutes,
     minute <= day_number * 1440 or minute = first_minute as is_opening,
     end_minute >= (day_number + 1) * 1440 as is_closing,
-    minute >= day_number * 1440 as is_change
+    begins_at_change and minute >= day_number * 1440 as is_change
 from (
     {{ with_each_integer(
-        '(' ~ _spans_between_changes(changes, series, keys, values) ~ ') as spans',
-        keys + values + ['minute', 'first_minute', 'end_minute'],
+        '(' ~ _known_and_unknown_spans(changes, series, keys, values) ~ ') as spans',
+        keys + values + ['minute', 'first_minute', 'end_minute', 'begins_at_change'],
         'greatest(from_day, ' ~ quotient('minute', '1440') ~ ')',
         quotient('end_minute - 1', '1440'),
         'day_number'
     ) }}
 ) as pieces
+{% endmacro %}
+
+{# Each span between two changes, cut in two where a point in it was refused. #}
+{% macro _known_and_unknown_spans(changes, series, keys, values) %}
+select *
+from (
+    select
+        {% for column in keys -%}
+        spans.{{ column }},
+        {% endfor -%}
+        {% for column in values -%}
+        case
+            when parts.is_known then spans.{{ column }}
+            {%- if column == 'state' %}
+            else 'unknown'
+            {%- endif %}
+        end as {{ column }},
+        {% endfor -%}
+        spans.first_minute,
+        spans.from_day,
+        case when parts.is_known then spans.minute else spans.unknown_from_minute end as minute,
+        case
+            when parts.is_known then least(spans.end_minute, coalesce(spans.unknown_from_minute, spans.end_minute))
+            else spans.end_minute
+        end as end_minute,
+        -- A point that another of its minute makes unknown holds for no time.
+        parts.is_known or spans.unknown_from_minute = spans.minute as begins_at_change
+    from ({{ _spans_between_changes(changes, series, keys, values) }}) as spans
+    inner join (
+        select true as is_known
+        union all
+        select false as is_known
+    ) as parts on parts.is_known or spans.unknown_from_minute < spans.end_minute
+) as spans
+where minute < end_minute and end_minute > from_day * 1440
 {% endmacro %}
 
 {% macro _spans_between_changes(changes, series, keys, values) %}
@@ -34,6 +72,7 @@ select
     changes.{{ column }},
     {% endfor -%}
     changes.minute,
+    changes.unknown_from_minute,
     series.first_minute,
     series.from_day,
     lead(changes.minute, 1, series.horizon_minute) over (

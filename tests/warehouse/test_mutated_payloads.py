@@ -8,7 +8,7 @@ and the quarantine, and nothing sound may be refused on account of its neighbour
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -76,6 +76,7 @@ CONTAINERS: Final = {"array": list, "object": dict}
 OTHER: Final = "another type"  # What no table holds.
 
 Given = tuple[str, str, Any]  # Path, kind and value.
+Place = tuple[int, int]  # The minute of a point, and its position in the history.
 
 pytestmark = pytest.mark.xdist_group("hostile")
 
@@ -103,7 +104,8 @@ def what_was_read(warehouse: Warehouse) -> dict[str, Read]:
         assert (series, position) not in result[asin].refused
         result[asin].refused.add((series, position))
     for asin, series, minute, *values in warehouse.query(
-        "select asin, series, minute, value, second_value, text_value from STG.stg_keepa_point"
+        "select asin, series, minute, value, second_value, text_value, unknown_from_minute"
+        " from STG.stg_keepa_point"
     ):
         result[asin].points[series][minute] = tuple(values)
 
@@ -324,17 +326,25 @@ def histories_of(product: Mapping[str, Any]) -> Iterator[tuple[str, int, Any]]:
 def series_kept(
     product: Mapping[str, Any], refused: set[tuple[str, int | None]]
 ) -> Iterator[tuple[str, dict[int, tuple[Any, ...]]]]:
-    """What is left of each history without its refused points, by the reference."""
+    """What is left of each history without its refused points, by the reference, and from when on a
+    refused point leaves the value unknown."""
     for name, stride, numbers in histories_of(product):
         if numbers is None or (name, None) in refused:
             continue
         assert isinstance(numbers, list), f"{name} is {numbers!r}, and no word of it"
         assert not name.startswith(("offers:#", "csv", "offers")), f"{name}: no word of it"
-        points = {}
+        points: dict[int, tuple[Any, ...]] = {}
+        good, gaps = list[Place](), list[Place]()
         for position in range(-(-len(numbers) // stride)):
-            if (name, position) in refused:
-                continue
             elements = numbers[position * stride : (position + 1) * stride]
+            if (name, position) in refused:
+                at = integer(elements[0])
+                # One without a minute came some time after the point before it.
+                if at is None or not 0 <= at < 2**31:
+                    at = max(points) + 1 if points else None
+                if at is not None:
+                    gaps.append((at, position))
+                continue
             assert len(elements) == stride, f"{name}: point {position} is cut"
             is_held = name.startswith("buyBox")
             minute, *rest = [
@@ -346,9 +356,22 @@ def series_kept(
             point = reference.point(
                 name, [minute, *map(as_text, rest)] if is_held else [minute, *rest], FIRST_NIGHT
             )
-            points[int(minute)] = (point.value, point.second, point.text)
+            good.append((int(minute), position))
+            points[int(minute)] = (point.value, point.second, point.text, position)
         if points:
-            yield name, points
+            yield (
+                name,
+                {
+                    minute: (*values, gap_behind((minute, position), good, gaps))
+                    for minute, (*values, position) in points.items()
+                },
+            )
+
+
+def gap_behind(point: Place, good: Sequence[Place], refused: Sequence[Place]) -> int | None:
+    """The minute of the refused point that comes next after a good one, if a good one does not."""
+    following = min((place for place in (*good, *refused) if place > point), default=None)
+    return following[0] if following in refused and following else None
 
 
 def as_text(element: Any) -> str:

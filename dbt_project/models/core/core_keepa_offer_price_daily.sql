@@ -23,8 +23,8 @@ pieces as (
     {{ pieces_of_days(
         ref('stg_keepa_offer_price'),
         series='changes.series',
-        keys=['domain_id', 'asin', 'offer_id'],
-        values=['price', 'landed_price', 'currency_code'],
+        keys=['domain_id', 'asin', 'offer_id', 'currency_code'],
+        values=['price', 'landed_price'],
     ) }}
 
 ),

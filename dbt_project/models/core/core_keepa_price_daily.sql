@@ -23,8 +23,8 @@ pieces as (
     {{ pieces_of_days(
         ref('stg_keepa_price'),
         series='changes.price_channel',
-        keys=['domain_id', 'asin', 'price_channel'],
-        values=['price', 'landed_price', 'state', 'currency_code'],
+        keys=['domain_id', 'asin', 'price_channel', 'currency_code'],
+        values=['price', 'landed_price', 'state'],
     ) }}
 
 ),

@@ -21,6 +21,7 @@ final as (
 
         -- timestamps
         minute,
+        unknown_from_minute,
         {{ instant_of_minute('minute') }} as changed_at,
         fetched_at
     from points

@@ -45,6 +45,7 @@ final as (
 
         -- numerics
         count(*) as point_count,
+        count(unknown_from_minute) as unknown_count,
         min(minute) as first_minute,
         max(minute) as last_minute
     from points

@@ -60,7 +60,8 @@ readable as (
         slices.first_minute,
         slices.from_minute,
         slices.until_minute,
-        slices.repeated_count
+        slices.repeated_count,
+        slices.refused_count
     from histories
     inner join slices
         on
@@ -87,27 +88,93 @@ points as (
             'from_minute',
             'until_minute',
             'repeated_count',
+            'refused_count',
         ],
     ) }}
 
 ),
 
-good as (
+judged as (
 
-    select * from points
-    where {{ point_refusal() }} is null
+    select
+        *,
+        {{ point_refusal() }} is null as is_good
+    from points
 
 ),
 
--- Nothing promises that a minute stands once in a series: what was written later counts. To sort
--- for that costs more than all else, and few series have it.
+-- Nothing promises that a minute stands once in a series, nor that every point can be read. To sort for that
+-- costs more than all else, and few series need it.
+in_doubt as (
+
+    select
+        *,
+        -- A point whose minute cannot be read came some time after the one before it.
+        case
+            when minute between 0 and {{ keepa_largest_integer() }} then minute
+            else
+                1 + max(case when is_good then minute end) over (
+                    partition by fetch_id, series
+                    order by position
+                    rows between unbounded preceding and 1 preceding
+                )
+        end as since_minute
+    from judged
+    where repeated_count > 0 or refused_count > 0
+
+),
+
+followed as (
+
+    select
+        *,
+        lead(since_minute) over (
+            partition by fetch_id, series
+            order by since_minute, position
+        ) as next_minute,
+        lead(is_good) over (
+            partition by fetch_id, series
+            order by since_minute, position
+        ) as is_next_good
+    from in_doubt
+    where since_minute is not null
+
+),
+
 counting as (
 
-    select * from good
-    where repeated_count = 0
+    select
+        domain_id,
+        asin,
+        series,
+        series_group,
+        minute,
+        first_minute,
+        from_minute,
+        until_minute,
+        value,
+        second_value,
+        text_value,
+        cast(null as bigint) as unknown_from_minute
+    from judged
+    where repeated_count = 0 and refused_count = 0 and is_good
     union all
-    select * from good
-    where repeated_count > 0
+    select
+        domain_id,
+        asin,
+        series,
+        series_group,
+        minute,
+        first_minute,
+        from_minute,
+        until_minute,
+        value,
+        second_value,
+        text_value,
+        case when not is_next_good then next_minute end as unknown_from_minute
+    from followed
+    where is_good
+    -- Of good points of one minute, what was written later counts.
     qualify
         row_number() over (
             partition by fetch_id, series, minute
@@ -130,6 +197,7 @@ final as (
         -- numerics
         cast(value as integer) as value,
         cast(second_value as integer) as second_value,
+        cast(unknown_from_minute as integer) as unknown_from_minute,
 
         -- attributes
         text_value

@@ -37,6 +37,7 @@ final as (
 
         -- timestamps
         points.minute,
+        points.unknown_from_minute,
         {{ instant_of_minute('points.minute') }} as changed_at,
         points.fetched_at
     from points

@@ -77,6 +77,7 @@ final as (
         cast(first_minute as bigint) as first_minute,
         cast(until_minute as bigint) as until_minute,
         repeated_count,
+        refused_count,
 
         -- timestamps
         fetched_at,
