@@ -5,7 +5,7 @@
    text     a JSON string
    boolean  true or false
    integer  of 32 bits, as Keepa's own client reads it
-   id       of at most 18 digits; 0 and -1 are none
+   id       of at most 18 digits; 0, -1 and the largest long are none
    minute   of Keepa's clock, also before it began; 0, -1 and -2 are none. Amazon lists some products since
             before 2011
    place    a position in a list, from 0
@@ -28,6 +28,7 @@
         'trackingSince': 'minute',
         'listedSince': 'minute',
         'lastUpdate': 'minute',
+        'offersSuccessful': 'boolean',
         'liveOffersOrder': 'array',
         'liveOffersOrder[]': 'place',
         'categoryTree': 'array',
@@ -129,6 +130,101 @@ end
     {{ number }} between {{ ranges[type][0] }} and {{ ranges[type][1] }}
 {%- endmacro %}
 
+{# --- What an answer says nothing of ------------------------------------------------------------- #}
+
+{# The attributes that every answer has, be they null: one without such a key says nothing of it. #}
+{% macro attributes_always_sent() -%}
+    {{ return([
+        'title', 'brand', 'manufacturer', 'model', 'partNumber', 'color', 'size', 'binding', 'productGroup',
+        'parentAsin', 'rootCategory', 'availabilityAmazon', 'categoryTree'
+    ]) }}
+{%- endmacro %}
+
+{# Those that every offer has. #}
+{% macro offer_attributes_always_sent() -%}
+    {{ return(offer_attributes().keys() | reject('equalto', 'minOrderQty') | list) }}
+{%- endmacro %}
+
+{# The fields in which something was refused, by `keys`, for the rows of `refused`, a relation as
+   `refused_attributes` gives: keys, refused_attribute_count and refused_fields (as `absent_members` writes
+   them). #}
+{% macro refusals_by_field(refused, keys) %}
+select
+    {{ keys | join(',\n    ') }},
+    sum(refused_count) as refused_attribute_count,
+    {{ joined_in_order('field') }} || ',' as refused_fields
+from (
+    select
+        {{ keys | join(',\n        ') }},
+        split_part(split_part(attribute, '.', 1), '[', 1) as field,
+        count(*) as refused_count
+    from ({{ refused }}) as refused
+    group by {{ keys | join(', ') }}, field
+) as by_field
+group by {{ keys | join(', ') }}
+{% endmacro %}
+
+{# True if a field is among those that `absent_fields` or `refused_fields` names. #}
+{% macro is_among(fields, field) -%}
+    coalesce(contains(',' || {{ fields }}, ',{{ field }},'), false)
+{%- endmacro %}
+
+{# The columns of what is said of a product, and the field that says each. #}
+{% macro said_columns() -%}
+    {{ return({
+        'parent_asin': 'parentAsin',
+        'root_category_id': 'rootCategory',
+        'title': 'title',
+        'brand': 'brand',
+        'manufacturer': 'manufacturer',
+        'model': 'model',
+        'part_number': 'partNumber',
+        'color': 'color',
+        'size': 'size',
+        'binding': 'binding',
+        'product_group': 'productGroup',
+        'root_category_name': 'categoryTree',
+        'availability_amazon': 'availabilityAmazon',
+    }) }}
+{%- endmacro %}
+
+{# Those of an offer. #}
+{% macro said_columns_of_offer() -%}
+    {{ return({
+        'seller_id': 'sellerId',
+        'condition_id': 'condition',
+        'min_order_quantity': 'minOrderQty',
+        'last_seen_minute': 'lastSeen',
+        'is_prime': 'isPrime',
+        'is_fba': 'isFBA',
+        'is_map': 'isMAP',
+        'is_shippable': 'isShippable',
+        'is_preorder': 'isPreorder',
+        'is_prime_exclusive': 'isPrimeExcl',
+        'is_shipped_from_china': 'shipsFromChina',
+        'is_amazon': 'isAmazon',
+        'is_warehouse_deal': 'isWarehouseDeal',
+    }) }}
+{%- endmacro %}
+
+{# A value as text, and with it the number of the answer that gives it: the greatest of several is the value
+   that was said last. An answer says nothing of a field that it lacks, or in which something was refused and
+   the value with it; one that is null says that there is none. Columns in scope: answer_number,
+   absent_fields and refused_fields. #}
+{% macro as_said(value, field) -%}
+case
+    when
+        {{ value }} is not null
+        or not ({{ is_among('absent_fields', field) }} or {{ is_among('refused_fields', field) }})
+        then lpad(cast(answer_number as varchar), 9, '0') || coalesce(cast({{ value }} as varchar), '')
+end
+{%- endmacro %}
+
+{# The value in what `as_said` gave. No text is empty. #}
+{% macro value_said(said, type='varchar') -%}
+cast(nullif(substr({{ said }}, 10), '') as {{ type }})
+{%- endmacro %}
+
 {# --- Finding those that are refused ------------------------------------------------------------- #}
 
 {# One row per refused attribute of `objects`, a relation of `keys` and payload (a JSON object): keys,
@@ -207,6 +303,7 @@ judged as (
             when type = 'array' and not {{ json_is('value', 'array') }} then 'attribute_not_an_array'
             when type = 'object' and not {{ json_is('value', 'object') }} then 'attribute_not_an_object'
             when type = 'boolean' and {{ json_text('value') }} not in ('true', 'false') then 'attribute_not_boolean'
+            when type = 'id' and {{ json_text('value') }} in ({{ unknown_ids() }}) then null
             when type in ('integer', 'id', 'minute', 'place') and number is null
                 then 'attribute_not_an_integer'
             {% for type in ['integer', 'id', 'minute', 'place'] -%}

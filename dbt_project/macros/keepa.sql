@@ -32,6 +32,9 @@ end
     coalesce(cast({{ text_as_integer(text) }} as varchar) = {{ text }}, false)
 {%- endmacro %}
 
+{# What stands for a category that Keepa does not know, as text. #}
+{% macro unknown_ids() -%} '0', '-1', '9223372036854775807' {%- endmacro %}
+
 {# True for a series whose points have a text behind the minute. #}
 {% macro second_is_text() -%} series_group in ('buy_box', 'buy_box_used') {%- endmacro %}
 
@@ -181,9 +184,13 @@ left join {{ ref('keepa_channels') }} as channels
         and histories.slot = cast(channels.channel_index as varchar)
         and channels.kind <> 'event'
 where
-    histories.source_array <> 'csv'
-    or histories.slot is null
-    or channels.channel_name is not null
+    (
+        histories.source_array <> 'csv'
+        or histories.slot is null
+        or channels.channel_name is not null
+    )
+    -- A rank in a category that is not known is no rank of any.
+    and not (histories.source_array = 'salesRanks' and coalesce(histories.slot, '') in ({{ unknown_ids() }}))
 {% endmacro %}
 
 {# The points of these series groups in force, with the slice that each is of: slot_id (its slot as a number),

@@ -249,3 +249,31 @@ from
     lateral flatten(input => payloads.payload{% if field %}:{{ field }}{% endif %}, mode => 'ARRAY') as item
 where typeof(item.value) <> 'NULL_VALUE'
 {% endmacro %}
+
+{# Which of the names no member of a JSON object has: each followed by a comma, in the order of `names`. A member
+   that is JSON null is there. #}
+{% macro absent_members(json, names) -%}
+    {{ return(adapter.dispatch('absent_members')(json, names)) }}
+{%- endmacro %}
+
+{% macro duckdb__absent_members(json, names) -%}
+    array_to_string(
+        list_transform(
+            list_filter(
+                list_zip(
+                    [{% for name in names %}'{{ name }}'{{ ", " if not loop.last }}{% endfor %}],
+                    {{ json }} -> [{% for name in names %}'$.{{ name }}'{{ ", " if not loop.last }}{% endfor %}]
+                ),
+                lambda member: member[2] is null
+            ),
+            lambda member: member[1] || ','
+        ),
+        ''
+    )
+{%- endmacro %}
+
+{% macro snowflake__absent_members(json, names) -%}
+    {%- for name in names %}
+    {{ "|| " if not loop.first }}case when {{ json }}:{{ name }} is null then '{{ name }},' else '' end
+    {%- endfor %}
+{%- endmacro %}

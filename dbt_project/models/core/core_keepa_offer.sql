@@ -28,16 +28,108 @@ sightings as (
         products.history_version,
         row_number() over (
             partition by offers.domain_id, offers.asin, offers.offer_id
-            order by offers.fetched_at desc, offers.content_hash desc
-        ) as sighting,
-        -- The newest fetch that lists offers: one that is not among them is not on sale.
-        first_value(offers.fetch_id) over (
-            partition by offers.domain_id, offers.asin
-            order by offers.fetched_at desc, offers.content_hash desc
-        ) as newest_fetch_id
+            order by offers.fetched_at, offers.content_hash
+        ) as answer_number
     from {{ ref('stg_keepa_offer') }} as offers
     inner join products
         on offers.domain_id = products.domain_id and offers.asin = products.asin
+
+),
+
+unreadable as (
+
+    select distinct fetch_id
+    from {{ ref('stg_keepa_series') }}
+    where
+        refusal_reason is not null
+        and split_part(series, ':', 1) = 'offers'
+        and fetch_id not in (select sightings.fetch_id from sightings)
+
+),
+
+-- Of each product, the newest fetch that says which offers are on sale: one with an order of the live ones, or
+-- one that asked and got none. A fetch that could not get offers hands on old ones, and counts only where no
+-- other says anything.
+live_lists as (
+
+    select
+        snapshots.domain_id,
+        snapshots.asin,
+        snapshots.fetch_id
+    from {{ ref('stg_keepa_product') }} as snapshots
+    inner join products
+        on snapshots.domain_id = products.domain_id and snapshots.asin = products.asin
+    where
+        snapshots.is_usable
+        and snapshots.fetch_id not in (select unreadable.fetch_id from unreadable)
+        and (
+            snapshots.has_live_offers_order
+            or (
+                snapshots.is_offers_successful
+                and snapshots.fetch_id not in (select sightings.fetch_id from sightings)
+            )
+        )
+    qualify
+        row_number() over (
+            partition by snapshots.domain_id, snapshots.asin
+            order by
+                case
+                    when
+                        coalesce(snapshots.is_offers_successful, true)
+                        and not {{ is_among('snapshots.refused_fields', 'liveOffersOrder') }}
+                        then 0
+                    else 1
+                end,
+                snapshots.fetched_at desc,
+                snapshots.content_hash desc
+        ) = 1
+
+),
+
+live as (
+
+    select
+        sightings.domain_id,
+        sightings.asin,
+        sightings.offer_id
+    from sightings
+    inner join live_lists on sightings.fetch_id = live_lists.fetch_id
+    where sightings.is_live
+
+),
+
+said as (
+
+    select
+        domain_id,
+        asin,
+        offer_id,
+        max(history_version) as history_version,
+        max(fetched_at) as fetched_at,
+        {% for column, field in said_columns_of_offer().items() -%}
+        max({{ as_said(column, field) }}) as {{ column }}{{ "," if not loop.last }}
+        {% endfor %}
+    from sightings
+    group by domain_id, asin, offer_id
+
+),
+
+offers as (
+
+    select
+        domain_id,
+        asin,
+        offer_id,
+        history_version,
+        fetched_at,
+        {{ value_said('seller_id') }} as seller_id,
+        {% for column in ['condition_id', 'min_order_quantity', 'last_seen_minute'] -%}
+        {{ value_said(column, 'bigint') }} as {{ column }},
+        {% endfor -%}
+        {% for column in said_columns_of_offer() if column.startswith('is_') -%}
+        {{ value_said(column, 'boolean') }} as {{ column }}{{ "," if not loop.last }}
+        {% endfor %}
+    from said
 
 ),
 
@@ -45,34 +137,38 @@ final as (
 
     select
         -- ids
-        domain_id,
-        asin,
-        offer_id,
-        history_version,
-        seller_id,
-        condition_id,
+        offers.domain_id,
+        offers.asin,
+        offers.offer_id,
+        offers.history_version,
+        offers.seller_id,
+        offers.condition_id,
 
         -- numerics
-        min_order_quantity,
-        last_seen_minute,
+        offers.min_order_quantity,
+        offers.last_seen_minute,
 
         -- booleans
-        is_live and fetch_id = newest_fetch_id as is_live,
-        is_prime,
-        is_fba,
-        is_map,
-        is_shippable,
-        is_preorder,
-        is_prime_exclusive,
-        is_shipped_from_china,
-        is_amazon,
-        is_warehouse_deal,
+        live.offer_id is not null as is_live,
+        offers.is_prime,
+        offers.is_fba,
+        offers.is_map,
+        offers.is_shippable,
+        offers.is_preorder,
+        offers.is_prime_exclusive,
+        offers.is_shipped_from_china,
+        offers.is_amazon,
+        offers.is_warehouse_deal,
 
         -- timestamps
-        {{ instant_of_minute('last_seen_minute') }} as last_seen_at,
-        fetched_at as described_at
-    from sightings
-    where sighting = 1
+        {{ instant_of_minute('offers.last_seen_minute') }} as last_seen_at,
+        offers.fetched_at as described_at
+    from offers
+    left join live
+        on
+            offers.domain_id = live.domain_id
+            and offers.asin = live.asin
+            and offers.offer_id = live.offer_id
 
 )
 

@@ -8,9 +8,17 @@ history as (
 
 ),
 
+-- An answer without data (unknown ASIN, hidden product) describes a product only as long as no other answer
+-- does.
 snapshots as (
 
-    select * from {{ ref('stg_keepa_product') }}
+    select
+        *,
+        row_number() over (
+            partition by domain_id, asin
+            order by case when is_usable then 1 else 0 end, fetched_at, content_hash
+        ) as answer_number
+    from {{ ref('stg_keepa_product') }}
 
 ),
 
@@ -18,13 +26,22 @@ newest_snapshot as (
 
     select *
     from snapshots
-    -- An answer without data (unknown ASIN, hidden product) describes a product only as long as no
-    -- other answer does.
-    qualify
-        row_number() over (
-            partition by domain_id, asin
-            order by case when is_usable then 0 else 1 end, fetched_at desc, content_hash desc
-        ) = 1
+    qualify answer_number = max(answer_number) over (partition by domain_id, asin)
+
+),
+
+said as (
+
+    select
+        domain_id,
+        asin,
+        {% for column, field in said_columns().items() -%}
+        max({{ as_said(column, field) }}) as {{ column }},
+        {% endfor -%}
+        max(case when is_usable then tracking_since_at end) as tracking_since_at,
+        max(case when is_usable then listed_since_at end) as listed_since_at
+    from snapshots
+    group by domain_id, asin
 
 ),
 
@@ -35,22 +52,22 @@ final as (
         history.domain_id,
         history.asin,
         history.history_version,
-        newest_snapshot.parent_asin,
-        newest_snapshot.root_category_id,
+        {{ value_said('said.parent_asin') }} as parent_asin,
+        {{ value_said('said.root_category_id', 'bigint') }} as root_category_id,
 
         -- attributes
         newest_snapshot.product_type,
-        newest_snapshot.title,
-        newest_snapshot.brand,
-        newest_snapshot.manufacturer,
-        newest_snapshot.model,
-        newest_snapshot.part_number,
-        newest_snapshot.color,
-        newest_snapshot.size,
-        newest_snapshot.binding,
-        newest_snapshot.product_group,
-        newest_snapshot.root_category_name,
-        newest_snapshot.availability_amazon,
+        {{ value_said('said.title') }} as title,
+        {{ value_said('said.brand') }} as brand,
+        {{ value_said('said.manufacturer') }} as manufacturer,
+        {{ value_said('said.model') }} as model,
+        {{ value_said('said.part_number') }} as part_number,
+        {{ value_said('said.color') }} as color,
+        {{ value_said('said.size') }} as size,
+        {{ value_said('said.binding') }} as binding,
+        {{ value_said('said.product_group') }} as product_group,
+        {{ value_said('said.root_category_name') }} as root_category_name,
+        {{ value_said('said.availability_amazon', 'integer') }} as availability_amazon,
 
         -- numerics
         history.fetch_count,
@@ -59,8 +76,8 @@ final as (
         newest_snapshot.is_usable,
 
         -- timestamps
-        newest_snapshot.tracking_since_at,
-        newest_snapshot.listed_since_at,
+        coalesce(newest_snapshot.tracking_since_at, said.tracking_since_at) as tracking_since_at,
+        coalesce(newest_snapshot.listed_since_at, said.listed_since_at) as listed_since_at,
         newest_snapshot.fetched_at as described_at,
         history.first_seen_at,
         history.last_fetched_at,
@@ -70,6 +87,8 @@ final as (
         on
             history.domain_id = newest_snapshot.domain_id
             and history.asin = newest_snapshot.asin
+    inner join said
+        on history.domain_id = said.domain_id and history.asin = said.asin
 
 )
 

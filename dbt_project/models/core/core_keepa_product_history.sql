@@ -21,38 +21,75 @@ products as (
 
 ),
 
-snapshots as (
+answers as (
 
     select
         described.*,
         products.history_version,
-        md5(
-            concat_ws(
-                '|',
-                coalesce(cast(described.title as varchar), '<none>'),
-                coalesce(cast(described.brand as varchar), '<none>'),
-                coalesce(cast(described.manufacturer as varchar), '<none>'),
-                coalesce(cast(described.model as varchar), '<none>'),
-                coalesce(cast(described.part_number as varchar), '<none>'),
-                coalesce(cast(described.color as varchar), '<none>'),
-                coalesce(cast(described.size as varchar), '<none>'),
-                coalesce(cast(described.binding as varchar), '<none>'),
-                coalesce(cast(described.product_group as varchar), '<none>'),
-                coalesce(cast(described.root_category_name as varchar), '<none>'),
-                coalesce(cast(described.parent_asin as varchar), '<none>'),
-                coalesce(cast(described.availability_amazon as varchar), '<none>')
-            )
-        ) as attributes_hash
+        row_number() over (
+            partition by described.domain_id, described.asin
+            order by described.fetched_at, described.content_hash
+        ) as answer_number
     from {{ ref('stg_keepa_product') }} as described
     inner join products
         on described.domain_id = products.domain_id and described.asin = products.asin
     -- An answer without data says nothing of the product.
     where described.is_usable
+
+),
+
+said as (
+
+    select
+        domain_id,
+        asin,
+        history_version,
+        fetched_at,
+        content_hash,
+        {% for column, field in said_columns().items() -%}
+        max({{ as_said(column, field) }}) over (
+            partition by domain_id, asin
+            order by answer_number
+            rows between unbounded preceding and current row
+        ) as {{ column }}{{ "," if not loop.last }}
+        {% endfor %}
+    from answers
+
+),
+
+snapshots as (
+
+    select
+        domain_id,
+        asin,
+        history_version,
+        fetched_at,
+        {% for column in said_columns() if column != 'root_category_id' -%}
+        {{ value_said(column) }} as {{ column }},
+        {% endfor -%}
+        md5(
+            concat_ws(
+                '|',
+                coalesce({{ value_said('title') }}, '<none>'),
+                coalesce({{ value_said('brand') }}, '<none>'),
+                coalesce({{ value_said('manufacturer') }}, '<none>'),
+                coalesce({{ value_said('model') }}, '<none>'),
+                coalesce({{ value_said('part_number') }}, '<none>'),
+                coalesce({{ value_said('color') }}, '<none>'),
+                coalesce({{ value_said('size') }}, '<none>'),
+                coalesce({{ value_said('binding') }}, '<none>'),
+                coalesce({{ value_said('product_group') }}, '<none>'),
+                coalesce({{ value_said('root_category_name') }}, '<none>'),
+                coalesce({{ value_said('parent_asin') }}, '<none>'),
+                coalesce({{ value_said('availability_amazon') }}, '<none>')
+            )
+        ) as attributes_hash
+    from said
     -- Of two answers of one instant the later by content counts.
     qualify
         row_number() over (
-            partition by described.domain_id, described.asin, described.fetched_at
-            order by described.content_hash desc
+            partition by domain_id, asin, fetched_at
+            order by content_hash desc
         ) = 1
 
 ),
@@ -98,7 +135,7 @@ final as (
         binding,
         product_group,
         root_category_name,
-        availability_amazon,
+        cast(availability_amazon as integer) as availability_amazon,
 
         -- timestamps
         fetched_at as valid_from_at,

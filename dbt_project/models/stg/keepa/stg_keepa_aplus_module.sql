@@ -77,7 +77,7 @@ assets as (
         module_position,
         position,
         '{{ asset_type }}' as asset_type,
-        {{ json_scalar('element') }} as asset
+        nullif(trim({{ json_scalar('element') }}), '') as asset
     from (
         {{ elements_of(
             'modules',

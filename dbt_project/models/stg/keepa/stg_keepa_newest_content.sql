@@ -24,7 +24,8 @@ given as (
         '{{ content }}' as content,
         fetch_id,
         content_hash,
-        fetched_at
+        fetched_at,
+        {{ is_among('refused_fields', content) }} as has_refusals
     from snapshots
     where {{ is_given }}
     {% endfor %}
@@ -43,11 +44,12 @@ newest as (
         -- timestamps
         fetched_at
     from given
-    -- Of two answers of one instant the later by content counts.
+    -- The last list that could be read whole stays, until another can be. Of two answers of one instant the
+    -- later by content counts.
     qualify
         row_number() over (
             partition by domain_id, asin, content
-            order by fetched_at desc, content_hash desc
+            order by case when has_refusals then 1 else 0 end, fetched_at desc, content_hash desc
         ) = 1
 
 )

@@ -56,14 +56,10 @@ attributes as {{ computed_once() }} (
 
 refusals as (
 
-    select
-        fetch_id,
-        slot,
-        count(*) as refused_attribute_count
-    from (
-        {{ refused_attributes('attributes', ['fetch_id', 'slot'], offer_attributes()) }}
-    ) as refused
-    group by fetch_id, slot
+    {{ refusals_by_field(
+        refused_attributes('attributes', ['fetch_id', 'slot'], offer_attributes()),
+        ['fetch_id', 'slot'],
+    ) }}
 
 ),
 
@@ -78,6 +74,10 @@ final as (
         {{ text_or_none('attributes.payload', 'sellerId') }} as seller_id,
         {{ integer_or_none('attributes.payload', 'condition') }} as condition_id,
         fetches.content_hash,
+
+        -- attributes
+        {{ absent_members('attributes.payload', offer_attributes_always_sent()) }} as absent_fields,
+        coalesce(refusals.refused_fields, '') as refused_fields,
 
         -- numerics
         {{ integer_or_none('attributes.payload', 'minOrderQty') }} as min_order_quantity,

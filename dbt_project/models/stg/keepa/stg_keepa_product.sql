@@ -32,13 +32,10 @@ attributes as {{ computed_once() }} (
 
 refusals as (
 
-    select
-        fetch_id,
-        count(*) as refused_attribute_count
-    from (
-        {{ refused_attributes('attributes', ['fetch_id'], product_attributes()) }}
-    ) as refused
-    group by fetch_id
+    {{ refusals_by_field(
+        refused_attributes('attributes', ['fetch_id'], product_attributes()),
+        ['fetch_id'],
+    ) }}
 
 ),
 
@@ -63,6 +60,9 @@ parsed as (
         {{ json_is('payload', 'array', 'variations') }} as has_variations,
         {{ json_is('payload', 'array', 'videos') }} as has_videos,
         {{ json_is('payload', 'array', 'aPlus') }} as has_aplus,
+        {{ json_is('payload', 'array', 'liveOffersOrder') }} as has_live_offers_order,
+        {{ json_boolean('payload', 'offersSuccessful') }} as is_offers_successful,
+        {{ absent_members('payload', attributes_always_sent()) }} as absent_fields,
         {{ minute_or_none('payload', 'trackingSince') }} as tracking_since_minute,
         {{ minute_or_none('payload', 'listedSince') }} as listed_since_minute,
         {{ minute_or_none('payload', 'lastUpdate') }} as last_update_minute
@@ -94,6 +94,8 @@ final as (
         parsed.product_group,
         parsed.root_category_name,
         parsed.availability_amazon,
+        parsed.absent_fields,
+        coalesce(refusals.refused_fields, '') as refused_fields,
 
         -- numerics
         cast(coalesce(refusals.refused_attribute_count, 0) as integer) as refused_attribute_count,
@@ -104,6 +106,8 @@ final as (
         parsed.has_variations,
         parsed.has_videos,
         parsed.has_aplus,
+        parsed.has_live_offers_order,
+        parsed.is_offers_successful,
 
         -- timestamps
         {{ instant_of_minute('parsed.tracking_since_minute') }} as tracking_since_at,
