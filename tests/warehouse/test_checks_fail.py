@@ -110,16 +110,16 @@ def given_warehouse(project: Project, tmp_path_factory: pytest.TempPathFactory) 
         series={
             "NEW": [START - 5, 9, START, 1, START + 5, 2],
             "SALES": [START, "x"],
-            "RATING": [START - 1, 45],
         }
     )
     new = a_product(series={"NEW": [START + 1, 3, START + 6, 4, START + 7, 5]})
+    other = a_product("B0PADDLE02", series={"RATING": [START - 1, 45]})
     garbled = a_product("B0PADDLE03", series={"SALES": [START, 1, *[START + 1, "x"] * 7]})
     warehouse.load(
         [
             line_of(fetch_at(old, FIRST_NIGHT), "old.gz"),
             line_of(fetch_at(new, FIRST_NIGHT + timedelta(days=1)), "new.gz"),
-            line_of(fetch_at(a_product("B0PADDLE02"), FIRST_NIGHT), "other.gz"),
+            line_of(fetch_at(other, FIRST_NIGHT), "other.gz"),
             line_of(fetch_at(a_product(asin="wrong"), FIRST_NIGHT), "broken.gz"),
             *(
                 line_of(fetch_at(a_product(asin=f"wrong {row}"), FIRST_NIGHT), "late.gz", row)

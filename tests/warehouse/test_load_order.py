@@ -217,7 +217,9 @@ def test_a_series_is_carried_no_further_than_the_newest_fetch_that_has_it(
         )
         warehouse.run_up_to(*DAILY)
         return {
-            model: warehouse.query(f"select max(date) from CORE.{model} where asin = '{asin}'")[0][0]
+            model: warehouse.query(f"select max(date) from CORE.{model} where asin = '{asin}'")[0][
+                0
+            ]
             for model, asin in asins.items()
         }
 

@@ -38,8 +38,8 @@ def columns_of(warehouse: Warehouse, table: str) -> set[str]:
     }
 
 
-# As they were before the key had another name, before there was a mean, before a daily model knew how far
-# back it went, and when a series was carried to the newest day of the product.
+# As they were before the key had another name, before there was a mean, before a daily model knew
+# how far back it went, and when a series was carried to the newest day of the product.
 OLDER = (
     "alter table STG.stg_keepa_video rename fetch_id to history_version",
     "alter table CORE.core_keepa_price_daily drop price_avg",

@@ -1,7 +1,9 @@
-"""The other gate before Power BI: what STG refused is the fault of single products at most."""
+"""The other gate before Power BI: few products have something refused, or missing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import dagster as dg
@@ -11,9 +13,10 @@ from veracitypro_pipeline.handover import LandingManifest
 from veracitypro_pipeline.lineage import DIM_PRODUCT, LANDING_PRODUCT
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.transform.missing import MISSING, NAMED_PRODUCTS, missing_of, named
 
 # Of each file: when it was loaded, records refused, and points and whole histories refused in those
-# accepted, with the records that lack a history for it.
+# accepted, with the records that lack a history or an attribute for it.
 REFUSALS_OF_FILES: Final = """
 with loads as (
     select source_file, count(*) as records, max(loaded_at) as loaded_at
@@ -46,6 +49,18 @@ series as (
     from STG.STG_KEEPA_SERIES as series
     inner join fetches on series.fetch_id = fetches.fetch_id
     group by fetches.source_file
+),
+attributes as (
+    select
+        fetches.source_file,
+        count(distinct fetches.fetch_id) as products_with_refused_attributes
+    from fetches
+    where fetches.fetch_id in (
+        select fetch_id from STG.STG_KEEPA_PRODUCT where refused_attribute_count > 0
+        union all
+        select fetch_id from STG.STG_KEEPA_OFFER where refused_attribute_count > 0
+    )
+    group by fetches.source_file
 )
 select
     loads.source_file,
@@ -56,10 +71,14 @@ select
     coalesce(series.refused_points, 0) as refused_points,
     coalesce(series.histories, 0) as histories,
     coalesce(series.refused_histories, 0) as refused_histories,
-    coalesce(series.products_without, 0) as products_without
+    coalesce(series.products_without, 0) as products_without,
+    coalesce(
+        attributes.products_with_refused_attributes, 0
+    ) as products_with_refused_attributes
 from loads
 left join refused on loads.source_file = refused.source_file
 left join series on loads.source_file = series.source_file
+left join attributes on loads.source_file = attributes.source_file
 """
 
 # Whose points or histories those are.
@@ -72,7 +91,39 @@ where
     and (series.refused_count > 0 or series.refusal_reason is not null)
 order by fetches.asin
 """
-_NAMED_PRODUCTS: Final = 5
+
+# Each attribute that was refused, without its positions, of how many products, and some of them.
+REFUSED_ATTRIBUTES: Final = f"""
+with refused as (
+    select distinct
+        fetches.asin,
+        case
+            when split_part(parts.series, ':', 1) = 'offers'
+                then 'offers.' || split_part(parts.series, '.', 2)
+            else
+                split_part(split_part(parts.series, '[', 1), '.', 1)
+                || split_part(split_part(parts.series, ']', 2), '[', 1)
+        end as attribute
+    from STG.STG_KEEPA_QUARANTINE as parts
+    inner join STG.STG_KEEPA_FETCH as fetches
+        on
+            parts.source_file = fetches.source_file
+            and parts.file_row_number = fetches.file_row_number
+    where parts.source_file in ($files) and parts.scope = 'attribute'
+),
+counted as (
+    select
+        attribute,
+        asin,
+        count(*) over (partition by attribute) as products,
+        row_number() over (partition by attribute order by asin) as place
+    from refused
+)
+select attribute, asin, products
+from counted
+where place <= {NAMED_PRODUCTS}
+order by attribute, asin
+"""  # noqa: S608 - a number
 
 
 @dg.asset_check(
@@ -86,14 +137,15 @@ _NAMED_PRODUCTS: Final = 5
 def refusals_are_few(
     manifest: LandingManifest, warehouse: WarehouseResource
 ) -> dg.AssetCheckResult:
-    """What STG refused of the files loaded is little enough to be the fault of single products.
+    """What STG refused of the files loaded, or what products lack, is the fault of single products.
 
-    If it warns: the named products keep their older figures; STG.STG_KEEPA_QUARANTINE has each
-    refusal with its reason and text. If red: Keepa or Airbyte has changed the format, reports would
-    freeze unnoticed, and Power BI is not refreshed; compare a refused text with infra/airbyte and
-    the data contract in the models' descriptions. A file of an earlier day that came late is judged
-    too, as is an earlier day of which STG refused as much as is red, but neither holds up a report
-    of this day.
+    If it warns: the named products keep their older figures. STG.STG_KEEPA_QUARANTINE has each
+    refusal with its reason and text; what is missing, their answers had on an earlier night. If
+    red: Keepa or Airbyte has changed the format, or leaves something out. Reports would freeze
+    unnoticed, so Power BI is not refreshed. Compare a refused text, or an answer in RAW, with
+    infra/airbyte and the data contract in the models' descriptions. A file of an earlier day that
+    came late is judged too, as is an earlier day of which STG refused as much as is red, but
+    neither holds up a report of this day.
 
     Runbook: infra/runbooks/refusals_are_few.md
     """
@@ -110,19 +162,30 @@ def refusals_are_few(
         if (refusals := refusals_of(sync, by_file)).total
         and (refusals.are_grave or is_late(sync, manifest, by_file))
     ]
+    names = {"files": [file.key for file in manifest.files]}
     of_products = ""
     if of_day.refused_points or of_day.refused_histories:
-        names = {"files": [file.key for file in manifest.files]}
         asins = [asin for (asin,) in warehouse.query(REFUSED_PRODUCTS, names).rows]
-        more = f" and {len(asins) - _NAMED_PRODUCTS} more" if len(asins) > _NAMED_PRODUCTS else ""
-        of_products = f", of {', '.join(asins[:_NAMED_PRODUCTS])}{more}"
+        of_products = f", of {named(asins, len(asins))}"
+    if of_day.products_with_refused_attributes:
+        rows = warehouse.query(REFUSED_ATTRIBUTES, names).dicts()
+        of_products += f"; {attributes_said(rows)}"
+    missing = missing_of(warehouse.query(MISSING, names).dicts())
+    are_grave = of_day.are_grave or any(one.is_grave for one in missing)
     return dg.AssetCheckResult(
-        passed=not of_day.total and not said,
-        severity=(dg.AssetCheckSeverity.ERROR if of_day.are_grave else dg.AssetCheckSeverity.WARN),
-        description=" ".join([f"Refused: {of_day.said}{of_products}.", *said]),
+        passed=not of_day.total and not said and not missing,
+        severity=dg.AssetCheckSeverity.ERROR if are_grave else dg.AssetCheckSeverity.WARN,
+        description=" ".join(
+            [
+                f"Refused: {of_day.said}{of_products}.",
+                *([f"Missing: {'; '.join(map(str, missing))}."] if missing else []),
+                *said,
+            ]
+        ),
         metadata={
             **of_day._asdict(),
             "core_rows_refused": of_day.refused_points + of_day.refused_histories,
+            "missing": len(missing),
         },
     )
 
@@ -131,7 +194,8 @@ class Refusals(NamedTuple):
     """What STG refused of some files; points and histories are those of accepted records.
 
     `products_without` are records that lack a history for it. A product has some thirty: what
-    Keepa changes in one of each is few histories, and all products.
+    Keepa changes in one of each is few histories, and all products. As are
+    `products_with_refused_attributes`.
     """
 
     records: int
@@ -141,10 +205,16 @@ class Refusals(NamedTuple):
     histories: int
     refused_histories: int
     products_without: int
+    products_with_refused_attributes: int
 
     @property
     def total(self) -> int:
-        return self.refused_records + self.refused_points + self.refused_histories
+        return (
+            self.refused_records
+            + self.refused_points
+            + self.refused_histories
+            + self.products_with_refused_attributes
+        )
 
     @property
     def are_grave(self) -> bool:
@@ -154,6 +224,7 @@ class Refusals(NamedTuple):
             refusal_severity(self.refused_points, self.points),
             refusal_severity(self.refused_histories, self.histories),
             refusal_severity(self.products_without, self.records),
+            refusal_severity(self.products_with_refused_attributes, self.records),
         )
 
     @property
@@ -161,6 +232,11 @@ class Refusals(NamedTuple):
         return (
             f"{self.refused_records} of {self.records} records, {self.refused_points} of"
             f" {self.points} points, {self.refused_histories} of {self.histories} histories"
+            + (
+                f", attributes of {of_them} of {self.records} products"
+                if (of_them := self.products_with_refused_attributes)
+                else ""
+            )
         )
 
 
@@ -182,6 +258,14 @@ def is_late(
         for one in (sync, manifest)
     )
     return bool(of_manifest) and max(loaded_at, default=datetime.min) >= min(of_manifest)
+
+
+def attributes_said(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Which attributes of which products; `rows` are those of `REFUSED_ATTRIBUTES`."""
+    return "; ".join(
+        f"{name} of {named([row['asin'] for row in of], int(count))}"
+        for (name, count), of in groupby(rows, key=itemgetter("attribute", "products"))
+    )
 
 
 def _job_of(sync: LandingManifest) -> int:
