@@ -703,3 +703,5 @@ def test_other_products_on_the_same_day_are_synced_again_and_counted_by_themselv
         "select count(*) from MART.FCT_PRICE_HISTORY_DAILY where asin like '%PADDLE0'"
         f" and date = '{SECOND}' and price_close = 19.99"
     ) == [(1,)]
+    # The source fetches what was asked for, which is no fault.
+    assert home.vp("doctor").returncode == 0

@@ -173,7 +173,13 @@ def _turn(
             yield batch.from_s3(as_of_date)
             return
         played = play_day(stack, as_of_date, products=batch.products)
-        progress.say_day(f"{as_of_date}: {played.tracked} products from {played.source}")
+        products = "1 product" if played.tracked == 1 else f"{played.tracked} products"
+        progress.say_day(f"{as_of_date}: {products} from {played.source}")
+        if played.before:
+            progress.say(
+                f"The tables of {settings.home_dir} keep the products from {played.before} beside"
+                " these: for tables of these alone, name another folder with --home."
+            )
         # Other products than those of the day's last sync need another sync.
         op = AIRBYTE_PRODUCT.to_python_identifier()
         yield {"ops": {op: {"config": {"resync": True}}}} if played.changed else {}

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,7 @@ from veracitypro_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from veracitypro_pipeline.doctor.check import Finding
-    from veracitypro_pipeline.resources.run_settings import RunSettings
+    from veracitypro_pipeline.doctor.deployment import Deployment
 
 _COLOURS: Final = {"ok": "green", "fault": "red", "waits": "yellow"}
 
@@ -29,11 +30,10 @@ def doctor(as_json: bool) -> None:
     is well; a line that is not says how to mend it.
     """
     from veracitypro_pipeline.doctor.checklist import examine
-    from veracitypro_pipeline.doctor.deployment import Deployment
 
     settings = Settings.load()
     found = []
-    for finding in examine(Deployment(_run_settings(settings))):
+    for finding in examine(_deployment(settings)):
         found.append(finding)
         if not as_json:
             _say(finding)
@@ -52,17 +52,28 @@ def doctor(as_json: bool) -> None:
         sys.exit(FAILED)
 
 
-def _run_settings(settings: Settings) -> "RunSettings":
-    """Those of a run, as `definitions.run_settings`; loading that module needs a dbt manifest,
-    which may be what is wrong."""
+def _deployment(settings: Settings) -> "Deployment":
+    """With the settings of a run, as `definitions.run_settings`; loading that module needs a dbt
+    manifest, which may be what is wrong."""
+    from veracitypro_pipeline.doctor.deployment import Deployment
+
     if settings.environment != "local":
         from veracitypro_pipeline.resources.run_settings import RunSettings
 
-        return RunSettings()
+        return Deployment(RunSettings())
+    from veracitypro_pipeline.doctor.check import Fault
     from veracitypro_pipeline.local.run_settings import StackRunSettings, started_stack
+    from veracitypro_pipeline.local.stack import StackError, products_in_play
 
-    started_stack(settings, say)
-    return StackRunSettings()
+    stack = started_stack(settings, say)
+
+    def tracked() -> Mapping[int, Sequence[str]]:
+        try:
+            return products_in_play(stack)
+        except StackError as error:
+            raise Fault(str(error)) from error
+
+    return Deployment(StackRunSettings(), tracked)
 
 
 def _say(finding: "Finding") -> None:

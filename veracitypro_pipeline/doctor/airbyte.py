@@ -11,8 +11,6 @@ from veracitypro_pipeline.resources.airbyte_source import (
     STREAM,
     declared_schema,
     source_configuration,
-    tracked_asins,
-    tracked_products_file,
 )
 
 SHOWN_ASINS: Final = 5
@@ -63,10 +61,9 @@ def _schema(deployment: Deployment) -> str:
 
 
 def _source(deployment: Deployment) -> str:
-    settings = deployment.settings
     source = deployment.airbyte.source(str(deployment.connection["sourceId"]))
     there = source.get("configuration", {})
-    expected = source_configuration(tracked_asins(tracked_products_file(settings)))
+    expected = source_configuration(deployment.tracked)
     differing = [name for name, value in expected.items() if name != "marketplaces"]
     differing = [name for name in differing if there.get(name) != expected[name]]
     if differing:

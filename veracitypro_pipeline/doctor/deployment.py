@@ -1,6 +1,6 @@
 """The services of a deployment, through the clients that the nightly run uses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,11 @@ import dagster as dg
 
 from veracitypro_pipeline.doctor.check import Check, Fault
 from veracitypro_pipeline.resources.airbyte import AirbyteResource
-from veracitypro_pipeline.resources.airbyte_source import SourceError
+from veracitypro_pipeline.resources.airbyte_source import (
+    SourceError,
+    tracked_asins,
+    tracked_products_file,
+)
 from veracitypro_pipeline.resources.dbt_command import ManifestMissing
 from veracitypro_pipeline.resources.handover_store import HandoverStore
 from veracitypro_pipeline.resources.powerbi import PowerBIResource
@@ -34,10 +38,19 @@ class _DbtSettings(RunSettings):
 
 
 class Deployment:
-    """One client per service, all with the settings that a run gets."""
+    """One client per service, all with the settings that a run gets.
 
-    def __init__(self, run_settings: RunSettings) -> None:
+    `tracked` are the ASINs by domain id that the source has to fetch; those of the dbt seed unless
+    the local stack plays others.
+    """
+
+    def __init__(
+        self,
+        run_settings: RunSettings,
+        tracked: Callable[[], Mapping[int, Sequence[str]]] | None = None,
+    ) -> None:
         self.settings: Settings = run_settings.get()
+        self._tracked = tracked
         self.s3 = S3Resource(settings=run_settings)
         self.handover = HandoverStore(settings=run_settings, s3=self.s3)
         self.warehouse = WarehouseResource(settings=run_settings)
@@ -45,6 +58,12 @@ class Deployment:
         self.dbt_warehouse = WarehouseResource(settings=_DbtSettings(of_run=run_settings))
         self._airbyte = AirbyteResource(settings=run_settings)
         self._powerbi = PowerBIResource(settings=run_settings)
+
+    @property
+    def tracked(self) -> Mapping[int, Sequence[str]]:
+        if self._tracked is not None:
+            return self._tracked()
+        return tracked_asins(tracked_products_file(self.settings))
 
     @cached_property
     def airbyte(self) -> "SyncClient":

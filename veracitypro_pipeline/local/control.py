@@ -54,6 +54,12 @@ def create_control_app(
             return JSONResponse({"error": str(error)}, 409)
         return JSONResponse(vars(played))
 
+    def products(_request: Request) -> Response:
+        try:
+            return JSONResponse(playback.source().tracked())
+        except (PayloadError, PlaybackError) as error:
+            return JSONResponse({"error": str(error)}, 409)
+
     def slack_messages(_request: Request) -> Response:
         return JSONResponse(inbox.messages())
 
@@ -69,6 +75,7 @@ def create_control_app(
         routes=[
             Route("/health", get_health, methods=["GET"]),
             Route("/play", play, methods=["POST"]),
+            Route("/products", products, methods=["GET"]),
             Route("/slack/messages", slack_messages, methods=["GET"]),
             Route("/powerbi", rehearse_refreshes, methods=["PUT"]),
         ],

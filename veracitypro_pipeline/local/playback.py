@@ -110,14 +110,18 @@ class Playback:
                     )
             else:
                 self._clock.set(instant)
+            before = self._state
             state.offset_seconds = self._clock.offset.total_seconds()
             write_json(self._path, asdict(state))
             self._state, self._source = state, source
             succeeded = next((job for job in of_day if job.status == SUCCEEDED), None)
             return PlayedDay(
                 tracked=sum(map(len, source.tracked().values())),
-                source=GENERATED if state.folder is None else f"payload files of {state.folder}",
+                source=_source_of(state),
                 changed=succeeded is not None and succeeded.inputs != state.inputs,
+                before=_source_of(before)
+                if jobs.newest_first() and before.folder != state.folder
+                else "",
             )
 
     def _state_on(self, as_of_date: date, products: Products) -> _State:
@@ -142,6 +146,11 @@ class Playback:
                 f" in {self._tracked_products}: ask for at least as many."
             )
         return CatalogueSource(tracked, extra_asins=max(0, state.asins - len(tracked)))
+
+
+def _source_of(state: _State) -> str:
+    """For people."""
+    return GENERATED if state.folder is None else f"payload files of {state.folder}"
 
 
 def _tracked_products(path: Path) -> list[TrackedProduct]:

@@ -29,12 +29,14 @@ class PlayedDay:
     """The day that is in play: how many products are tracked and where they come from.
 
     `changed`: a sync of this as-of day succeeded earlier, but the newest was made from other
-    inputs than those now in play, so that the day must be synced again.
+    inputs than those now in play, so that the day must be synced again. `before`: where the home's
+    products came from so far; empty if from the same place, or if it has none.
     """
 
     tracked: int
     source: str
     changed: bool
+    before: str
 
 
 def play_to_json(as_of_date: date, products: Products) -> dict[str, Any]:

@@ -207,6 +207,16 @@ def play_day(state: StackState, as_of_date: date, *, products: Products = KEEP) 
     return played_from_json(_control(state, "POST", "/play", PLAY_SECONDS, json=asked))
 
 
+def products_in_play(state: StackState) -> dict[int, list[str]]:
+    """The ASINs by domain id that the stack's Airbyte source is to fetch.
+
+    Raises:
+        StackError: their files cannot be read any more, or there is no answer.
+    """
+    found = _control(state, "GET", "/products", PLAY_SECONDS)
+    return {int(domain_id): list(asins) for domain_id, asins in found.items()}
+
+
 def _control(
     state: StackState, method: str, path: str, timeout: float, **options: Any
 ) -> dict[str, Any]:

@@ -75,3 +75,18 @@ def test_the_catalogue_has_as_many_products_as_are_asked_for(
     assert again.play(SECOND, KEEP, jobs).tracked == 30
     with pytest.raises(PlaybackError, match="asked for 1 products, but 2 are tracked"):
         again.play(SECOND, 1, jobs)
+
+
+def test_products_that_join_others_are_known_to(
+    playback: Playback, payloads: Path, tmp_path: Path
+) -> None:
+    """A stranger's books in the home of the demo: `vp run --products` says what else is there."""
+    (tmp_path / "tracked_products.csv").write_text("domain_id,asin,role,product_line\n")
+    jobs = JobStore(tmp_path / "jobs.json", playback.now)
+    # Nothing was synced before, so there is nothing to join.
+    assert playback.play(FIRST, payloads, jobs).before == ""
+    jobs.finish(jobs.start(playback.inputs()), "succeeded")
+    assert playback.play(SECOND, payloads, jobs).before == ""
+    assert playback.play(SECOND, TRACKED_ALONE, jobs).before == f"payload files of {payloads}"
+    assert playback.play(SECOND, TRACKED_ALONE, jobs).before == ""
+    assert playback.play(SECOND, payloads, jobs).before == "generated catalogue"
