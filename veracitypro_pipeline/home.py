@@ -9,6 +9,7 @@ Not here: where it is (`settings.py`), and what lies in its parts.
 import os
 import shutil
 import stat
+import unicodedata
 from pathlib import Path
 from typing import Final
 
@@ -46,6 +47,14 @@ FILE_MODE: Final = 0o600
 _OF_OTHERS: Final = 0o077
 
 
+# SQLite and dbt read these as marks of an address, DuckDB the last as a slash. Files would then lie
+# elsewhere.
+_READ_OTHERWISE: Final = "#%?\\"
+# Bytes. SQLite's limit is 512, and Dagster's databases lie some 80 below the home.
+_LONGEST_PATH: Final = 400
+_LONGEST_NAME: Final = 255
+
+
 class NotOurs(RuntimeError):
     """The folder is somebody else's. The message is one sentence with the next step."""
 
@@ -65,6 +74,22 @@ def make_home(path: Path) -> Path:
     if not mark.exists():
         mark.write_text(_MARK_TEXT, encoding="utf-8")
     return path
+
+
+def unusable(path: Path) -> str | None:
+    """Why no file of ours can lie at this absolute path, in a clause; None if it can."""
+    text = str(path)
+    for character in text:
+        if character in _READ_OTHERWISE:
+            return f"holds {character}, which databases do not read as part of a name"
+        # Control characters, and bytes that are no UTF-8.
+        if unicodedata.category(character) in ("Cc", "Cs"):
+            return f"holds {character!a}, which is no text"
+    if len(os.fsencode(text)) > _LONGEST_PATH:
+        return f"has more than {_LONGEST_PATH} bytes, which databases below it could not open"
+    if any(len(os.fsencode(part)) > _LONGEST_NAME for part in path.parts):
+        return f"has a name of more than {_LONGEST_NAME} bytes"
+    return None
 
 
 def is_home(path: Path) -> bool:

@@ -26,6 +26,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
 from veracitypro_pipeline.full_disk import learn_places
+from veracitypro_pipeline.home import unusable
 from veracitypro_pipeline.masking import learn, masked
 from veracitypro_pipeline.service_levels import day_due
 from veracitypro_pipeline.surroundings import (
@@ -336,7 +337,8 @@ class Settings(BaseSettings):
         where services are those of this machine.
 
         Raises:
-            SettingsError: an unknown `VP_*` name, or a value that its setting does not accept.
+            SettingsError: an unknown `VP_*` name, or a value that its setting does not accept, or
+                a path at which no database can lie.
         """
         _refuse_unknown_names()
         try:
@@ -354,10 +356,19 @@ class Settings(BaseSettings):
         learn(settings.secrets)
         learn_places([settings.home_dir, settings.warehouse_path.parent])
         settings = settings.model_copy(update=overrides) if overrides else settings
+        settings._refuse_unusable_paths()
         no_proxy_for_loopback(os.environ)
         if settings.environment == "local":
             no_aws_of_the_user(os.environ, frozenset(known_variables()))
         return settings
+
+    def _refuse_unusable_paths(self) -> None:
+        """Before anything is written there."""
+        for field, path in (("home", self.home_dir), ("warehouse_file", self.warehouse_path)):
+            if reason := unusable(path):
+                raise SettingsError(
+                    f"{variable_of(field)} leads to {str(path)!r}, which {reason}: name another."
+                )
 
     @property
     def secrets(self) -> list[str]:

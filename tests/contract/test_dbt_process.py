@@ -185,6 +185,20 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[DbtProcess]:
     return found
 
 
+@pytest.mark.parametrize("damage", ["", "{}", "[]", "null", None, "\xff"])
+def test_a_damaged_manifest_is_made_again(
+    folder: Path, damage: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`None` is one that was cut in half. Its fingerprint still says that it is of these files."""
+    settings = settings_of(folder)
+    manifest = settings.dbt_target_dir / MANIFEST
+    whole = manifest.read_bytes()
+    half = whole[: len(whole) // 2]
+    monkeypatch.setattr(dbt_command, "parse", lambda *_: manifest.write_bytes(whole))
+    manifest.write_bytes(half if damage is None else damage.encode("latin-1"))
+    assert manifest_path(settings).read_bytes() == whole
+
+
 def test_a_model_is_recorded_while_the_next_one_is_at_work(
     folder: Path, started: list[DbtProcess]
 ) -> None:

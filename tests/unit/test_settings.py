@@ -1,6 +1,7 @@
 """Settings: read once, checked, and never shown where they are secret."""
 
 import pickle
+import re
 from datetime import date
 from pathlib import Path
 
@@ -175,6 +176,35 @@ def test_bytes_that_are_no_text_are_refused_and_a_secret_is_not_shown(
     ) as said:
         Settings.load()
     assert ("open sesame" in str(said.value)) == (name == "VP_HOME")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("a#b", "holds #"),
+        ("50%", "holds %"),
+        ("a?b=c", "holds ?"),
+        ("a\\b", "holds \\"),
+        ("a\nb", r"holds '\n'"),
+        ("x" * 256, "a name of more than 255 bytes"),
+        ("/".join(["x" * 200] * 2), "more than 400 bytes"),
+        ("Zähler " * 60, "more than"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["VP_HOME", "VP_WAREHOUSE_PATH"])
+def test_a_path_at_which_no_database_can_lie_is_refused(
+    variable: str, name: str, reason: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """SQLite made the database of `a?b` in a folder `a`."""
+    monkeypatch.setenv(variable, str(tmp_path / name))
+    with pytest.raises(SettingsError, match=f"{variable} leads to .*{re.escape(reason)}"):
+        Settings.load()
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a b", 'it\'s "x"', "{{x}}$a;b&c=d+e,f[g]*!~@:h", "ピックル"])
+def test_other_paths_are_taken(name: str, tmp_path: Path) -> None:
+    assert Settings.load(home=tmp_path / name).home_dir == (tmp_path / name).resolve()
 
 
 def test_what_is_required_is_named_with_its_variable() -> None:

@@ -10,6 +10,7 @@ is NORMAL, which SQLite recommends for such files), and never the database.
 """
 
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -30,6 +31,13 @@ _FOLDER: Final = Path("history") / "runs"
 _INDEX: Final = "index"
 # The index and the runs at work; a page that goes through many runs must not hold all of them.
 _KEPT_OPEN: Final = 4
+
+
+@sqlalchemy.event.listens_for(sqlalchemy.Engine, "connect")
+def _wait_for_others(connection: Any, _record: object) -> None:
+    """As long for runs as Dagster (1.13.27) waits for events; for runs it waits 5 s."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute(f"pragma busy_timeout = {SQLITE_BUSY_TIMEOUT_SECONDS * 1000}")
 
 
 class OpenSqliteEventLogStorage(SqliteEventLogStorage):

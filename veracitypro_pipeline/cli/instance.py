@@ -136,5 +136,8 @@ def dagster_instance(settings: Settings) -> "dg.DagsterInstance":
     """The instance, open; a context manager."""
     import dagster as dg
 
+    # Dagster would import it after it has opened the first of its databases.
+    from veracitypro_pipeline.cli import event_storage  # noqa: F401
+
     folder = prepare_dagster_home(settings)
     return dg.DagsterInstance.from_config(str(folder), "vp_run.yaml")

@@ -177,10 +177,33 @@ def _sentence(error: Exception) -> str:
         return said
     if isinstance(error, OSError) and (said := _of_home(error)):
         return said
+    if type(error).__module__.startswith("sqlalchemy") and (said := _of_dagster(error)):
+        return said
     text = " ".join(str(getattr(error, "description", None) or error).split())
     if type(error).__module__.startswith("veracitypro_pipeline") and text:
         return text
     return f"{type(error).__name__}: {text or 'no reason given'} (--debug shows where.)"
+
+
+def _of_dagster(error: Exception) -> str | None:
+    """What to do, if it is SQLite that cannot go on; its own error holds the whole statement."""
+    import sqlite3
+
+    from veracitypro_pipeline.settings import Settings
+
+    reason = getattr(error, "orig", None)
+    if not isinstance(reason, sqlite3.Error):
+        return None
+    is_held = str(reason).endswith("is locked")
+    step = (
+        "end the program that holds one of them, or wait for it"
+        if is_held
+        else "see to it that they can be read and written"
+    )
+    return (
+        f"Dagster's databases in {Settings.load().dagster_home} cannot be used ({reason}): {step},"
+        " then try again."
+    )
 
 
 def _of_home(error: OSError) -> str | None:

@@ -20,8 +20,8 @@ from veracitypro_pipeline.settings import Settings
 @click.option(
     "--products",
     type=click.Path(path_type=Path),
-    help="Folder of Keepa payload files (*.json) to use in place of the generated catalogue. Of a"
-    " product with several fetches, each day gets the next.",
+    help="Folder of Keepa payload files (JSON, JSON Lines, also as .gz) to use in place of the"
+    " generated catalogue. Of a product with several fetches, each day gets the next.",
 )
 @click.option(
     "--asins",

@@ -4,7 +4,9 @@ A pager is closed, `| head` has seen enough, a disk is full. A command that only
 ends then. A run goes on: it is for the tables, and its output is for people.
 """
 
+import codecs
 import io
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +16,8 @@ from typing import IO, Any, Final, TextIO, TypeVar
 
 # What a shell says of a command that wrote into a closed pipe: 128 + SIGPIPE.
 CLOSED_PIPE: Final = 141
+# The name by which a stream knows `_escaped`.
+_ESCAPED: Final = "vp_escaped"
 
 
 T = TypeVar("T")
@@ -89,6 +93,16 @@ def lossy_file(path: Path) -> TextIO:
     return io.TextIOWrapper(binary, encoding="utf-8", line_buffering=True)
 
 
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """What stands for characters that a terminal does not have, e.g. one of ASCII: an escape, as in
+    JSON, so that a document stays one."""
+    assert isinstance(error, UnicodeEncodeError)
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+codecs.register_error(_ESCAPED, _escaped)
+
+
 def _like(kind: type[io.TextIOWrapper], stream: Any) -> Any:
     """A stream of that kind on the same file; None stays, where a process has no such stream."""
     if not isinstance(stream, io.TextIOWrapper):
@@ -97,7 +111,7 @@ def _like(kind: type[io.TextIOWrapper], stream: Any) -> Any:
     return kind(
         binary,
         encoding=stream.encoding,
-        errors=stream.errors,
+        errors=_ESCAPED,
         newline=None,
         line_buffering=stream.line_buffering,
     )

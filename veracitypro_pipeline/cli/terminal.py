@@ -53,7 +53,12 @@ class Screen(Console):
     ) -> Iterable[Segment]:
         """Everything printed comes by here; colours and the cursor are in no segment's text."""
         for segment in super().render(renderable, options):
-            yield segment if segment.control else segment._replace(text=shown(segment.text))
+            yield segment if segment.control else segment._replace(text=self._shown(segment.text))
+
+    def _shown(self, text: str) -> str:
+        """Where there is no dash, a hyphen stands for what was not counted."""
+        has_dashes = self.encoding.lower().startswith("utf")
+        return shown(text if has_dashes else text.replace("\N{EN DASH}", "-"))
 
 
 def output() -> Screen:

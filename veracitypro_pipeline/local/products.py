@@ -3,7 +3,9 @@
 The generated products are in `catalogue.py`; HTTP is in `keepa.py`.
 """
 
+import gzip
 import json
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +18,16 @@ from veracitypro_pipeline.keepa import MARKETPLACES, unix_ms_of
 
 Product = dict[str, Any]
 
+# The timestamp of an answer (unix ms, None if there is none), and a product of it.
+_Recorded = tuple[int | None, Any]
+
+FILE_ENDINGS: Final = tuple(
+    f".{kind}{packed}" for kind in ("json", "jsonl", "ndjson") for packed in ("", ".gz")
+)
+_ENDINGS: Final = ", ".join(f"*{ending}" for ending in FILE_ENDINGS)
+_GZIP: Final = b"\x1f\x8b"
+# What Python's parser says of a document after the first.
+_EXTRA: Final = "Extra data"
 # A fetch without any time stands before all others of its product.
 _NO_FETCH_TIME: Final = -1
 
@@ -52,9 +64,11 @@ class _Fetch:
 
 
 class DirectorySource:
-    """Payload files, as recorded from Keepa: a product object or an envelope with `products` each.
+    """Payload files, as recorded from Keepa or as its clients keep what they got.
 
-    All `*.json` below the folder are read, at any depth. A product with several fetches is answered
+    All files below the folder whose names end as `FILE_ENDINGS` say are read, at any depth. Each
+    holds a product object, an envelope with `products`, a list of these, an object of products by
+    ASIN, or one of these per line. A product with several fetches is answered
     with fetch number `turn` (0-based, the days played so far), and with its last once they run out.
     Fetches are ordered by the envelope's timestamp, or else by `lastUpdate`, then by file name.
 
@@ -87,69 +101,113 @@ class DirectorySource:
         if fetches is None:
             return None
         fetch = fetches[min(self._turn, len(fetches) - 1)]
-        _, products = self._read_version(fetch.path, _version(fetch.path))
-        return dict(products[fetch.position])
+        _, product = self._read_version(fetch.path, _version(fetch.path))[fetch.position]
+        return dict(product)
 
 
 def _index(directory: Path) -> dict[tuple[int, str], list[_Fetch]]:
     if not directory.is_dir():
         raise PayloadError(
             f"The products folder {directory} does not exist: name a folder with Keepa payload"
-            " files (*.json)."
+            f" files ({_ENDINGS})."
         )
     fetches = defaultdict[tuple[int, str], list[_Fetch]](list)
-    for path in sorted(directory.rglob("*.json")):
-        if path.is_file():
+    for path in sorted(directory.rglob("*")):
+        if path.name.lower().endswith(FILE_ENDINGS) and path.is_file():
             for key, fetch in _fetches_in(path):
                 fetches[key].append(fetch)
     if not fetches:
         raise PayloadError(
             f"The products folder {directory} holds no payload: put Keepa answers or product"
-            " objects into it as *.json files."
+            f" objects into it as files ({_ENDINGS})."
         )
     return {key: sorted(of_product) for key, of_product in fetches.items()}
 
 
 def _fetches_in(path: Path) -> Iterator[tuple[tuple[int, str], _Fetch]]:
-    timestamp, products = _read(path)
-    for position, product in enumerate(products):
+    for position, (timestamp, product) in enumerate(_read(path)):
         key = _key(path, position, product)
         fetched_at_ms = timestamp if timestamp is not None else _last_update_ms(product)
         yield key, _Fetch(fetched_at_ms, path.name, path, position)
 
 
-def _read(path: Path) -> tuple[int | None, list[Any]]:
-    """The timestamp (unix ms, None if there is none) and the products of one payload file."""
+def _read(path: Path) -> list[_Recorded]:
+    """The products of one payload file, each with its timestamp."""
     try:
-        payload = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+        return [
+            found
+            for payload in _payloads(path)
+            for found in _products(path, payload, type(payload).__name__)
+        ]
     except json.JSONDecodeError as error:
         raise PayloadError(
             f"The payload file {path} is no valid JSON (line {error.lineno}, column {error.colno}:"
             f" {error.msg}): repair or remove it."
         ) from error
-    except ValueError as error:  # Bytes that are no text, or a number that JSON does not have.
+    except PayloadError:
+        raise
+    except (ValueError, EOFError, zlib.error) as error:
+        # Bytes that are no text, a number that JSON does not have, or a file of gzip that is cut.
         raise PayloadError(
             f"The payload file {path} is no valid JSON ({error}): repair or remove it."
         ) from error
     except OSError as error:
         raise PayloadError(
-            f"The payload file {path} cannot be read ({error.strerror}): make it readable or"
-            " remove it."
+            f"The payload file {path} cannot be read ({error.strerror or error}): make it readable"
+            " or remove it."
         ) from error
-    if not isinstance(payload, dict):
+
+
+def _payloads(path: Path) -> Iterator[Any]:
+    """The JSON documents of a file: one, or one per line."""
+    content = path.read_bytes()
+    if content.startswith(_GZIP):
+        content = gzip.decompress(content)
+    text = content.decode(json.detect_encoding(content), "surrogatepass")
+    try:
+        yield json.loads(text, parse_constant=_refuse_constant)
+        return
+    except json.JSONDecodeError as error:
+        # Another document follows the first, and begins a line.
+        is_first_of_lines = error.msg == _EXTRA and "\n" in text[: error.pos]
+        if not is_first_of_lines:
+            raise
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            try:
+                yield json.loads(line, parse_constant=_refuse_constant)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"line {number}, column {error.colno}: {error.msg}") from error
+
+
+def _products(path: Path, payload: Any, kind: str) -> Iterator[_Recorded]:
+    """The products of one document, which is a JSON `kind`."""
+    if isinstance(payload, list):
+        for one in payload:
+            yield from _products(path, one, kind)
+    elif not isinstance(payload, dict):
         raise PayloadError(
-            f"The payload file {path} holds a JSON {type(payload).__name__}, expected a product"
-            " object or an envelope with `products`: repair or remove it."
+            f"The payload file {path} holds a JSON {kind}, expected a product object or an envelope"
+            " with `products`, a list of these, or products by ASIN: repair or remove it."
         )
-    if "products" not in payload:
-        return None, [payload]
-    timestamp = payload.get("timestamp")
-    products = payload["products"] or []
-    if not isinstance(products, list):
-        raise PayloadError(
-            f"In the payload file {path} `products` is no list: repair or remove the file."
-        )
-    return timestamp if isinstance(timestamp, int) else None, products
+    elif "products" in payload:
+        timestamp = payload.get("timestamp")
+        products = payload["products"] or []
+        if not isinstance(products, list):
+            raise PayloadError(
+                f"In the payload file {path} `products` is no list: repair or remove the file."
+            )
+        for product in products:
+            yield timestamp if isinstance(timestamp, int) else None, product
+    elif payload and all(_is_product_of(asin, product) for asin, product in payload.items()):
+        for product in payload.values():
+            yield None, product
+    else:
+        yield None, payload
+
+
+def _is_product_of(asin: str, product: Any) -> bool:
+    return isinstance(product, dict) and product.get("asin") == asin
 
 
 def _version(path: Path) -> int:

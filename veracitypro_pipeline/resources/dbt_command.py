@@ -7,6 +7,7 @@ calls it before it packs.
 """
 
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -129,17 +130,23 @@ def build_folder(settings: Settings) -> Path:
 def manifest_path(settings: Settings) -> Path:
     """The manifest that definitions are loaded from: made from the files of the dbt project.
 
-    On a laptop and in a checkout it is made here when it is missing or of other files; elsewhere it
-    comes with the wheel.
+    On a laptop and in a checkout it is made here when it is missing, damaged or of other files;
+    elsewhere it comes with the wheel.
 
     Raises:
-        ManifestMissing: it is not there or of other files, or dbt cannot parse the project.
+        ManifestMissing: it is not there, damaged or of other files, or dbt cannot parse the
+            project.
     """
     manifest = settings.dbt_target_dir / MANIFEST
     if settings.is_dbt_parsed_here:
         _parse_if_stale(settings, manifest)
     if fault := manifest_fault(settings):
         raise ManifestMissing(fault)
+    if not _is_whole(manifest):
+        raise ManifestMissing(
+            f"The dbt manifest {manifest} is damaged: build the wheel again with `.ci/build`, which"
+            " makes it first."
+        )
     return manifest
 
 
@@ -173,13 +180,16 @@ def fingerprint(project: Path) -> str:
 
 
 def _parse_if_stale(settings: Settings, manifest: Path) -> None:
-    if not _is_stale(settings.dbt_project_dir, manifest):
+    def is_good() -> bool:
+        return not _is_stale(settings.dbt_project_dir, manifest) and _is_whole(manifest)
+
+    if is_good():
         return
     make_home(settings.home_dir)
     manifest.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(manifest.with_suffix(".lock")):
         # Another process may have made it while we waited.
-        if _is_stale(settings.dbt_project_dir, manifest):
+        if not is_good():
             parse(settings, manifest.parent)
 
 
@@ -213,7 +223,16 @@ def _is_stale(project: Path, manifest: Path) -> bool:
     made_from = manifest.with_name(FINGERPRINT)
     if not manifest.exists() or not made_from.exists():
         return True
-    return made_from.read_text(encoding="utf-8") != fingerprint(project)
+    return made_from.read_text(encoding="utf-8", errors="replace") != fingerprint(project)
+
+
+def _is_whole(manifest: Path) -> bool:
+    """A disk that was full, or a process that was killed, leaves a part of the file."""
+    try:
+        content = json.loads(manifest.read_bytes())
+    except ValueError:
+        return False
+    return isinstance(content, dict) and bool(content.get("nodes"))
 
 
 if __name__ == "__main__":

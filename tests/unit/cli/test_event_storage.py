@@ -50,6 +50,15 @@ def test_dagsters_own_storage_and_ours_take_turns_and_read_each_other(folder: Pa
             assert newest.run_id == runs[-1]
 
 
+def test_each_of_dagsters_databases_waits_for_who_holds_it(folder: Path) -> None:
+    with dg.DagsterInstance.from_config(str(folder), "vp_run.yaml") as instance:
+        of_runs = instance.run_storage.connect()  # type: ignore[attr-defined]
+        of_events = instance.event_log_storage.index_connection()  # type: ignore[attr-defined]
+        for opened in (of_runs, of_events):
+            with opened as connection:
+                assert connection.exec_driver_sql("pragma busy_timeout").scalar() == 30_000
+
+
 def test_who_watches_a_run_sees_its_events_while_it_is_at_work(folder: Path) -> None:
     """The page of a run in the UI is a watcher with Dagster's means, in another process."""
     seen = threading.Event()

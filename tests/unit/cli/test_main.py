@@ -1,7 +1,9 @@
 """The `vp` command itself."""
 
+import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from typing import Final
 import click
 import duckdb
 import pytest
+import sqlalchemy
 from click.testing import CliRunner
 
 from veracitypro_pipeline.cli.main import _sentence, vp
@@ -77,6 +80,38 @@ def test_a_file_elsewhere_is_not_taken_for_the_home(tmp_path: Path) -> None:
     place = tmp_path / "elsewhere"
     assert "elsewhere" in _sentence(PermissionError(13, "Permission denied", str(place)))
     assert "--home" not in _sentence(PermissionError(13, "Permission denied", str(place)))
+
+
+def test_a_database_of_dagster_that_is_held_for_good_is_named_without_its_sql(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VP_HOME", str(tmp_path))
+    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'runs.db'}?timeout=0")
+    with sqlite3.connect(tmp_path / "runs.db") as holder, engine.connect() as connection:
+        holder.execute("begin exclusive")
+        with pytest.raises(sqlalchemy.exc.OperationalError) as held:
+            connection.exec_driver_sql("create table runs (run_id)")
+    assert _sentence(held.value) == (
+        f"Dagster's databases in {tmp_path / 'dagster'} cannot be used (database is locked): end"
+        " the program that holds one of them, or wait for it, then try again."
+    )
+
+
+@pytest.mark.parametrize(("encoding", "form"), [("ascii", "table"), ("latin-1:strict", "json")])
+def test_a_terminal_without_every_character_is_written_to(
+    encoding: str, form: str, small_home: Path
+) -> None:
+    title = "Zähler \N{EN DASH} ピックル"
+    outcome = subprocess.run(
+        [VP, "sql", "--home", str(small_home), "--format", form, f"select '{title}' as title"],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    text = outcome.stdout.decode(encoding.partition(":")[0])
+    assert "\\u30d4" in text
+    if form == "json":
+        assert json.loads(text) == [{"title": title}]
 
 
 @pytest.mark.parametrize("port", ["99999", "-1", "0"])

@@ -1,10 +1,11 @@
 """Payload files of a folder: which fetch is answered when, and what a wrong file says."""
 
+import gzip
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -40,6 +41,33 @@ def test_objects_and_envelopes_at_any_depth_are_tracked_by_marketplace(tmp_path:
         1: ["0061958549", "B0PADDLE02"],
         5: ["B0PADDLE01"],
     }
+
+
+FIRST: Final = a_product("B0PADDLE01", title="\u2028 ä")
+SECOND: Final = a_product("B0PADDLE02")
+LINES: Final = "\n".join(json.dumps(one, ensure_ascii=False) for one in (FIRST, SECOND)).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("list.json", json.dumps([FIRST, SECOND]).encode()),
+        ("envelopes.json", json.dumps([{"products": [FIRST]}, {"products": [SECOND]}]).encode()),
+        ("by_asin.json", json.dumps({"B0PADDLE01": FIRST, "B0PADDLE02": SECOND}).encode()),
+        ("lines.jsonl", LINES),
+        ("LINES.NDJSON", LINES.replace(b"\n", b"\r\n") + b"\r\n\r\n"),
+        ("lines.json", LINES),
+        ("marked.json", b"\xef\xbb\xbf" + json.dumps([FIRST, SECOND]).encode()),
+        ("packed.json.gz", gzip.compress(json.dumps({"products": [FIRST, SECOND]}).encode())),
+        ("packed.jsonl.gz", gzip.compress(b"\xef\xbb\xbf" + LINES)),
+    ],
+)
+def test_what_clients_keep_is_read_too(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    source = DirectorySource(tmp_path, 0)
+    assert source.tracked() == {1: ["B0PADDLE01", "B0PADDLE02"]}
+    assert source.product(1, "B0PADDLE01", NOON) == FIRST
+    assert source.product(1, "B0PADDLE02", NOON) == SECOND
 
 
 def test_a_payload_is_answered_as_it_was_recorded(tmp_path: Path) -> None:
@@ -129,6 +157,20 @@ def test_a_wrong_file_is_named_with_the_place_and_the_next_step(
     assert str(wrong) in str(refusal.value)
     assert "remove" in str(refusal.value)
     assert str(refusal.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("cut.json.gz", gzip.compress(LINES)[:-9], "is no valid JSON"),
+        ("cut.jsonl", LINES[:-3], "line 2, column"),
+    ],
+)
+def test_a_file_that_is_cut_is_named(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(PayloadError, match=says) as refusal:
+        DirectorySource(tmp_path, 0)
+    assert name in str(refusal.value)
 
 
 def test_bytes_that_are_no_text_are_no_payload(tmp_path: Path) -> None:
