@@ -201,6 +201,20 @@ def test_a_pattern_finds_a_backslash(account: SnowflakeWarehouse) -> None:
     assert one(account, r"regexp_replace('a\\b\\c', '(\\\\)', '<\\1>')") == r"a<\>b<\>c"
 
 
+def test_a_statement_is_explained_and_not_run(account: SnowflakeWarehouse) -> None:
+    """Stock: EXPLAIN is no statement."""
+    with account.session() as session:
+        session.run(Statement("create table RAW.EXPLAINED (a integer)"))
+        for sql in ("select a from RAW.EXPLAINED", "with b as (select 1 as a) select a from b"):
+            assert session.refusal(f"explain using text\n{sql}") is None
+        for sql, said in (
+            ("select b from RAW.EXPLAINED", '"B" not found'),
+            ("select a from RAW.NEVER_THERE", "does not exist"),
+            ("selec a", "explain of this statement"),
+        ):
+            assert said in str(session.refusal(f"explain using text {sql}")), sql
+
+
 def test_an_instant_that_is_null_is_null(account: SnowflakeWarehouse) -> None:
     """Stock: 1970."""
     rows = account.query(

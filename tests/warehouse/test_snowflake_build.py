@@ -9,6 +9,8 @@ Snowflake's second build is killed at some points first, as nothing of its table
 """
 
 import json
+import re
+import shutil
 import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -22,6 +24,7 @@ from typing import Any, Final
 import pytest
 import sqlglot
 import streamlit as st
+from click.testing import CliRunner
 from killing import dbt_statement, environment_of
 from sqlglot import exp
 from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
@@ -30,6 +33,7 @@ from streamlit.util import calc_hash
 
 from veracitypro_pipeline import service_levels
 from veracitypro_pipeline.cli.dashboard import SCRIPT
+from veracitypro_pipeline.cli.main import vp
 from veracitypro_pipeline.dashboard import pipeline_queries, product_queries, reading
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.monitoring.tables import create_tables, record_statements
@@ -43,7 +47,7 @@ from veracitypro_pipeline.run_summary import (
     RunSummary,
     Stage,
 )
-from veracitypro_pipeline.settings import REPOSITORY_DIR
+from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 from veracitypro_pipeline.statement import Statement
 from veracitypro_pipeline.transform import failing_rows
 from veracitypro_pipeline.transform.conservation import COUNTS_OF_DAY, broken_equations
@@ -102,11 +106,13 @@ def nights() -> list[tuple[date, list[bytes]]]:
 
 
 @pytest.fixture(scope="module")
-def built(
-    snowflake: Site, duckdb_site: Site, project: Project, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Site, Site]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def built(snowflake: Site, duckdb_site: Site, project: Project, home: Path) -> tuple[Site, Site]:
     """Two builds on each engine: after the first three nights, and after all."""
-    home = tmp_path_factory.mktemp("home")
     files = nights()
     for run_id, some in zip(RUNS, (files[:3], files[3:]), strict=True):
         for day, lines in some:
@@ -252,6 +258,21 @@ def test_views_carry_their_descriptions(built: tuple[Site, Site], project: Proje
         }
         assert of_columns == {name: of.description for name, of in node.columns.items()}
         assert statement.find(exp.SchemaCommentProperty).this.name == node.description
+
+
+def test_no_statement_of_the_next_night_would_be_refused(
+    built: tuple[Site, Site], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snowflake, _ = built
+    settings = snowflake.settings.model_copy(update={"home": home})
+    parsed = dbt_command.build_folder(settings) / dbt_command.PARTIAL_PARSE
+    shutil.copyfile(
+        parsed, dbt_command.build_folder(settings, "compiled") / dbt_command.PARTIAL_PARSE
+    )
+    monkeypatch.setattr(Settings, "load", lambda: settings)
+    explained = CliRunner().invoke(vp, ["infra", "explain"])
+    assert explained.exit_code == 0, explained.output
+    assert int(re.findall(r"0 of (\d+) statements are refused", explained.output)[0]) > 200
 
 
 def test_every_statement_says_on_whose_behalf_it_runs(built: tuple[Site, Site]) -> None:

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from emulator.running import Emulator, start_emulator
 
 from veracitypro_pipeline.cli.main import vp
+from veracitypro_pipeline.resources import dbt_command
 from veracitypro_pipeline.resources.snowflake_warehouse import SnowflakeWarehouse
 from veracitypro_pipeline.resources.warehouse_engine import WarehouseRefusal
 from veracitypro_pipeline.settings import variable_of
@@ -96,6 +97,26 @@ def test_a_column_that_an_older_account_lacks_is_added(
     )
     with SnowflakeWarehouse.of(settings, {}, role="SYSADMIN").session() as session:
         assert session.query("select arrived_at from MONITORING.LOAD_LEDGER").rows == []
+
+
+def test_statements_that_snowflake_would_refuse_are_named(
+    run: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of a project are compiled in `test_snowflake_build`."""
+    run.invoke(vp, ["infra", "apply"])
+    statements = {
+        "model/sound": "select source_file from RAW.KEEPA_RAW",
+        "model/wrong": "select nothing from RAW.KEEPA_RAW;",
+        "test/forbidden": "select source_file from MONITORING.LOAD_LEDGER",
+    }
+    monkeypatch.setattr(dbt_command, "compiled", lambda _: statements)
+    explained = run.invoke(vp, ["infra", "explain"])
+    assert explained.exit_code == 1, explained.output
+    wrong, forbidden, total = explained.output.splitlines()
+    assert wrong.startswith("refused  model/wrong  ")
+    assert "NOTHING" in wrong
+    assert "DBT_ROLE lacks SELECT" in forbidden
+    assert total == "2 of 3 statements are refused."
 
 
 def test_the_local_environment_needs_none(run: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,6 +80,30 @@ def apply(role: str) -> None:
     )
 
 
+@infra.command()
+@common_options
+def explain() -> None:
+    """Say which statements of dbt Snowflake refuses.
+
+    It compiles each as dbt's role and runs none. Use it after a first night, because a statement
+    about a table that is not there is refused, too. Exit code 0 if none is refused, else 1.
+    """
+    from veracitypro_pipeline.resources.dbt_command import compiled
+
+    settings = _settings()
+    statements = compiled(settings)
+    refusals = {}
+    with _account(settings, settings.snowflake_dbt_role).session() as session:
+        for name, sql in statements.items():
+            if refusal := session.refusal(f"explain using text\n{sql.rstrip().rstrip(';')}"):
+                refusals[name] = refusal
+    for name, refusal in refusals.items():
+        click.echo(f"refused  {name}  {refusal}")
+    click.echo(f"{len(refusals)} of {len(statements)} statements are refused.")
+    if refusals:
+        raise click.exceptions.Exit(FAILED)
+
+
 def parameters_of(settings: Settings) -> dict[str, str]:
     """What stands for `${...}` in the files."""
     settings.require("snowflake_storage_role_arn")

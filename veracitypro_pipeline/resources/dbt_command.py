@@ -117,9 +117,9 @@ def _snowflake(settings: Settings) -> dict[str, str]:
     }
 
 
-def build_folder(settings: Settings) -> Path:
+def build_folder(settings: Settings, name: str = "build") -> Path:
     """Where a build leaves its artifacts, starting from the parse that made the manifest."""
-    folder = make_home(settings.home_dir) / "dbt" / settings.environment / "build"
+    folder = make_home(settings.home_dir) / "dbt" / settings.environment / name
     folder.mkdir(parents=True, exist_ok=True)
     parsed = settings.dbt_target_dir / PARTIAL_PARSE
     if parsed.exists() and not (folder / PARTIAL_PARSE).exists():
@@ -211,12 +211,45 @@ def parse(settings: Settings, target_path: Path) -> None:
         check=False,
     )
     if answer.returncode != 0:
-        last_lines = " ".join(answer.stdout.split("\n")[-_SHOWN_OUTPUT_LINES:]).strip()
         raise ManifestMissing(
-            f"dbt cannot parse {settings.dbt_project_dir}:"
-            f" {masked(last_lines) or 'it said nothing'}"
+            f"dbt cannot parse {settings.dbt_project_dir}: {_last_words(answer.stdout)}"
         )
     (target_path / FINGERPRINT).write_text(made_from, encoding="utf-8")
+
+
+def compiled(settings: Settings) -> dict[str, str]:
+    """The SQL of every model and test as the warehouse gets it now, by kind and name.
+
+    Asks the warehouse what is there already, because that decides how a model is built.
+
+    Raises:
+        ManifestMissing: dbt cannot compile the project.
+    """
+    folder = build_folder(settings, "compiled")
+    answer = subprocess.run(
+        arguments("--log-format", "text", "--no-use-colors", "compile"),
+        cwd=settings.dbt_project_dir,
+        env=environment(settings, folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if answer.returncode != 0:
+        raise ManifestMissing(
+            f"dbt cannot compile {settings.dbt_project_dir}: {_last_words(answer.stdout)}"
+        )
+    results = json.loads((folder / "run_results.json").read_text(encoding="utf-8"))["results"]
+    return {
+        "/".join(result["unique_id"].split(".")[::2][:2]): result["compiled_code"]
+        for result in results
+        if result.get("compiled_code")
+    }
+
+
+def _last_words(said: str) -> str:
+    last_lines = " ".join(said.split("\n")[-_SHOWN_OUTPUT_LINES:]).strip()
+    return masked(last_lines) or "it said nothing"
 
 
 def _is_stale(project: Path, manifest: Path) -> bool:

@@ -92,6 +92,16 @@ class SnowflakeTransaction:
         rows: Any = self.cursor.fetchall()
         return Answer([folded(column.name) for column in self.cursor.description], rows)
 
+    def refusal(self, sql: str) -> str | None:
+        """Why Snowflake does not take a statement, in its words on one line; None if it does."""
+        from snowflake.connector.errors import ProgrammingError
+
+        try:
+            self.run(Statement(sql))
+        except ProgrammingError as error:
+            return masked(" ".join(str(error.msg).split()))
+        return None
+
 
 @dataclass(frozen=True)
 class SnowflakeReading:
