@@ -69,6 +69,20 @@ def newest_days(marts: Iterable[str]) -> str:
     )
 
 
+def figures_of(marts: Iterable[str]) -> str:
+    """The question for the size and the newest day of these marts: `mart`, `row_count`,
+    `newest_date`, which is null where no rows have a day."""
+    return "\nunion all\n".join(
+        f"select '{mart}' as mart, count(*) as row_count,"  # noqa: S608 - names of dbt models
+        f" {_newest_day_or_null(mart)} as newest_date from MART.{mart}"
+        for mart in sorted(marts)
+    )
+
+
+def _newest_day_or_null(mart: str) -> str:
+    return MARTS[mart].newest_day if mart in MARTS else "cast(null as date)"
+
+
 def freshness(rows: Iterable[Mapping[str, Any]], day: date) -> list[Freshness]:
     """The answer, measured against the day that the marts should reach."""
     found = []

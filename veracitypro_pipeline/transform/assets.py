@@ -14,7 +14,7 @@ from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
 from veracitypro_pipeline.resources.dbt import DbtResource
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 from veracitypro_pipeline.run_events import DBT_ROWS_FAILING
-from veracitypro_pipeline.transform import failing_rows
+from veracitypro_pipeline.transform import failing_rows, mart_figures
 from veracitypro_pipeline.transform.columns import Columns
 from veracitypro_pipeline.transform.translator import StageTranslator
 
@@ -57,20 +57,27 @@ def build_assets(
         warehouse: WarehouseResource,
     ) -> Iterator[Any]:
         red: list[str] = []
+        of_marts: list[Any] = []
         try:
             for event in dbt.build(context, full_refresh=config.full_refresh):
+                said = event
                 if isinstance(event, dg.AssetCheckResult) and not event.passed:
                     red.append(str(event.metadata["unique_id"].value))
-                    yield event._replace(description=_said_of(event))
+                    said = event._replace(description=_said_of(event))
+                if mart_figures.is_of_mart(said):
+                    of_marts.append(said)
                 else:
-                    yield event
+                    yield said
         except Interrupted:
             # dbt is at work until the run ends, and on DuckDB has the warehouse for itself.
+            yield from of_marts
             raise
         except dg.Failure as failure:
             end_retries_of_run(failure)
+            yield from mart_figures.with_figures(context, warehouse, of_marts)
             _keep_failing_rows(context, dbt, warehouse, red)
             raise
+        yield from mart_figures.with_figures(context, warehouse, of_marts)
         _keep_failing_rows(context, dbt, warehouse, red)
 
     return [dbt_models]

@@ -1,0 +1,82 @@
+"""What each mart is after the build, as metadata of its materialization, which Dagster plots: its
+rows, how many more than at the materialization before, and the newest day they reach.
+
+One question for all marts, when dbt has ended: on DuckDB it has the warehouse for itself until
+then. So the events of marts, which are built last, wait for it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from typing import Any, Final
+
+import dagster as dg
+
+from veracitypro_pipeline.lineage import MART, model_key
+from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.service_levels import figures_of
+
+ROW_COUNT: Final = "dagster/row_count"
+_OUTPUT: Final = f"{MART}__"
+
+
+def is_of_mart(event: Any) -> bool:
+    """Whether an event of dbt is about a mart: that it is built, or a result of its tests."""
+    if isinstance(event, dg.Output):
+        return event.output_name.startswith(_OUTPUT)
+    key = getattr(event, "asset_key", None)
+    return key is not None and key.path[0] == MART
+
+
+def with_figures(
+    context: dg.AssetExecutionContext, warehouse: WarehouseResource, events: Sequence[Any]
+) -> Iterator[Any]:
+    """The events, those of a mart that was built with its figures.
+
+    Without them if the warehouse does not answer: the marts are built all the same.
+    """
+    marts = [_mart_of(event) for event in events if isinstance(event, dg.Output)]
+    try:
+        rows = warehouse.query(figures_of(marts)).dicts() if marts else []
+    except dg.Failure as failure:
+        context.log.warning(f"The marts are not counted: {failure.description}")
+        rows = []
+    figures = {row["mart"]: row for row in rows}
+    before = _rows_before(context.instance, marts)
+    day = date.fromisoformat(context.partition_key)
+    for event in events:
+        mart = _mart_of(event) if isinstance(event, dg.Output) else ""
+        if mart in figures:
+            of_mart = _metadata(figures[mart], before.get(mart), day)
+            yield event.with_metadata({**event.metadata, **of_mart})
+        else:
+            yield event
+
+
+def _metadata(row: Mapping[str, Any], rows_before: int | None, day: date) -> dict[str, Any]:
+    count, newest = int(row["row_count"]), row["newest_date"]
+    metadata: dict[str, Any] = {ROW_COUNT: count}
+    if rows_before is not None:
+        metadata["rows_added"] = count - rows_before
+    if newest is not None:
+        midnight = datetime.combine(newest, time(), UTC)
+        metadata["newest_day"] = dg.MetadataValue.timestamp(midnight)
+        metadata["days_behind"] = max((day - newest).days, 0)
+    return metadata
+
+
+def _rows_before(instance: dg.DagsterInstance, marts: Sequence[str]) -> dict[str, int]:
+    """The rows that each mart had when it was last materialized, where that said so."""
+    found = {}
+    for record in instance.get_asset_records([model_key(MART, mart) for mart in marts]):
+        last = record.asset_entry.last_materialization
+        metadata = (
+            last.asset_materialization.metadata if last and last.asset_materialization else {}
+        )
+        count = metadata.get(ROW_COUNT)
+        if isinstance(count, dg.IntMetadataValue) and count.value is not None:
+            found[record.asset_entry.asset_key.path[-1]] = count.value
+    return found
+
+
+def _mart_of(built: dg.Output[Any]) -> str:
+    return built.output_name.removeprefix(_OUTPUT)
