@@ -92,7 +92,9 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             return {}
 
     def _open(self) -> Warehouse:
-        return open_warehouse(self.settings.get(), tag_of_step())
+        # A wait is in the log of the run, or on the standard error of a command.
+        say = dg.get_dagster_logger().warning
+        return open_warehouse(self.settings.get(), tag_of_step(), say=say)
 
 
 def tag_of_step() -> dict[str, str | None]:
