@@ -69,18 +69,26 @@ def newest_days(marts: Iterable[str]) -> str:
     )
 
 
-def figures_of(marts: Iterable[str]) -> str:
-    """The question for the size and the newest day of these marts: `mart`, `row_count`,
-    `newest_date`, which is null where no rows have a day."""
+def figures_of(marts: Iterable[str], known_until: Mapping[str, date]) -> str:
+    """The question for figures of these marts: `mart`, `row_count`, `newest_date`, which is null
+    where no rows have a day, and `new_rows`, those of later days than `known_until` has of it."""
     return "\nunion all\n".join(
         f"select '{mart}' as mart, count(*) as row_count,"  # noqa: S608 - names of dbt models
-        f" {_newest_day_or_null(mart)} as newest_date from MART.{mart}"
+        f" {_newest_day_or_null(mart)} as newest_date,"
+        f" {_new_rows_or_null(mart, known_until.get(mart))} as new_rows from MART.{mart}"
         for mart in sorted(marts)
     )
 
 
 def _newest_day_or_null(mart: str) -> str:
     return MARTS[mart].newest_day if mart in MARTS else "cast(null as date)"
+
+
+def _new_rows_or_null(mart: str, known_until: date | None) -> str:
+    """Most marts have a row for each day, and lose the oldest as they gain the newest."""
+    if known_until is None or mart not in MARTS or MARTS[mart].newest_day != "max(date)":
+        return "cast(null as bigint)"
+    return f"count(case when date > date '{known_until}' then 1 end)"
 
 
 def freshness(rows: Iterable[Mapping[str, Any]], day: date) -> list[Freshness]:

@@ -1,5 +1,6 @@
 """What each mart is after the build, as metadata of its materialization, which Dagster plots: its
-rows, how many more than at the materialization before, and the newest day they reach.
+rows, how many more than at the materialization before, how many of them are of new days, and the
+newest day they reach.
 
 One question for all marts, when dbt has ended: on DuckDB it has the warehouse for itself until
 then. So the events of marts, which are built last, wait for it.
@@ -16,6 +17,7 @@ from veracitypro_pipeline.resources.warehouse import WarehouseResource
 from veracitypro_pipeline.service_levels import figures_of
 
 ROW_COUNT: Final = "dagster/row_count"
+_NEWEST_DAY: Final = "newest_day"
 _OUTPUT: Final = f"{MART}__"
 
 
@@ -35,18 +37,20 @@ def with_figures(
     Without them if the warehouse does not answer: the marts are built all the same.
     """
     marts = [_mart_of(event) for event in events if isinstance(event, dg.Output)]
+    before = _figures_before(context.instance, marts)
+    known_until = {mart: day for mart, (_, day) in before.items() if day is not None}
     try:
-        rows = warehouse.query(figures_of(marts)).dicts() if marts else []
+        rows = warehouse.query(figures_of(marts, known_until)).dicts() if marts else []
     except dg.Failure as failure:
         context.log.warning(f"The marts are not counted: {failure.description}")
         rows = []
     figures = {row["mart"]: row for row in rows}
-    before = _rows_before(context.instance, marts)
     day = date.fromisoformat(context.partition_key)
     for event in events:
         mart = _mart_of(event) if isinstance(event, dg.Output) else ""
         if mart in figures:
-            of_mart = _metadata(figures[mart], before.get(mart), day)
+            rows_before, _ = before.get(mart, (None, None))
+            of_mart = _metadata(figures[mart], rows_before, day)
             yield event.with_metadata({**event.metadata, **of_mart})
         else:
             yield event
@@ -57,24 +61,32 @@ def _metadata(row: Mapping[str, Any], rows_before: int | None, day: date) -> dic
     metadata: dict[str, Any] = {ROW_COUNT: count}
     if rows_before is not None:
         metadata["rows_added"] = count - rows_before
+    if row["new_rows"] is not None:
+        metadata["rows_of_new_days"] = int(row["new_rows"])
     if newest is not None:
         midnight = datetime.combine(newest, time(), UTC)
-        metadata["newest_day"] = dg.MetadataValue.timestamp(midnight)
+        metadata[_NEWEST_DAY] = dg.MetadataValue.timestamp(midnight)
         metadata["days_behind"] = max((day - newest).days, 0)
     return metadata
 
 
-def _rows_before(instance: dg.DagsterInstance, marts: Sequence[str]) -> dict[str, int]:
-    """The rows that each mart had when it was last materialized, where that said so."""
+def _figures_before(
+    instance: dg.DagsterInstance, marts: Sequence[str]
+) -> dict[str, tuple[int | None, date | None]]:
+    """Rows and newest day of each mart when it was last materialized, where that has them."""
     found = {}
     for record in instance.get_asset_records([model_key(MART, mart) for mart in marts]):
         last = record.asset_entry.last_materialization
         metadata = (
             last.asset_materialization.metadata if last and last.asset_materialization else {}
         )
-        count = metadata.get(ROW_COUNT)
-        if isinstance(count, dg.IntMetadataValue) and count.value is not None:
-            found[record.asset_entry.asset_key.path[-1]] = count.value
+        count, newest = metadata.get(ROW_COUNT), metadata.get(_NEWEST_DAY)
+        found[record.asset_entry.asset_key.path[-1]] = (
+            count.value if isinstance(count, dg.IntMetadataValue) else None,
+            datetime.fromtimestamp(newest.value, UTC).date()
+            if isinstance(newest, dg.TimestampMetadataValue)
+            else None,
+        )
     return found
 
 

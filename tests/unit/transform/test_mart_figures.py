@@ -69,10 +69,16 @@ def test_a_mart_says_its_rows_what_came_to_them_and_its_newest_day(tmp_path: Pat
             "s": 1,
             "dagster/row_count": 2,
             "rows_added": 1,
+            "rows_of_new_days": 0,
             "newest_day": newest,
             "days_behind": 1,
         }
         assert second[SELLERS]["rows_added"] == 0
+
+        # As the oldest day goes, the newest comes.
+        warehouse.transact([Statement(f"update MART.{PRICES} set date = date + interval 2 day")])
+        third = run(instance, warehouse, "2026-02-01")[PRICES]
+        assert (third["rows_added"], third["rows_of_new_days"]) == (0, 2)
 
         warehouse.transact([Statement(f"drop table MART.{SELLERS}")])
         assert run(instance, warehouse, "2026-01-31")[PRICES] == {"s": 1}
