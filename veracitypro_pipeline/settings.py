@@ -203,7 +203,9 @@ class Settings(BaseSettings):
     snowflake_role: SnowflakeName = _setting(
         "SNOWFLAKE_ROLE", "DAGSTER_ROLE", "Role of the pipeline."
     )
-    snowflake_dbt_role: SnowflakeName = _setting("SNOWFLAKE_DBT_ROLE", "DBT_ROLE", "Role of dbt.")
+    snowflake_dbt_role: SnowflakeName = _setting(
+        "SNOWFLAKE_DBT_ROLE", "DBT_ROLE", "Role of dbt, also by hand."
+    )
     snowflake_reader_role: SnowflakeName = _setting(
         "SNOWFLAKE_READER_ROLE",
         "OPERATOR_ROLE",
