@@ -26,6 +26,7 @@ from veracitypro_pipeline.lineage import HANDOVER_IO, MART, model_key, stage_of
 from veracitypro_pipeline.monitoring import sensors as monitoring_sensors
 from veracitypro_pipeline.notify import runbooks
 from veracitypro_pipeline.notify import sensors as notify_sensors
+from veracitypro_pipeline.partitions import explained
 from veracitypro_pipeline.raw import assets as raw_assets
 from veracitypro_pipeline.raw import checks as raw_checks
 from veracitypro_pipeline.resources.airbyte import AirbyteResource
@@ -82,7 +83,7 @@ def build_definitions(
         *bi_checks.CHECKS,
     ]
     return dg.Definitions(
-        assets=[one.map_asset_specs(partial(_with_links, settings)) for one in assets],
+        assets=[explained(one.map_asset_specs(partial(_with_links, settings))) for one in assets],
         asset_checks=[links.with_runbooks(one, runbook) for one in checks],
         jobs=[vp_daily_batch],
         schedules=build_schedules(settings),

@@ -28,6 +28,8 @@ OWNERS: Final = ["team:data"]
 # The I/O manager by which a stage hands a value of `handover.py` to the next.
 HANDOVER_IO: Final = "handover_io"
 
+# As workspace.yaml, dagster_cloud.yaml and pyproject.toml call it.
+CODE_LOCATION: Final = "veracitypro_pipeline"
 JOB_NAME: Final = "vp_daily_batch"
 SCHEDULE_NAME: Final = "vp_daily_batch_schedule"
 

@@ -23,8 +23,10 @@ from veracitypro_pipeline.lineage import (
 )
 from veracitypro_pipeline.markdown import as_text
 from veracitypro_pipeline.masking import masked
+from veracitypro_pipeline.partitions import are_checks_alone, days_of
 from veracitypro_pipeline.run_summary import (
     CANCELED,
+    CHECKS_ALONE,
     SUCCESS,
     CheckCounts,
     CheckResult,
@@ -40,7 +42,6 @@ COUNTS: Final = ("rows_in", "rows_out", "rows_refused")
 DBT_SECONDS: Final = "Execution Duration"
 # dagster-dbt's name of the rows that a dbt test found.
 DBT_ROWS_FAILING: Final = "dagster_dbt/failed_row_count"
-PARTITION_TAG: Final = "dagster/partition"
 LEFT_OUT: Final = (
     "It has no result, although the run ended well, so nothing says that the data is right: look in"
     " the log of the run for the step that evaluates it, then run the day again."
@@ -68,16 +69,17 @@ def run_record(instance: dg.DagsterInstance, run_id: str) -> RunRecord:
     ended = _end(record, events)
     summary = summarize(
         run_id,
-        run.tags.get(PARTITION_TAG),
+        [day.isoformat() for day in days_of(run)],
         run.status.value.lower(),
         (ended or (events[-1].timestamp if events else started)) - started,
         events,
+        are_checks_alone=are_checks_alone(run),
     )
     sync = _metadata_of(events, AIRBYTE_PRODUCT)
     files = _metadata_of(events, LANDING_PRODUCT)
     return RunRecord(
         summary=summary,
-        job=run.job_name,
+        job=CHECKS_ALONE if summary.are_checks_alone else run.job_name,
         started_at=datetime.fromtimestamp(started, UTC),
         ended_at=None if ended is None else datetime.fromtimestamp(ended, UTC),
         airbyte_job_id=sync.get("job_id"),
@@ -95,18 +97,22 @@ def run_record(instance: dg.DagsterInstance, run_id: str) -> RunRecord:
 
 def summarize(
     run_id: str,
-    as_of_date: str | None,
+    as_of_dates: Sequence[str],
     status: str,
     seconds: float,
     events: Sequence[dg.EventLogEntry],
+    *,
+    are_checks_alone: bool = False,
 ) -> RunSummary:
-    """The same from the parts: `events` are the run's, oldest first."""
+    """The same from the parts: `as_of_dates` and `events` are the run's, oldest first."""
     planned, evaluations = _planned_checks(events), _results(events, status)
     counts = _counts(events, evaluations.values())
     seconds_of = _stage_seconds(events)
     return RunSummary(
         run_id=run_id,
-        as_of_date=as_of_date,
+        as_of_date=as_of_dates[-1] if as_of_dates else None,
+        first_as_of_date=as_of_dates[0] if as_of_dates else None,
+        are_checks_alone=are_checks_alone,
         status=status,
         seconds=round(seconds, 3),
         stages=[

@@ -12,6 +12,8 @@ SUCCESS: Final = "success"
 CANCELED: Final = "canceled"
 # The name under which dbt's events and artifacts carry the id of our run.
 DBT_RUN_ID: Final = "RUN_ID"
+# In place of a job, of a run that executed checks and materialized nothing.
+CHECKS_ALONE: Final = "checks alone"
 
 # What a stage's rows are, in and out, for a reader who meets the table for the first time.
 ROWS_ARE: Final = {
@@ -90,16 +92,31 @@ class StepFailure(BaseModel):
 
 
 class RunSummary(BaseModel):
-    """One run. `status` is Dagster's in lower case; `success` is the only good one."""
+    """One run. `status` is Dagster's in lower case; `success` is the only good one.
+
+    `as_of_date` is the newest day that the run is for, and nearly always its only one;
+    `first_as_of_date` is the oldest. Of checks that are executed alone it is the day they judge.
+    """
 
     run_id: str
     as_of_date: str | None
+    first_as_of_date: str | None = None
+    are_checks_alone: bool = False
     status: str
     seconds: float
     stages: list[Stage]
     checks: CheckCounts
     red_checks: list[RedCheck]
     failures: list[StepFailure]
+
+    @property
+    def days(self) -> str:
+        """The day or days that the run is for, in words."""
+        if self.as_of_date is None:
+            return "no partition"
+        if self.first_as_of_date in (None, self.as_of_date):
+            return self.as_of_date
+        return f"{self.first_as_of_date} to {self.as_of_date}"
 
     @property
     def is_good(self) -> bool:

@@ -125,6 +125,11 @@ class Settings(BaseSettings):
         REPOSITORY_DIR.parent / "shared" / "keepa_samples",
         "Folder of real Keepa payloads; read by the tests only.",
     )
+    first_as_of_date: date = _setting(
+        "VP_FIRST_AS_OF_DATE",
+        date(2025, 11, 15),
+        "The first as-of day (YYYY-MM-DD) that can be run: the first partition in the Dagster UI.",
+    )
     as_of_date: date | None = _setting(
         "AS_OF_DATE", None, "auto, or the UTC day (YYYY-MM-DD) that a scheduled run is for."
     )
@@ -299,6 +304,12 @@ class Settings(BaseSettings):
         "Address of Dagster's UI (https://<organization>.dagster.cloud/vp-prod), for links in"
         " messages and for vp doctor; empty means none.",
     )
+    dagster_cloud_deployment: str | None = _setting(
+        "DAGSTER_CLOUD_DEPLOYMENT_NAME",
+        None,
+        "Set by Dagster Cloud where it runs the code: there, and in prod, the schedule and the"
+        " deadline are on from the start. Leave it empty elsewhere.",
+    )
     dagster_api_token: SecretStr | None = _setting(
         "DAGSTER_CLOUD_API_TOKEN", None, "Dagster Cloud, user token, for vp doctor."
     )
@@ -411,6 +422,13 @@ class Settings(BaseSettings):
     @property
     def deadline_time(self) -> time:
         return time.fromisoformat(self.deadline)
+
+    @property
+    def runs_by_itself(self) -> bool:
+        """Whether nights are scheduled and their deadline is watched from the start: in production,
+        and there in Dagster Cloud alone. A server that somebody starts on a machine with the
+        settings of production would be a second scheduler."""
+        return self.environment == "prod" and self.dagster_cloud_deployment is not None
 
     def day_due(self, now: datetime) -> date | None:
         """The newest day whose batch must be done by `now`; None where no schedule runs it."""

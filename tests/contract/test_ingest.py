@@ -66,9 +66,20 @@ def a_job(job_id: int, status: str, started_at: str) -> dict[str, Any]:
     }
 
 
+def Clock(now: datetime) -> RunSettings:  # noqa: N802 - stands for a class
+    """Settings of a run that takes place at an instant."""
+
+    class RunSettingsThen(RunSettings):
+        def now(self) -> datetime:
+            return now
+
+    return RunSettingsThen()
+
+
 class Night:
     def __init__(self, airbyte: Airbyte) -> None:
         self.airbyte = airbyte
+        self.now = datetime.fromisoformat(AFTER)
         self.handover = HandoverInMemory()
 
     def sync(self, *, resync: bool = False) -> SyncReport:
@@ -84,7 +95,7 @@ class Night:
             result = asset(
                 dg.build_asset_context(partition_key=DAY),
                 SyncConfig(resync=resync),
-                run_settings=RunSettings(),
+                run_settings=Clock(self.now),
                 airbyte=AirbyteResource(settings=RunSettings()),
                 handover=self.handover,
             )
@@ -123,6 +134,23 @@ def test_a_new_sync_is_made_only_when_asked_for() -> None:
     night.handover.of_another_run()
     assert night.sync(resync=True).job_id == 2
     assert night.sync(resync=True).job_id == 2
+
+
+def test_a_day_long_past_is_not_synced_under_its_old_name() -> None:
+    """Keepa answers of today. A late run is possible for a week, and as long as a sync is there."""
+    late = Night(Airbyte())
+    late.now = datetime(2026, 2, 7, 23, 59, tzinfo=UTC)
+    assert late.sync().job_id == 1
+    late.now = datetime(2026, 8, 1, tzinfo=UTC)
+    assert late.sync().job_id == 1
+
+    never = Night(Airbyte(a_job(1, "running", "2026-02-08T00:10:00Z")))
+    never.now = datetime(2026, 2, 8, tzinfo=UTC)
+    for resync in (False, True):
+        with pytest.raises(PermanentFailure, match=r"^2026-01-31 has no sync, .* 2026-02-07\.$"):
+            never.sync(resync=resync)
+    assert list(never.airbyte.jobs) == [1]
+    assert never.airbyte.jobs[1]["status"] == "running"
 
 
 def test_a_running_sync_of_this_night_is_waited_for() -> None:

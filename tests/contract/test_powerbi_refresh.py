@@ -1,7 +1,7 @@
 """The Power BI stage against the stand-in: it follows its own refresh, to each end it can have."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from veracitypro_pipeline.bi.assets import REFRESHED, RefreshConfig, build_assets
 from veracitypro_pipeline.bi.checks import dataset_is_current
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
-from veracitypro_pipeline.handover import RefreshReport
+from veracitypro_pipeline.handover import LandingManifest, RefreshReport
 from veracitypro_pipeline.local.credentials import Credentials
 from veracitypro_pipeline.local.powerbi import Refreshes, create_powerbi_app
 from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
@@ -35,6 +35,7 @@ class Night:
     def __init__(self, url: str, folder: Path, refreshes: Refreshes) -> None:
         self.refreshes = refreshes
         self.handover = HandoverInMemory()
+        self.land(DAY)
         statements = [
             "create schema MART",
             "create table MART.DIM_PRODUCT as select unnest(range(3)) as asin",
@@ -53,6 +54,11 @@ class Night:
             powerbi_dataset_id=OWN.powerbi_dataset_id,
             powerbi_poll_seconds=0.01,
             powerbi_timeout_seconds=5.0,
+        )
+
+    def land(self, day: str) -> None:
+        self.handover.kept[f"landing/keepa/product_raw/{day}"] = LandingManifest(
+            as_of_date=date.fromisoformat(day), job_id=1, records_reported=0, files=()
         )
 
     def change(self, sql: str) -> None:
@@ -96,6 +102,12 @@ def test_a_refresh_is_followed_to_its_end_and_is_then_current(night: Night) -> N
     assert report.rows == 3
     assert [entry["requestId"] for entry in night.refreshes.newest(5)] == [report.request_id]
     assert night.check(report).passed
+
+
+def test_a_day_of_which_nothing_was_landed_is_refused(night: Night) -> None:
+    with pytest.raises(PermanentFailure, match=r"^Nothing of 2025-12-24 has been landed, "):
+        night.refresh(day="2025-12-24")
+    assert night.refreshes.newest(5) == []
 
 
 def test_a_status_that_is_not_documented_is_told_and_fails_no_run(night: Night) -> None:

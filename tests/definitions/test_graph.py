@@ -11,6 +11,7 @@ from typing import Any, Final
 import dagster as dg
 import pytest
 
+from veracitypro_pipeline.automation.schedules import build_schedules
 from veracitypro_pipeline.definitions import STEP_RETRIES, build_definitions
 from veracitypro_pipeline.lineage import (
     AIRBYTE_PRODUCT,
@@ -25,13 +26,14 @@ from veracitypro_pipeline.lineage import (
     stage_of,
 )
 from veracitypro_pipeline.notify import runbooks
+from veracitypro_pipeline.notify import sensors as notify_sensors
 from veracitypro_pipeline.resources.airbyte_source import OPTIONS
 from veracitypro_pipeline.service_levels import MARTS
-from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
+from veracitypro_pipeline.settings import REPOSITORY_DIR, Environment, Settings
 
 SNAPSHOT = Path(__file__).parent / "graph.json"
 DIM_PRODUCT: Final = dg.AssetKey(["mart", "dim_product"])
-ENVIRONMENTS: Final = ("local", "dev", "prod")
+ENVIRONMENTS: Final[tuple[Environment, ...]] = ("local", "dev", "prod")
 DUMMY_ACCOUNTS = {
     "AIRBYTE_WORKSPACE_ID": "workspace",
     "AIRBYTE_CONNECTION_ID": "connection",
@@ -54,6 +56,7 @@ def refuse(*_, **__):
     raise AssertionError("the code location opened a socket")
 socket.socket.connect = socket.socket.connect_ex = refuse
 socket.getaddrinfo = socket.create_connection = refuse
+from veracitypro_pipeline.automation.schedules import build_schedules
 from veracitypro_pipeline.definitions import defs
 graph = defs.resolve_asset_graph()
 defs.resolve_job_def("vp_daily_batch")
@@ -380,22 +383,35 @@ def test_the_job_is_the_whole_graph_and_the_schedule_is_nightly(
     assert request.partition_key == "2026-02-28"
 
 
-def test_only_production_runs_by_itself_from_the_start(built: dict[str, dg.Definitions]) -> None:
-    statuses = {
-        environment: defs.resolve_schedule_def(SCHEDULE_NAME).default_status.value
-        for environment, defs in built.items()
-    }
-    assert statuses == {"local": "STOPPED", "dev": "STOPPED", "prod": "RUNNING"}
+def test_only_production_in_dagster_cloud_runs_by_itself_from_the_start(
+    settings: Settings,
+) -> None:
+    """`vp dev` or `dagster dev` with the settings of production is no second scheduler."""
+
+    def started(environment: Environment, deployment: str | None) -> set[str]:
+        there = settings.model_copy(
+            update={"environment": environment, "dagster_cloud_deployment": deployment}
+        )
+        of_itself: list[dg.ScheduleDefinition | dg.SensorDefinition] = [
+            *build_schedules(there),
+            *notify_sensors.build_sensors(there),
+        ]
+        return {one.name for one in of_itself if one.default_status.value == "RUNNING"}
+
+    told = {"slack_is_told"}
+    for environment in ENVIRONMENTS:
+        assert started(environment, None) == told
+        in_cloud = {SCHEDULE_NAME, "deadline_is_kept"} if environment == "prod" else set()
+        assert started(environment, "vp-prod") == told | in_cloud
 
 
 def test_every_run_is_recorded_and_told_from_the_start(built: dict[str, dg.Definitions]) -> None:
-    """A deadline has only what runs by itself."""
-    for environment, defs in built.items():
+    for defs in built.values():
         sensors = {sensor.name: sensor.default_status.value for sensor in defs.sensors or []}
         assert sensors == {
             "runs_are_recorded": "RUNNING",
             "slack_is_told": "RUNNING",
-            "deadline_is_kept": "RUNNING" if environment == "prod" else "STOPPED",
+            "deadline_is_kept": "STOPPED",
         }
 
 

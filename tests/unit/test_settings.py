@@ -60,6 +60,7 @@ def test_each_variable_reaches_its_field(field: str, monkeypatch: pytest.MonkeyP
     special = {
         "environment": "prod",
         "as_of_date": "2026-02-03",
+        "first_as_of_date": "2025-02-03",
         "snowflake_url": "https://private.example/",
         "slack_mention": "U0123456",
         "deadline": "05:30",
@@ -74,7 +75,8 @@ def test_each_variable_reaches_its_field(field: str, monkeypatch: pytest.MonkeyP
 
     if field in SECRETS:
         found = found.get_secret_value()
-    expected = {"as_of_date": date(2026, 2, 3)}.get(field, float(value) if is_number else value)
+    days = {"as_of_date": date(2026, 2, 3), "first_as_of_date": date(2025, 2, 3)}
+    expected = days.get(field, float(value) if is_number else value)
     assert (str(found) if isinstance(found, Path | HttpUrl) else found) == expected
 
 

@@ -14,8 +14,8 @@ CRON = "10 0 * * *"
 
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """The schedule of the batch. It is on from the start only in `prod`: elsewhere a night costs
-    tokens or a laptop's sleep, so a person switches it on."""
+    """The schedule of the batch. It is on from the start only in `prod` in Dagster Cloud: elsewhere
+    a night costs tokens or a laptop's sleep, so a person switches it on."""
 
     @dg.schedule(
         job=vp_daily_batch,
@@ -24,7 +24,7 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
         execution_timezone="UTC",
         default_status=(
             dg.DefaultScheduleStatus.RUNNING
-            if settings.environment == "prod"
+            if settings.runs_by_itself
             else dg.DefaultScheduleStatus.STOPPED
         ),
         description=(

@@ -21,8 +21,21 @@ from veracitypro_pipeline.bi.refresh import (
     state_of,
 )
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure, final_when_interrupted
-from veracitypro_pipeline.handover import RefreshClaim, RefreshedMarts, RefreshReport
-from veracitypro_pipeline.lineage import BI, HANDOVER_IO, MART, OWNERS, POWERBI_DATASET
+from veracitypro_pipeline.handover import (
+    LandingManifest,
+    RefreshClaim,
+    RefreshedMarts,
+    RefreshReport,
+)
+from veracitypro_pipeline.lineage import (
+    BI,
+    HANDOVER_IO,
+    JOB_NAME,
+    LANDING_PRODUCT,
+    MART,
+    OWNERS,
+    POWERBI_DATASET,
+)
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
 from veracitypro_pipeline.resources.handover_store import HandoverStore
 from veracitypro_pipeline.resources.powerbi import PowerBIResource
@@ -72,11 +85,13 @@ def build_assets(
         Grain: one refresh per run that changed a mart. Rows are those of the MART tables it was
         offered; Power BI does not say how many it took.
         Re-run: a further try of the same run follows the refresh it has started; a run that changes
-        no mart refreshes nothing, unless `force: true` asks for it.
+        no mart refreshes nothing, unless `force: true` asks for it. A day of which nothing was
+        landed is refused.
         """
+        as_of_date = context.partition_time_window.start.date()
+        _refuse_a_day_without_data(handover, as_of_date)
         rows = sum(warehouse.row_counts(MART).values())
         marts = warehouse.content_hashes(MART)
-        as_of_date = context.partition_time_window.start.date()
         last = handover.read(REFRESHED, RefreshedMarts)
         news = changed(last.marts if last else {}, marts)
         client = powerbi.client()
@@ -114,6 +129,15 @@ def build_assets(
         return _result(report, news)
 
     return [powerbi_veracitypro]
+
+
+def _refuse_a_day_without_data(handover: HandoverStore, as_of_date: date) -> None:
+    """Raises PermanentFailure if nothing of the day was ever landed."""
+    if handover.read(f"{'/'.join(LANDING_PRODUCT.path)}/{as_of_date}", LandingManifest) is None:
+        raise PermanentFailure(
+            f"Nothing of {as_of_date} has been landed, so that Power BI has nothing of it to show:"
+            f" run the whole day first (job {JOB_NAME}), or choose a day that was run."
+        )
 
 
 def _shows(client: "PowerBIClient", request_id: str) -> bool:

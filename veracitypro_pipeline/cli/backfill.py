@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import click
 
-from veracitypro_pipeline.cli.batch import Batch, Day, days_between, run_batch
+from veracitypro_pipeline.cli.batch import Batch, Day, run_batch
 from veracitypro_pipeline.cli.main import CannotDo, common_options
 from veracitypro_pipeline.settings import Settings
 
@@ -27,7 +27,7 @@ def backfill(first: date, last: date, full_refresh: bool, as_json: bool) -> None
     once, by `vp run`. The days are run in order, each through landing, raw, stg, core, mart and bi;
     the first that is not good ends it, with exit code 1. Slack is not told.
     """
-    from veracitypro_pipeline.partitions import check_as_of_date
+    from veracitypro_pipeline.partitions import check_as_of_date, days_between
 
     settings = Settings.load()
     if last < first:

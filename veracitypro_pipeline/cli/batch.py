@@ -11,7 +11,8 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -75,11 +76,6 @@ class Batch:
         return {"ops": {**_RELOAD, **(_FULL_REFRESH if is_refreshed else {})}}
 
 
-def days_between(first: date, last: date) -> list[date]:
-    """Both and the days between them, oldest first."""
-    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
-
-
 def run_batch(batch: Batch, settings: Settings, *, as_json: bool, as_list: bool) -> None:
     """Run the days in order and show each; ends after the first that is not good, with exit code 1,
     or that of the signal which stopped it. A reader who goes away changes neither the runs nor the
@@ -108,7 +104,7 @@ def run_batch(batch: Batch, settings: Settings, *, as_json: bool, as_list: bool)
 
 
 def _runs(batch: Batch, settings: Settings, *, quiet: bool) -> Iterator["RunSummary"]:
-    from veracitypro_pipeline.cli.instance import bury_dead_runs, dagster_instance
+    from veracitypro_pipeline.cli.instance import dagster_instance
     from veracitypro_pipeline.cli.progress import shown_progress
 
     with ExitStack() as stack:
@@ -116,6 +112,7 @@ def _runs(batch: Batch, settings: Settings, *, quiet: bool) -> Iterator["RunSumm
         progress.say("Loading Dagster and the graph")
         instance = stack.enter_context(dagster_instance(settings))
         from veracitypro_pipeline import definitions
+        from veracitypro_pipeline.cli.run_ends import bury_dead_runs
         from veracitypro_pipeline.lineage import JOB_NAME
 
         job = definitions.defs.resolve_job_def(JOB_NAME)
@@ -240,7 +237,10 @@ def _run(
                 raise KeyboardInterrupt
 
         instance.add_event_listener(run_id, stop)
-        with suppress(KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+        with (
+            suppress(KeyboardInterrupt, dg.DagsterExecutionInterruptedError),
+            _as_of_the_code_location(instance, job.name),
+        ):
             job.execute_in_process(
                 instance=instance,
                 raise_on_error=False,
@@ -254,6 +254,26 @@ def _run(
             instance.report_run_canceled(run, f"Stopped by {stopping.name()}.")
         reporter.report_end()
     return run_summary(instance, run_id)
+
+
+@contextmanager
+def _as_of_the_code_location(instance: "dg.DagsterInstance", job: str) -> Iterator[None]:
+    """Have Dagster create runs as those of the job in the code location, as its UI does: it lists
+    them with the job, and can execute them again. `execute_in_process` has no option for that."""
+    from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+    from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
+
+    from veracitypro_pipeline.lineage import CODE_LOCATION
+
+    origin = RemoteRepositoryOrigin(
+        RegisteredCodeLocationOrigin(CODE_LOCATION), SINGLETON_REPOSITORY_NAME
+    ).get_job_origin(job)
+    create = instance.create_run_for_job
+    instance.create_run_for_job = partial(create, remote_job_origin=origin)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        instance.create_run_for_job = create  # type: ignore[method-assign]
 
 
 class _Reporter:

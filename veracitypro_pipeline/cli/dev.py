@@ -4,17 +4,15 @@ import os
 import sys
 
 import click
-from filelock import Timeout
 
 from veracitypro_pipeline.cli.instance import (
-    bury_dead_runs,
     dagster_instance,
     hold_instance,
     prepare_dagster_home,
 )
 from veracitypro_pipeline.cli.main import common_options, say
 from veracitypro_pipeline.cli.ports import HOST, port_at_hand
-from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
 
 @click.command(short_help="Start the local stack and `dagster dev`, the Dagster UI.")
@@ -35,22 +33,19 @@ def dev(port: int) -> None:
     if settings.environment == "local":
         _prepare_stack(settings)
     click.echo(f"Dagster comes up at http://{HOST}:{port}", err=True)
-    command = ["dagster", "dev", "-m", "veracitypro_pipeline.definitions"]
+    # The command points to `dg dev`, which is of another package.
+    python = [sys.executable, "-W", "ignore:Function `dev_command` is superseded"]
+    command = ["-m", "dagster", "dev", "-w", str(REPOSITORY_DIR / "workspace.yaml")]
     # In place of this process, so that Ctrl+C reaches Dagster, which has children to end.
-    os.execv(sys.executable, [sys.executable, "-m", *command, "-h", HOST, "-p", str(port)])  # noqa: S606
+    os.execv(sys.executable, [*python, *command, "-h", HOST, "-p", str(port)])  # noqa: S606
 
 
 def _prepare_stack(settings: Settings) -> None:
     """Start it, and clear away runs that nobody carries out any more."""
+    from veracitypro_pipeline.cli.run_ends import bury_when_silent
     from veracitypro_pipeline.local.run_settings import started_stack
     from veracitypro_pipeline.local.stack import run_place
 
     started_stack(settings, say)
-    try:
-        with (
-            run_place(settings.home_dir).acquire(timeout=0),
-            dagster_instance(settings) as instance,
-        ):
-            bury_dead_runs(instance, of_vp_run_only=False)
-    except Timeout:
-        return  # Somebody is at work, so nothing is known to be dead.
+    with dagster_instance(settings) as instance:
+        bury_when_silent(instance, run_place(settings.home_dir))

@@ -37,13 +37,15 @@ run_coordinator:
     # A queued run is taken within a second; Dagster looks every five.
     dequeue_interval_seconds: 1
 """
-# The same instance, as `vp run` uses it: each captured step would start two processes, while the
-# output of a run goes into vp.log here.
+# The same instance, as `vp run` uses it.
 _VP_RUN_YAML: Final = f"""\
 {_COMMON_YAML}\
 compute_logs:
-  module: dagster._core.storage.noop_compute_log_manager
-  class: NoOpComputeLogManager
+  module: veracitypro_pipeline.cli.run_output
+  class: RunOutput
+  config:
+    base_dir:
+      env: DAGSTER_HOME
 """
 CONFIGURATIONS: Final = {"dagster.yaml": _DAGSTER_YAML, "vp_run.yaml": _VP_RUN_YAML}
 # Locked by what serves the instance.
@@ -109,27 +111,6 @@ def is_held(folder: Path) -> bool:
     except BlockingIOError:
         return True
     return False
-
-
-def bury_dead_runs(instance: "dg.DagsterInstance", *, of_vp_run_only: bool = True) -> None:
-    """Record as failed what a killed process began. Only for who holds the place of a run.
-
-    A run that looks alive would keep its place in Dagster's queue for ever. Runs of other origin
-    than `vp run` may be waiting for the place, unless nobody serves this instance.
-    """
-    import dagster as dg
-
-    from veracitypro_pipeline.notify.telling import ANNOUNCES_ITSELF_TAG, is_marked
-
-    alive = [
-        dg.DagsterRunStatus.STARTING,
-        dg.DagsterRunStatus.STARTED,
-        dg.DagsterRunStatus.CANCELING,
-    ]
-    for run in instance.get_runs(dg.RunsFilter(statuses=alive)):
-        if of_vp_run_only and not is_marked(run, ANNOUNCES_ITSELF_TAG):
-            continue
-        instance.report_run_failed(run, "The process of this run was killed.")
 
 
 def dagster_instance(settings: Settings) -> "dg.DagsterInstance":

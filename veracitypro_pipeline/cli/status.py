@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from veracitypro_pipeline.cli.main import CannotDo, common_options, say
-from veracitypro_pipeline.monitoring.status import Status, read_status
+from veracitypro_pipeline.monitoring.status import STARTED, Status, read_status
 from veracitypro_pipeline.notify import runbooks
 from veracitypro_pipeline.resources.warehouse_engine import open_warehouse, warehouse_name
 from veracitypro_pipeline.run_summary import CANCELED, counted, timed
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 # Of runs that did not go well: most are red.
-_STYLES: Final = {"started": None, CANCELED: "yellow"}
+_STYLES: Final = {STARTED: None, "unknown": None, CANCELED: "yellow"}
 
 
 @click.command(short_help="Show the last runs, what is red, how fresh MART is.")
@@ -25,8 +25,9 @@ _STYLES: Final = {"started": None, CANCELED: "yellow"}
 def status(as_json: bool) -> None:
     """Show the last runs, the newest one hop by hop, what is red since when, and how fresh MART is.
 
-    Reads the warehouse only: MONITORING and MART. Instants are UTC. The exit code is 0 whatever it
-    shows; the state of a run is in the exit code of `vp run`.
+    Reads the warehouse (MONITORING and MART) and, of a run without a recorded end, what Dagster
+    knows of it. Instants are UTC. The exit code is 0 whatever it shows; the state of a run is in
+    the exit code of `vp run`.
     """
     settings = Settings.load()
     # With the pipeline's role: those who read MART need not see MONITORING.
@@ -37,7 +38,7 @@ def status(as_json: bool) -> None:
     )
     if found is None:
         raise CannotDo("No run is recorded in MONITORING yet: `vp run` makes one.")
-    _name_the_dead(found, settings)
+    _complete_the_begun(found, settings)
     if as_json:
         from veracitypro_pipeline.cli.terminal import shown_json
 
@@ -46,24 +47,13 @@ def status(as_json: bool) -> None:
         _print(found, settings)
 
 
-def _name_the_dead(found: Status, settings: Settings) -> None:
-    """A run that has begun and not ended was killed, if nobody holds the home's place of a run."""
-    begun = [run for run in found.runs if run.status == "started"]
-    if not begun or settings.environment != "local":
-        return
-    from filelock import Timeout
+def _complete_the_begun(found: Status, settings: Settings) -> None:
+    """MONITORING may not know yet how a run ended, and Dagster's instance in the home does."""
+    begun = [run for run in found.runs if run.status == STARTED]
+    if begun and settings.environment == "local":
+        from veracitypro_pipeline.cli.run_ends import complete
 
-    from veracitypro_pipeline.local.stack import no_run_at_work
-
-    try:
-        with no_run_at_work(settings.home_dir):
-            for run in begun:
-                run.status = "killed"
-                run.failure = "Its process is gone; the next run records this."
-    except Timeout:
-        # Only the newest can be the one at work.
-        for run in begun[1:]:
-            run.status = "killed"
+        complete(begun, settings)
 
 
 def _print(found: Status, settings: Settings) -> None:
@@ -93,7 +83,7 @@ def _print_runs(console: "Console", found: Status) -> None:
         table.add_row(
             str(run.as_of_date or "none"),
             _minute(run.started_at),
-            run.status,
+            f"{run.status} ({run.job})" if run.are_checks_alone else run.status,
             timed(run.seconds),
             counted(run.records),
             counted(run.rows_refused),
@@ -147,7 +137,7 @@ def _print_marts(console: "Console", found: Status) -> None:
 def _print_red(console: "Console", found: Status) -> None:
     from rich.text import Text
 
-    last = found.runs[0]
+    last = next((run for run in found.runs if not run.are_checks_alone), found.runs[0])
     if last.failure:
         step = f" at {last.failed_step}" if last.failed_step else ""
         style = _STYLES.get(last.status, "red")
@@ -162,7 +152,7 @@ def _print_red(console: "Console", found: Status) -> None:
                 style="red" if red.severity == "ERROR" else "yellow",
             )
         )
-    if last.status == "started":
+    if last.status == STARTED:
         console.print("A run is at work.")
     for file in found.late_files:
         console.print(

@@ -2,18 +2,16 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import streamlit as st
 
 from veracitypro_pipeline.dashboard import charts, pipeline_queries
 from veracitypro_pipeline.dashboard.reading import rows, status
 from veracitypro_pipeline.markdown import escaped
-from veracitypro_pipeline.monitoring.status import Run, Status
+from veracitypro_pipeline.monitoring.status import STARTED, Run, Status
 from veracitypro_pipeline.run_summary import CANCELED, OUTCOMES, ROWS_ARE, CheckCounts
 from veracitypro_pipeline.service_levels import MARTS
-
-STARTED: Final = "started"
 
 
 def show() -> None:
@@ -23,11 +21,12 @@ def show() -> None:
         st.info("No run is recorded yet: `vp run` makes one, and then this page tells of it.")
         return
     runs = [Run(**row) for row in rows(pipeline_queries.RUNS)]
-    _say_how_things_stand(runs[0], found)
+    nights = [run for run in runs if not run.are_checks_alone] or runs
+    _say_how_things_stand(nights[0], found)
     chosen = st.selectbox(
         "Run",
         runs,
-        index=next((place for place, run in enumerate(runs) if run.ended_at), 0),
+        index=runs.index(next((run for run in nights if run.ended_at), nights[0])),
         format_func=pipeline_queries.name_of_run,
     )
     stages = rows(pipeline_queries.stages_of_runs(runs[-1].started_at))
@@ -67,7 +66,7 @@ def _show_figures(run: Run, runs: list[Run]) -> None:
         "Checks passed": f"{run.tests_passed:,} of {run.checks.run:,}",
         "Keepa tokens": _number(run.tokens_spent),
     }
-    good = next((one for one in runs if one.is_good), None)
+    good = next((one for one in runs if one.is_good and not one.are_checks_alone), None)
     # A run that stopped has not come to all of its checks.
     more = (
         {"Checks passed": f"a good run has {good.checks.run:,}"} if good and not run.is_good else {}

@@ -135,7 +135,8 @@ def unexplained(hops: list[dict[str, Any]]) -> list[int | None]:
 def name_of_run(run: Run) -> str:
     """How people tell a run from others: its day, its start, how it ended."""
     day = run.as_of_date or "no partition"
-    return f"{day}, started {run.started_at:%Y-%m-%d %H:%M}: {run.status}"
+    what = f"{run.job}: " if run.are_checks_alone else ""
+    return f"{day}, started {run.started_at:%Y-%m-%d %H:%M}: {what}{run.status}"
 
 
 def _naive(instant: datetime) -> datetime:

@@ -11,7 +11,14 @@ from veracitypro_pipeline import links
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure, final_when_interrupted
 from veracitypro_pipeline.handover import FinishedSync, SyncClaim, SyncReport, last_day_seen
 from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, HANDOVER_IO, INGEST, OWNERS
-from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of, end_of
+from veracitypro_pipeline.partitions import (
+    ONE_DAY_A_RUN,
+    SYNC_DAYS,
+    daily_as_of,
+    end_of,
+    mark_as_refused,
+    newest_as_of_date,
+)
 from veracitypro_pipeline.resources.airbyte import AirbyteResource
 from veracitypro_pipeline.resources.handover_store import HandoverStore
 from veracitypro_pipeline.resources.run_settings import RunSettings
@@ -58,6 +65,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         Grain: one sync per as-of day, which reads every tracked product once.
         Re-run: a day whose sync has succeeded or is under way uses that sync and spends no tokens,
         also one that a killed run or a person has started; `resync: true` asks for a new one.
+        A day whose end lies too far back is not synced anew: Keepa would answer of today.
         """
         as_of_date = context.partition_time_window.start.date()
         claim_name = f"{'/'.join(AIRBYTE_PRODUCT.path)}/claims/{as_of_date}"
@@ -83,6 +91,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
             if not config.resync:
                 job = _unclaimed_sync(client.jobs_since(night - QUEUED), night)
             if job is None:
+                _refuse_a_past_day(context, as_of_date, run_settings.now())
                 job, started_here = _start_or_attach(client, night, context.log.info)
         job_id = int(job["jobId"])
         try:
@@ -131,6 +140,19 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         )
 
     return [airbyte_product_raw]
+
+
+def _refuse_a_past_day(context: dg.AssetExecutionContext, as_of_date: date, now: datetime) -> None:
+    """Raises PermanentFailure if a sync now would be too late for the day."""
+    if now < end_of(as_of_date) + timedelta(days=SYNC_DAYS):
+        return
+    mark_as_refused(context.instance, context.op_execution_context.run_id)
+    raise PermanentFailure(
+        f"{as_of_date} has no sync, and one that starts now, more than {SYNC_DAYS} days after its"
+        " end, would store today's products under that day: leave the day missing (the next sync"
+        " after it brought its prices and ranks), or materialize"
+        f" {newest_as_of_date(now)}."
+    )
 
 
 def _unclaimed_sync(jobs: Iterable["Job"], night: datetime) -> "Job | None":

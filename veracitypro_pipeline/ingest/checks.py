@@ -8,13 +8,11 @@ from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted
 from veracitypro_pipeline.handover import SyncReport
 from veracitypro_pipeline.ingest.assets import QUEUED
 from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT
-from veracitypro_pipeline.partitions import daily_as_of, end_of
+from veracitypro_pipeline.partitions import end_of
 from veracitypro_pipeline.resources.airbyte import AirbyteResource
 
 
-@dg.asset_check(
-    asset=AIRBYTE_PRODUCT, blocking=True, partitions_def=daily_as_of, retry_policy=CHECK_RETRIES
-)
+@dg.asset_check(asset=AIRBYTE_PRODUCT, blocking=True, retry_policy=CHECK_RETRIES)
 @final_when_interrupted
 def sync_succeeded(airbyte_product_raw: SyncReport) -> dg.AssetCheckResult:
     """The sync ended well and read at least one product.
@@ -37,7 +35,7 @@ def sync_succeeded(airbyte_product_raw: SyncReport) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset=AIRBYTE_PRODUCT, partitions_def=daily_as_of, retry_policy=CHECK_RETRIES)
+@dg.asset_check(asset=AIRBYTE_PRODUCT, retry_policy=CHECK_RETRIES)
 @final_when_interrupted
 def sync_is_newest(
     airbyte_product_raw: SyncReport, airbyte: AirbyteResource

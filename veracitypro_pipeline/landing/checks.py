@@ -13,13 +13,10 @@ from veracitypro_pipeline.landing.manifest import (
     surplus_lines,
 )
 from veracitypro_pipeline.lineage import LANDING_PRODUCT
-from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.resources.handover_store import HandoverStore
 
 
-@dg.asset_check(
-    asset=LANDING_PRODUCT, blocking=True, partitions_def=daily_as_of, retry_policy=CHECK_RETRIES
-)
+@dg.asset_check(asset=LANDING_PRODUCT, blocking=True, retry_policy=CHECK_RETRIES)
 @final_when_interrupted
 def files_arrived(
     landing_product_raw: LandingManifest, handover: HandoverStore
@@ -55,9 +52,7 @@ def files_arrived(
     )
 
 
-@dg.asset_check(
-    asset=LANDING_PRODUCT, blocking=True, partitions_def=daily_as_of, retry_policy=CHECK_RETRIES
-)
+@dg.asset_check(asset=LANDING_PRODUCT, blocking=True, retry_policy=CHECK_RETRIES)
 @final_when_interrupted
 def records_equal_lines(landing_product_raw: LandingManifest) -> dg.AssetCheckResult:
     """Airbyte's count of records equals the lines in the manifest's files, each another record.
@@ -86,7 +81,7 @@ def records_equal_lines(landing_product_raw: LandingManifest) -> dg.AssetCheckRe
     )
 
 
-@dg.asset_check(asset=LANDING_PRODUCT, partitions_def=daily_as_of, retry_policy=CHECK_RETRIES)
+@dg.asset_check(asset=LANDING_PRODUCT, retry_policy=CHECK_RETRIES)
 @final_when_interrupted
 def files_of_this_sync(
     landing_product_raw: LandingManifest, handover: HandoverStore
@@ -112,7 +107,7 @@ def files_of_this_sync(
     )
 
 
-@dg.asset_check(asset=LANDING_PRODUCT, partitions_def=daily_as_of, retry_policy=CHECK_RETRIES)
+@dg.asset_check(asset=LANDING_PRODUCT, retry_policy=CHECK_RETRIES)
 @final_when_interrupted
 def earlier_files_are_whole(
     landing_product_raw: LandingManifest, handover: HandoverStore

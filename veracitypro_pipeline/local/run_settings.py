@@ -9,7 +9,7 @@ Not here: which environment uses this (`definitions.py`), and the stack (`stack.
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,13 +22,14 @@ from veracitypro_pipeline.home import NotOurs, make_home
 from veracitypro_pipeline.local.stack import (
     StackError,
     StackState,
+    clock_of,
     ensure_stack,
     play_day,
     run_place,
 )
+from veracitypro_pipeline.partitions import are_checks_alone, days_of
 from veracitypro_pipeline.resources.airbyte_source import tracked_products_file
 from veracitypro_pipeline.resources.run_settings import RunSettings
-from veracitypro_pipeline.run_events import PARTITION_TAG
 from veracitypro_pipeline.settings import Settings
 
 # Services on loopback answer at once.
@@ -54,17 +55,23 @@ class StackRunSettings(RunSettings):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["StackRunSettings"]:
-        """For a run with a partition: wait for the runs before it, then play its day."""
-        day = context.run.tags.get(PARTITION_TAG) if context.run else None
-        if day is None:
-            yield self
-            return
-        settings = Settings.load()
-        say = context.log.info if context.log else log.info
-        with one_run_at_a_time(settings.home_dir, say) as is_first:
-            if is_first:
-                play(settings, date.fromisoformat(day))
-            yield self
+        """For a run: wait for the runs before it, then play its day. Checks that are executed alone
+        leave the stack at the day that it is at."""
+        with super().yield_for_execution(context):
+            if context.run is None:
+                yield self
+                return
+            settings = Settings.load()
+            say = context.log.info if context.log else log.info
+            with one_run_at_a_time(settings.home_dir, say) as is_first:
+                days = days_of(context.run)
+                if is_first and days and not are_checks_alone(context.run):
+                    play(settings, days[0])
+                yield self
+
+    def now(self) -> datetime:
+        """The stack's clock."""
+        return clock_of(started_stack(Settings.load()))
 
 
 def started_stack(settings: Settings, say: Callable[[str], object] = lambda _: None) -> StackState:

@@ -132,7 +132,9 @@ def _create_app(options: Options, credentials: Credentials, s3: S3Server, url: s
     syncs = Syncs(connection, jobs, playback.now, make_private_folder(folder / "work"))
 
     def health() -> dict[str, Any] | None:
-        return {"pid": os.getpid()} if s3.is_running else None
+        if not s3.is_running:
+            return None
+        return {"pid": os.getpid(), "now": playback.now().isoformat()}
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

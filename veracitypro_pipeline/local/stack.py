@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -215,6 +215,15 @@ def products_in_play(state: StackState) -> dict[int, list[str]]:
     """
     found = _control(state, "GET", "/products", PLAY_SECONDS)
     return {int(domain_id): list(asins) for domain_id, asins in found.items()}
+
+
+def clock_of(state: StackState) -> datetime:
+    """What the stack's clock reads, UTC.
+
+    Raises:
+        StackError: there is no answer.
+    """
+    return datetime.fromisoformat(_control(state, "GET", "/health", HEALTH_SECONDS)["now"])
 
 
 def _control(

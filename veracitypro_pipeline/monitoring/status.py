@@ -9,10 +9,12 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel
 
-from veracitypro_pipeline.run_summary import OUTCOMES, SUCCESS, CheckCounts
+from veracitypro_pipeline.run_summary import CHECKS_ALONE, OUTCOMES, SUCCESS, CheckCounts
 from veracitypro_pipeline.service_levels import MARTS, Freshness, freshness, newest_days
 
 SHOWN_RUNS: Final = 10
+# The status of a run that has begun and not ended.
+STARTED: Final = "started"
 
 # A first run may have ended before the load, and an older warehouse has no arrivals.
 _TABLES_ARE_THERE: Final = """
@@ -28,6 +30,7 @@ where upper(table_schema) = 'MONITORING'
 RUNS_SHOWN: Final = """
 select
     run_id,
+    job,
     as_of_date,
     status,
     started_at,
@@ -121,6 +124,7 @@ class Run(BaseModel):
     """One run, newest first. `status` is Dagster's in lower case; `started` has not ended yet."""
 
     run_id: str
+    job: str = ""
     as_of_date: date | None
     status: str
     started_at: Instant
@@ -134,6 +138,10 @@ class Run(BaseModel):
     tests_failed: int
     failed_step: str | None
     failure: str | None
+
+    @property
+    def are_checks_alone(self) -> bool:
+        return self.job == CHECKS_ALONE
 
     @property
     def is_good(self) -> bool:
@@ -187,7 +195,8 @@ class LateFile(BaseModel):
 
 
 class Status(BaseModel):
-    """How things stand. `hops` are those of the newest run that has ended, `hops_of_run`.
+    """How things stand. `hops` are those of the newest run that has ended, `hops_of_run`; checks
+    that were executed alone have none.
 
     Marts are measured against `as_of_date`, the newest day that has been run or is due. Late files
     are those that came since the oldest of `runs`.
@@ -226,7 +235,8 @@ def read_status(ask: Ask, due: date | None = None) -> Status | None:
     days = [*(run.as_of_date for run in runs), due]
     as_of_date = max((day for day in days if day is not None), default=None)
     there = sorted(MARTS.keys() & {row["mart"] for row in rows(_MARTS_THAT_ARE_THERE)})
-    ended = next((run for run in runs if run.ended_at is not None), runs[0])
+    nights = [run for run in runs if not run.are_checks_alone] or runs
+    ended = next((run for run in nights if run.ended_at is not None), nights[0])
     since = runs[:SHOWN_RUNS][-1].started_at.replace(tzinfo=None)
     late = rows(_LATE_FILES, since=since) if tables["arrivals"] else []
     return Status(

@@ -1,6 +1,6 @@
 """The deadline of the batch: is the day that is due done; if not, what Slack and Dagster are told.
 
-Done is a day that Power BI has been refreshed for, whichever run did it.
+A day is done once RAW, every mart and Power BI have been brought up to it, whichever runs did it.
 """
 
 from datetime import date
@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 
 import dagster as dg
 
-from veracitypro_pipeline.lineage import JOB_NAME, POWERBI_DATASET
+from veracitypro_pipeline.lineage import JOB_NAME, MART, POWERBI_DATASET, RAW_KEEPA, model_key
 from veracitypro_pipeline.notify import messages
 from veracitypro_pipeline.notify.messages import Links, Message
+from veracitypro_pipeline.partitions import runs_of_day
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
-from veracitypro_pipeline.run_events import PARTITION_TAG
 from veracitypro_pipeline.service_levels import MARTS, Freshness, freshness, newest_days
 from veracitypro_pipeline.transform.service_levels import freshness_evaluations
 
@@ -20,7 +20,7 @@ _STATES: Final = {
     dg.DagsterRunStatus.STARTED: "is at work",
     dg.DagsterRunStatus.FAILURE: "has failed",
     dg.DagsterRunStatus.CANCELED: "was canceled",
-    dg.DagsterRunStatus.SUCCESS: "has ended without a refresh of Power BI",
+    dg.DagsterRunStatus.SUCCESS: "has ended without all that makes the day",
 }
 
 
@@ -46,8 +46,7 @@ def missed(
     """What to say of the batch of a day at its deadline; None if it is done."""
     if is_done(instance, day):
         return None
-    runs = instance.get_runs(dg.RunsFilter(tags={PARTITION_TAG: day.isoformat()}), limit=1)
-    newest = runs[0] if runs else None
+    newest = next(iter(runs_of_day(instance, day)), None)
     state = (
         f"Run {newest.run_id[:8]} {_STATES.get(newest.status, 'waits for its turn')}."
         if newest
@@ -63,11 +62,13 @@ def missed(
 
 
 def is_done(instance: dg.DagsterInstance, day: date) -> bool:
-    refreshed = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=POWERBI_DATASET, asset_partitions=[day.isoformat()]),
-        limit=1,
+    """Whether readers see the data of a day. A refresh of Power BI alone brings none."""
+    return all(
+        instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=key, asset_partitions=[day.isoformat()]), limit=1
+        ).records
+        for key in (POWERBI_DATASET, RAW_KEEPA, *(model_key(MART, mart) for mart in MARTS))
     )
-    return bool(refreshed.records)
 
 
 def _ends_of_late(found: list[Freshness]) -> dict[str, date]:

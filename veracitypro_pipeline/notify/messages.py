@@ -54,6 +54,8 @@ _MEANING: Final = {
     "": "Reports show the last good night.",
 }
 
+_ALONE: Final = "A person executed them. No table was loaded or built, and no report has changed."
+
 
 class Message(NamedTuple):
     """`text` is what a notification shows; `blocks` are what the channel shows."""
@@ -87,6 +89,11 @@ def end(
     summary = record.summary
     text = _headline(summary, job, recovered=recovered)
     match summary.status:
+        case _ if summary.are_checks_alone:
+            reasons = [
+                _plain(_shortened(one.reason, REASON_CHARACTERS)) for one in summary.failures
+            ]
+            blocks = [*([] if summary.red_checks else reasons[:SHOWN_FAILURES]), _mrkdwn(_ALONE)]
         case "success":
             blocks = [_mrkdwn(_brought(record)), _mrkdwn(changed_most(summary, before))]
         case "canceled":
@@ -105,7 +112,7 @@ def checks(summary: RunSummary, links: Links) -> Message | None:
     if not red:
         return None
     counts = summary.checks
-    text = f"Checks for {summary.as_of_date}: {counts.failed} failed, {counts.warned} warned"
+    text = f"Checks for {summary.days}: {counts.failed} failed, {counts.warned} warned"
     more = len(red) - SHOWN_CHECKS
     return Message(
         text,
@@ -160,8 +167,9 @@ def at_once(parts: Iterable[Message | None]) -> Message:
 
 
 def calls_for_somebody(summary: RunSummary) -> bool:
-    """Whether reports will be wrong or old until a person does something."""
-    return not summary.is_good and summary.status != CANCELED
+    """Whether reports will be wrong or old until a person does something. Whoever executes checks
+    alone is there to see them."""
+    return not summary.is_good and summary.status != CANCELED and not summary.are_checks_alone
 
 
 def changed_most(summary: RunSummary, before: RunSummary | None) -> str:
@@ -184,8 +192,8 @@ def changed_most(summary: RunSummary, before: RunSummary | None) -> str:
     ]
     share, said = max(changes, default=(0.0, ""))
     if share < NOTABLE_SHARE:
-        return f"Much the same as the run for {before.as_of_date}."
-    return f"Changed most since the run for {before.as_of_date}: {said} ({share:.0%})."
+        return f"Much the same as the run for {before.days}."
+    return f"Changed most since the run for {before.days}: {said} ({share:.0%})."
 
 
 def escaped(text: str) -> str:
@@ -194,8 +202,10 @@ def escaped(text: str) -> str:
 
 
 def _headline(summary: RunSummary, job: str, *, recovered: bool) -> str:
-    day = summary.as_of_date or "no partition"
+    day = summary.days
     match summary.status:
+        case _ if summary.are_checks_alone:
+            return f"{_icon_of_checks(summary)} {_checks_headline(summary)}"
         case "success" if summary.checks.failed:
             icon, verb = _RED, "ended with failed checks"
         case "success":
@@ -208,6 +218,34 @@ def _headline(summary: RunSummary, job: str, *, recovered: bool) -> str:
         case _:
             return f"{_UNDER_WAY} {job} started for {day}"
     return f"{icon} {job} {verb} for {day} in {_duration(summary.seconds)}"
+
+
+def _checks_headline(summary: RunSummary) -> str:
+    """Of checks that were executed alone: their outcomes are all that there is to say."""
+    match summary.status:
+        case "success" | "failure" if summary.checks.run:
+            verb = f"executed alone for {summary.days}: {summary.checks}"
+        case "success" | "failure":
+            verb = f"executed alone for {summary.days} have no result"
+        case "canceled":
+            verb = f"executed alone for {summary.days} were canceled"
+        case _:
+            verb = "are executed alone"
+    return f"Checks {verb}"
+
+
+def _icon_of_checks(summary: RunSummary) -> str:
+    match summary.status:
+        case "success" | "failure" if summary.checks.failed:
+            return _RED
+        case "success" | "failure" if summary.red_checks or not summary.checks.run:
+            return _YELLOW
+        case "success" | "failure":
+            return _GREEN
+        case "canceled":
+            return _STOPPED
+        case _:
+            return _UNDER_WAY
 
 
 def _brought(record: RunRecord) -> str:

@@ -20,15 +20,15 @@ from veracitypro_pipeline.settings import Settings
 
 
 def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
-    """The sensors of these settings. The deadline is on from the start only in `prod`, as the
-    schedule is."""
+    """The sensors of these settings. The deadline is on from the start only where the schedule is;
+    what is recorded and told of runs is true of any server's own runs."""
 
     @dg.sensor(
         name="deadline_is_kept",
         minimum_interval_seconds=60,
         default_status=(
             dg.DefaultSensorStatus.RUNNING
-            if settings.environment == "prod"
+            if settings.runs_by_itself
             else dg.DefaultSensorStatus.STOPPED
         ),
         description=(

@@ -12,9 +12,12 @@ from typing import Final
 import dagster as dg
 
 from veracitypro_pipeline.failures import INTERRUPTED
+from veracitypro_pipeline.lineage import JOB_NAME, POWERBI_DATASET
 from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.notify import messages
+from veracitypro_pipeline.notify.deadline import is_done
 from veracitypro_pipeline.notify.messages import Links, Message
+from veracitypro_pipeline.partitions import are_checks_alone, days_of, is_refused, runs_of_day
 from veracitypro_pipeline.resources.slack import (
     Posted,
     SlackAway,
@@ -109,7 +112,7 @@ def _recent(instance: dg.DagsterInstance) -> list[dg.RunRecord]:
 
 
 def _is_due(run: dg.DagsterRun) -> bool:
-    if is_marked(run, SILENT_TAG):
+    if is_marked(run, SILENT_TAG) or is_refused(run):
         return False
     if run.status is dg.DagsterRunStatus.STARTED:
         return THREAD_TAG not in run.tags
@@ -210,13 +213,23 @@ class _Thread:
         return links_of(self._slack.settings.get())
 
     def _recovered(self) -> bool:
-        """Whether this run went well and the one of the job before it had failed."""
-        before = self._before(dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
-        return (
-            self._run.status is dg.DagsterRunStatus.SUCCESS
-            and before is not None
-            and before.status is dg.DagsterRunStatus.FAILURE
-        )
+        """Whether this run brought what a failed one did not: a run before it, of the batch or of
+        its day, failed, and since this one readers see the data of the day."""
+        run, days = self._run, days_of(self._run)
+        if run.status is not dg.DagsterRunStatus.SUCCESS or are_checks_alone(run):
+            return False
+        is_batch = run.job_name == JOB_NAME
+        ended = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
+        created = self._dagster_record.create_timestamp
+        before = [runs_of_day(self._instance, day, ended, created)[:1] for day in days]
+        if is_batch and (of_batch := self._before(*ended)):
+            before.append([of_batch])
+        if not any(one.status is dg.DagsterRunStatus.FAILURE for found in before for one in found):
+            return False
+        if is_batch and not run.asset_selection:
+            return True  # It went through the whole graph.
+        refreshed = not run.asset_selection or POWERBI_DATASET in run.asset_selection
+        return refreshed and all(is_done(self._instance, day) for day in days)
 
     def _summary_before(self) -> RunSummary | None:
         before = self._before(dg.DagsterRunStatus.SUCCESS)
@@ -230,6 +243,6 @@ class _Thread:
                 statuses=list(statuses),
                 created_before=self._dagster_record.create_timestamp,
             ),
-            limit=1,
+            limit=RUNS_A_PAGE,
         )
-        return older[0] if older else None
+        return next((run for run in older if not are_checks_alone(run)), None)

@@ -7,7 +7,6 @@ import dagster as dg
 from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted, refusal_severity
 from veracitypro_pipeline.handover import LandingManifest
 from veracitypro_pipeline.lineage import LANDING_PRODUCT, RAW_KEEPA
-from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.raw.tables import DOUBLED_RECORDS, FILES_UNLIKE_LEDGER, ROWS_OF_FILES
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 
@@ -17,7 +16,6 @@ _MANIFEST: Final = {"manifest": dg.AssetIn(key=LANDING_PRODUCT)}
 @dg.asset_check(
     asset=RAW_KEEPA,
     blocking=True,
-    partitions_def=daily_as_of,
     retry_policy=CHECK_RETRIES,
     additional_ins=_MANIFEST,
 )
@@ -71,7 +69,6 @@ def lines_loaded_or_quarantined(
 @dg.asset_check(
     asset=RAW_KEEPA,
     blocking=True,
-    partitions_def=daily_as_of,
     retry_policy=CHECK_RETRIES,
     additional_ins=_MANIFEST,
 )

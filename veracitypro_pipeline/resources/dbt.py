@@ -8,6 +8,7 @@ and its manifest parsing belongs to `resources/dbt_command.py`.
 import re
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from signal import SIGKILL
@@ -20,16 +21,19 @@ from veracitypro_pipeline import full_disk
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure, interrupts_are_final
 from veracitypro_pipeline.home import FOLDER_MODE
 from veracitypro_pipeline.masking import mask_error, masked
+from veracitypro_pipeline.partitions import day_of_run, days_of
 from veracitypro_pipeline.resources import dbt_command
 from veracitypro_pipeline.resources.dbt_process import DbtProcess
 from veracitypro_pipeline.resources.http import TRANSIENT_STATUSES
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.snowflake_warehouse import TRANSIENT_ERRORS
-from veracitypro_pipeline.run_events import PARTITION_TAG
 from veracitypro_pipeline.run_summary import DBT_RUN_ID
 
 # Unit tests judge the SQL, not the night's data: they run where the SQL changes.
-BUILD: Final = ("build", "--exclude-resource-type", "unit_test")
+_DATA_ALONE: Final = ("--exclude-resource-type", "unit_test")
+BUILD: Final = ("build", *_DATA_ALONE)
+# Of checks that are executed alone: it touches no table.
+TEST: Final = ("test", *_DATA_ALONE)
 SHOWN_CHARACTERS: Final = 1_000
 SHOWN_NODES: Final = 3
 # How dagster-dbt introduces what dbt said (0.29.27).
@@ -68,9 +72,9 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["DbtResource"]:
         """Make dbt ready while the stages before it are at work."""
-        partition = context.run.tags.get(PARTITION_TAG) if context.run else None
-        if context.run is not None and partition is not None:
-            self._waiting = self._start(context.run.run_id, partition)
+        days = days_of(context.run) if context.run else []
+        if context.run is not None and days:
+            self._waiting = self._start(context.run.run_id, days[0])
         try:
             yield self
         finally:
@@ -87,7 +91,8 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def build(
         self, context: dg.AssetExecutionContext, *, full_refresh: bool = False
     ) -> Iterator[Any]:
-        """`dbt build` of what the run selected; yields outputs and check results.
+        """`dbt build` of what the run selected, `dbt test` if it selected checks alone; yields
+        outputs and check results.
 
         `full_refresh` makes incremental models anew from RAW.
 
@@ -108,13 +113,15 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         parameters = get_updated_cli_invocation_params_for_context(
             context, manifest={}, dagster_dbt_translator=DagsterDbtTranslator()
         )
-        arguments = [*BUILD, *parameters.selection_args]
+        command = BUILD if context.selected_asset_keys else TEST
+        arguments = [*command, *parameters.selection_args]
         if full_refresh:
             arguments.append("--full-refresh")
         if parameters.indirect_selection:
             arguments += ["--indirect-selection", parameters.indirect_selection]
         # The one that waits serves once; a further try starts another.
-        dbt = self._waiting or self._start(context.run.run_id, context.partition_key)
+        day = day_of_run(context.instance, context.run)
+        dbt = self._waiting or self._start(context.run.run_id, day)
         self._waiting, self._at_work = None, dbt
         invocation = Invocation(
             process=dbt.run(arguments),
@@ -138,12 +145,12 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                     "dbt was killed, as the system does when memory is short. What it finished"
                     " stays, and the next try goes on from there."
                 ) from error
-            raise failure_of(str(error)) from mask_error(error)
+            raise failure_of(str(error), command[0]) from mask_error(error)
         tables, tests = context.selected_asset_keys, context.selected_asset_check_keys
         if not reported >= tables | tests:
             raise _unreported(tables, tests, reported)
 
-    def _start(self, run_id: str, partition: str) -> DbtProcess:
+    def _start(self, run_id: str, as_of_date: date) -> DbtProcess:
         settings = self.settings.get()
         settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
         return DbtProcess(
@@ -151,7 +158,7 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 **dbt_command.environment(settings, dbt_command.build_folder(settings)),
                 # Query tags are made of these, and events are known by the first.
                 f"{dbt_command.CUSTOM}{DBT_RUN_ID}": run_id,
-                f"{dbt_command.CUSTOM}PARTITION": partition,
+                f"{dbt_command.CUSTOM}PARTITION": as_of_date.isoformat(),
             },
             settings.dbt_project_dir,
         )
@@ -187,7 +194,7 @@ def _unreported(
     )
 
 
-def failure_of(said: str) -> dg.Failure:
+def failure_of(said: str, command: str = "build") -> dg.Failure:
     """A failed model or test fails again; a warehouse that is busy or away may come back."""
     if full := full_disk.said_in(said):
         return PermanentFailure(full)
@@ -197,4 +204,4 @@ def failure_of(said: str) -> dg.Failure:
     codes = {int(code) for code in _CODE.findall(reason)}
     if codes & PASSING_CODES or any(mark in reason for mark in PASSING):
         return TransientFailure(f"dbt could not get at the warehouse: {shortened}")
-    return PermanentFailure(f"dbt build failed: {shortened}")
+    return PermanentFailure(f"dbt {command} failed: {shortened}")

@@ -10,6 +10,7 @@ import dagster as dg
 from pydantic import BaseModel, ValidationError
 
 from veracitypro_pipeline.failures import PermanentFailure
+from veracitypro_pipeline.partitions import day_of_run
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.s3 import S3Resource
 
@@ -52,25 +53,30 @@ class HandoverStore(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 class HandoverIOManager(dg.ConfigurableIOManager):
-    """Hands the value of an asset's partition to the assets and checks that ask for it."""
+    """Hands the value of an asset's partition to the assets and checks that ask for it.
+
+    Checks have no partition of their own: they are given the value of their run's day.
+    """
 
     store: dg.ResourceDependency[HandoverStore]
 
     def handle_output(self, context: dg.OutputContext, obj: BaseModel | None) -> None:
         if obj is not None:
-            self.store.write(_name(context), obj)
+            self.store.write(_name(context.asset_key, context.asset_partition_key), obj)
 
     def load_input(self, context: dg.InputContext) -> BaseModel:
         kind = context.dagster_type.typing_type
-        value = self.store.read(_name(context), kind)
+        run = context.step_context.dagster_run
+        day = day_of_run(context.instance, run).isoformat()
+        value = self.store.read(_name(context.asset_key, day), kind)
         if value is None:
             raise PermanentFailure(
-                f"{context.asset_key.to_user_string()} has left nothing for"
-                f" {context.asset_partition_key}: materialize that partition of it first."
+                f"{context.asset_key.to_user_string()} has left nothing for {day}: materialize that"
+                " partition of it first."
             )
         assert isinstance(value, BaseModel)
         return value
 
 
-def _name(context: dg.InputContext | dg.OutputContext) -> str:
-    return f"{'/'.join(context.asset_key.path)}/{context.asset_partition_key}"
+def _name(asset: dg.AssetKey, day: str) -> str:
+    return f"{'/'.join(asset.path)}/{day}"

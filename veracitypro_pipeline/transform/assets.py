@@ -10,7 +10,7 @@ from dagster_dbt import dbt_assets
 
 from veracitypro_pipeline.code_links import CodeLinks
 from veracitypro_pipeline.failures import Interrupted, end_retries_of_run
-from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
+from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of, day_of_run
 from veracitypro_pipeline.resources.dbt import DbtResource
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 from veracitypro_pipeline.run_events import DBT_ROWS_FAILING
@@ -105,6 +105,7 @@ def _keep_failing_rows(
             f" {dbt.run_results} cannot be read: {damage}"
         )
         return
+    day = day_of_run(context.instance, context.run).isoformat()
     for test in tests:
         try:
             rows = warehouse.query(failing_rows.question(test)).dicts()
@@ -112,9 +113,7 @@ def _keep_failing_rows(
             warehouse.transact(
                 [
                     *create,
-                    *failing_rows.keep(
-                        context.op_execution_context.run_id, context.partition_key, test, rows
-                    ),
+                    *failing_rows.keep(context.run.run_id, day, test, rows),
                 ]
             )
         except dg.Failure as failure:

@@ -18,7 +18,7 @@ from veracitypro_pipeline.lineage import (
     MART,
     model_key,
 )
-from veracitypro_pipeline.partitions import daily_as_of
+from veracitypro_pipeline.partitions import day_of_step
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 
 # The first equation is about the files of the day. The others are about the products
@@ -128,7 +128,6 @@ select
 @dg.asset_check(
     asset=DIM_PRODUCT,
     blocking=True,
-    partitions_def=daily_as_of,
     retry_policy=CHECK_RETRIES,
     additional_ins={"manifest": dg.AssetIn(key=LANDING_PRODUCT)},
 )
@@ -147,20 +146,19 @@ def nothing_lost_between_raw_and_mart(
     of_day = {"files": [file.key for file in manifest.files]}
     (row,) = warehouse.query(COUNTS_OF_DAY, of_day).dicts()
     counts = {name: int(count) for name, count in row.items()}
+    day = day_of_step(context).isoformat()
     # Each view of STG and CORE joins all points; marts are views of one table each.
     rows_of = {stage: warehouse.row_counts(stage, has_views=stage == MART) for stage in DBT_STAGES}
     core_rows, mart_rows = (sum(rows_of[stage].values()) for stage in (CORE, MART))
     for stage, rows_by_model in rows_of.items():
         for model, rows in rows_by_model.items():
-            context.op_execution_context.log_event(
-                row_count(model_key(stage, model), rows, context.partition_key)
-            )
+            context.op_execution_context.log_event(row_count(model_key(stage, model), rows, day))
     broken = broken_equations(counts)
     return dg.AssetCheckResult(
         passed=not broken,
         description=(
             "; ".join(broken)
-            or f"{context.partition_key}: RAW rows {counts['raw_rows']} = accepted"
+            or f"{day}: RAW rows {counts['raw_rows']} = accepted"
             f" {counts['accepted']} + refused {counts['refused']}; {counts['points']} points are"
             f" {counts['changes']} changes in CORE; {counts['days_due']} days due are"
             f" {counts['days_described']} days in CORE."

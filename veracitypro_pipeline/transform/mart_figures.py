@@ -13,6 +13,7 @@ from typing import Any, Final
 import dagster as dg
 
 from veracitypro_pipeline.lineage import MART, model_key
+from veracitypro_pipeline.partitions import day_of_step
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 from veracitypro_pipeline.service_levels import figures_of
 
@@ -45,7 +46,7 @@ def with_figures(
         context.log.warning(f"The marts are not counted: {failure.description}")
         rows = []
     figures = {row["mart"]: row for row in rows}
-    day = date.fromisoformat(context.partition_key)
+    day = day_of_step(context)
     for event in events:
         mart = _mart_of(event) if isinstance(event, dg.Output) else ""
         if mart in figures:

@@ -11,7 +11,6 @@ import dagster as dg
 from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted, refusal_severity
 from veracitypro_pipeline.handover import LandingManifest
 from veracitypro_pipeline.lineage import DIM_PRODUCT, LANDING_PRODUCT
-from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 from veracitypro_pipeline.transform.missing import MISSING, NAMED_PRODUCTS, missing_of, named
 
@@ -129,7 +128,6 @@ order by attribute, asin
 @dg.asset_check(
     asset=DIM_PRODUCT,
     blocking=True,
-    partitions_def=daily_as_of,
     retry_policy=CHECK_RETRIES,
     additional_ins={"manifest": dg.AssetIn(key=LANDING_PRODUCT)},
 )

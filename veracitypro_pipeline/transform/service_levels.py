@@ -18,7 +18,7 @@ from veracitypro_pipeline.failures import (
 )
 from veracitypro_pipeline.handover import LandingManifest
 from veracitypro_pipeline.lineage import DIM_PRODUCT, JOB_NAME, LANDING_PRODUCT, MART, model_key
-from veracitypro_pipeline.partitions import daily_as_of
+from veracitypro_pipeline.partitions import day_of_step
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 from veracitypro_pipeline.service_levels import (
     MARTS,
@@ -59,7 +59,6 @@ Runbook: infra/runbooks/volume_is_usual.md"""
                 FRESH,
                 asset=model_key(MART, mart),
                 description=_FRESH_DESCRIPTION,
-                partitions_def=daily_as_of,
             )
             for mart in MARTS
         ),
@@ -68,20 +67,25 @@ Runbook: infra/runbooks/volume_is_usual.md"""
             asset=DIM_PRODUCT,
             description=_USUAL_DESCRIPTION,
             additional_deps=[LANDING_PRODUCT],
-            partitions_def=daily_as_of,
         ),
     ],
     retry_policy=CHECK_RETRIES,
+    can_subset=True,
     ins={"manifest": dg.AssetIn(key=LANDING_PRODUCT)},
 )
 def service_levels(
     context: dg.AssetCheckExecutionContext, manifest: LandingManifest, warehouse: WarehouseResource
 ) -> Iterator[dg.AssetCheckResult]:
-    """One question for all marts and one for the nights before."""
+    """One question for all marts and one for the nights before; each only if a check needs it."""
     with permanent_failures_end_retries(), errors_are_masked(), interrupts_are_final():
-        as_of_date = date.fromisoformat(context.partition_key)
-        for found in freshness(warehouse.query(newest_days(MARTS)).dicts(), as_of_date):
-            yield _freshness_result(found, as_of_date.isoformat())
+        as_of_date = day_of_step(context)
+        selected = context.selected_asset_check_keys
+        marts = [key.asset_key.path[-1] for key in selected if key.name == FRESH]
+        if marts:
+            for found in freshness(warehouse.query(newest_days(marts)).dicts(), as_of_date):
+                yield _freshness_result(found, as_of_date.isoformat())
+        if not any(key.name == USUAL for key in selected):
+            return
         tonight = Night(
             as_of_date=as_of_date,
             records=manifest.lines,

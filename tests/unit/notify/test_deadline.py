@@ -1,7 +1,7 @@
 """A deadline that is missed is said once, with what is late; one that is kept is not."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +10,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from veracitypro_pipeline.lineage import POWERBI_DATASET
+from veracitypro_pipeline.lineage import MART, POWERBI_DATASET, RAW_KEEPA, model_key
 from veracitypro_pipeline.notify.sensors import judge
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.resources.run_settings import RunSettings
@@ -60,14 +60,27 @@ class Morning:
         self.cursor = result.cursor or self.cursor
         return result
 
-    def night(self, *, is_good: bool) -> None:
+    def night(
+        self, *, is_good: bool, is_whole: bool = True, tags: dict[str, str] | None = None
+    ) -> None:
+        """RAW, the marts and Power BI; the last one alone if it is not whole."""
+
         @dg.asset(key=POWERBI_DATASET, partitions_def=daily_as_of)
         def dataset() -> None:
             if not is_good:
                 raise RuntimeError("Power BI is away.")
 
-        job = dg.Definitions(assets=[dataset]).resolve_implicit_global_asset_job_def()
-        job.execute_in_process(instance=self.instance, partition_key=str(DAY), raise_on_error=False)
+        marts = [model_key(MART, mart) for mart in MARTS]
+        tables = [_a_table(key) for key in (RAW_KEEPA, *marts)]
+        job = dg.Definitions(
+            assets=[dataset, *(tables if is_whole else [])]
+        ).resolve_implicit_global_asset_job_def()
+        job.execute_in_process(
+            instance=self.instance,
+            partition_key=None if tags else str(DAY),
+            tags=tags,
+            raise_on_error=False,
+        )
 
     def marts(self, newest: str) -> None:
         """All of them, with one row that speaks of a day."""
@@ -79,6 +92,13 @@ class Morning:
                     f"create table MART.{mart} as select date '{newest}' as date,"
                     f" timestamp '{newest} 00:10:00' + interval '1 day' as last_fetched_at"
                 )
+
+
+def _a_table(asset_key: dg.AssetKey) -> dg.AssetsDefinition:
+    @dg.asset(key=asset_key, partitions_def=daily_as_of)
+    def table() -> None: ...
+
+    return table
 
 
 @pytest.fixture
@@ -152,6 +172,30 @@ def test_a_night_that_is_done_is_not_news(morning: Morning) -> None:
     morning.tick(AFTER)
     assert morning.heard == []
     assert morning.cursor == "2026-01-31"
+
+
+def test_a_refresh_of_power_bi_alone_does_not_make_the_day(morning: Morning) -> None:
+    morning.night(is_good=True, is_whole=False)
+    morning.tick(AFTER)
+    ((_, blocks),) = morning.heard
+    assert "has ended without all that makes the day" in blocks
+
+
+@pytest.mark.parametrize("first", [DAY, DAY - timedelta(days=2)])
+def test_a_backfill_from_the_ui_makes_its_days(morning: Morning, first: date) -> None:
+    """Dagster gives its runs a range in place of a partition, also where that is one day."""
+    tags = {
+        "dagster/asset_partition_range_start": str(first),
+        "dagster/asset_partition_range_end": str(DAY),
+    }
+    morning.night(is_good=False, tags=tags)
+    morning.tick(AFTER)
+    ((_, blocks),) = morning.heard
+    assert "has failed" in blocks
+    morning.cursor = str(DAY - timedelta(days=1))
+    morning.night(is_good=True, tags=tags)
+    morning.tick(AFTER)
+    assert len(morning.heard) == 1
 
 
 def test_a_failed_night_is_said_without_calling_somebody_again(morning: Morning) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._core.storage.tags import HIDDEN_TAG_PREFIX
+from ui_runs import checks_alone
 
 from veracitypro_pipeline.failures import (
     INTERRUPTED,
@@ -15,6 +16,7 @@ from veracitypro_pipeline.failures import (
     PermanentFailure,
     TransientFailure,
 )
+from veracitypro_pipeline.lineage import MART, POWERBI_DATASET, RAW_KEEPA, model_key
 from veracitypro_pipeline.notify import telling
 from veracitypro_pipeline.notify.sensors import slack_is_told
 from veracitypro_pipeline.notify.telling import (
@@ -25,7 +27,10 @@ from veracitypro_pipeline.notify.telling import (
     marks,
     tell,
 )
+from veracitypro_pipeline.partitions import mark_as_refused
+from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.slack import Posted, SlackAway, SlackNotDelivered
+from veracitypro_pipeline.service_levels import MARTS
 from veracitypro_pipeline.settings import Settings
 
 
@@ -70,17 +75,26 @@ class Team:
     def __init__(self, instance: dg.DagsterInstance, slack: Slack) -> None:
         self.instance, self.slack = instance, slack
         self.error: Exception | None = None
+        self.refuses = False
         self.severity: dg.AssetCheckSeverity | None = None
 
-    def night(self, run_id: str | None = None, **tags: str) -> str:
-        """A run that fails with `error` and whose check is red with `severity`, if they are set."""
+    def defs(self) -> dg.Definitions:
+        """An asset that fails with `error` and a check that is red with `severity`, if they are
+        set."""
 
-        @dg.asset(key=["raw", "keepa_raw"], retry_policy=dg.RetryPolicy(max_retries=2))
-        def keepa_raw() -> None:
+        @dg.asset(
+            key=RAW_KEEPA,
+            partitions_def=dg.DailyPartitionsDefinition("2025-11-15"),
+            retry_policy=dg.RetryPolicy(max_retries=2),
+        )
+        def keepa_raw(context: dg.AssetExecutionContext) -> None:
+            if self.refuses:
+                mark_as_refused(context.instance, context.run.run_id)
+                raise PermanentFailure("The day has no sync.")
             if self.error is not None:
                 raise self.error
 
-        @dg.asset_check(asset=keepa_raw)
+        @dg.asset_check(asset=keepa_raw, required_resource_keys={"run_settings"})
         def lines_are_json() -> dg.AssetCheckResult:
             return dg.AssetCheckResult(
                 passed=self.severity is None,
@@ -88,13 +102,19 @@ class Team:
                 description="1 of 24 lines is refused.",
             )
 
-        defs = dg.Definitions(
+        return dg.Definitions(
             assets=[keepa_raw],
             asset_checks=[lines_are_json],
             jobs=[dg.define_asset_job("vp_daily_batch", selection=dg.AssetSelection.all())],
+            resources={"run_settings": RunSettings()},
+            executor=dg.in_process_executor,
         )
+
+    def night(self, run_id: str | None = None, **tags: str) -> str:
+        """A run of the batch for a day."""
         return (
-            defs.resolve_job_def("vp_daily_batch")
+            self.defs()
+            .resolve_job_def("vp_daily_batch")
             .execute_in_process(
                 instance=self.instance,
                 run_id=run_id,
@@ -198,6 +218,78 @@ def test_the_first_good_night_after_a_bad_one_is_a_recovery_and_loud(team: Team)
         *[f"{GREEN} vp_daily_batch succeeded {OF_NIGHT}"] * 2,
     ]
     assert [where for where, _ in team.slack.taken].count("thread and channel") == 2
+
+
+def test_checks_that_are_executed_alone_raise_no_alarm(team: Team) -> None:
+    """A person executes a check in the UI, and it is red: nothing has failed at night, and the
+    night after it recovers from nothing."""
+    team.night()
+    team.severity = dg.AssetCheckSeverity.ERROR
+    checks_alone(team.instance, team.defs(), dg.AssetCheckKey(RAW_KEEPA, "lines_are_json"))
+    team.severity = None
+    team.hear()
+    team.night()
+    team.hear()
+
+    title = f"{RED} Checks executed alone {OF_NIGHT}: 1 failed"
+    assert team.slack.taken[3:7] == [
+        ("channel", title),
+        ("thread", title),
+        ("thread", "Checks for 2026-01-31: 1 failed, 0 warned"),
+        ("update", title),
+    ]
+    assert "<!here>" not in str(team.slack.blocks)
+    assert "No table was loaded or built" in str(team.slack.blocks[4])
+    assert team.slack.taken[-1] == ("update", f"{GREEN} vp_daily_batch succeeded {OF_NIGHT}")
+
+
+def test_a_backfill_of_days_that_are_refused_is_not_told_run_by_run(team: Team) -> None:
+    """ "All" partitions are hundreds of runs, and whoever started them sees what became of them."""
+    team.refuses = True
+    team.night(**{"dagster/backfill": "one"})
+    team.hear()
+    assert team.slack.taken == []
+    team.night()  # That of a schedule is told.
+    team.hear()
+    assert team.slack.taken[0] == ("channel", f"{RED} vp_daily_batch failed {OF_NIGHT}")
+
+
+def test_checks_that_cannot_judge_any_day_are_no_alarm(team: Team) -> None:
+    checks_alone(team.instance, team.defs(), dg.AssetCheckKey(RAW_KEEPA, "lines_are_json"))
+    team.hear()
+    assert (
+        team.slack.taken[0][1] == f"{YELLOW} Checks executed alone for no partition have no result"
+    )
+    assert "knows no materialization of raw/keepa_raw" in str(team.slack.blocks)
+    assert "<!here>" not in str(team.slack.blocks)
+
+
+@pytest.mark.parametrize(("is_whole", "verb"), [(False, "succeeded"), (True, "recovered")])
+def test_selected_assets_recover_a_day_only_with_its_data(
+    team: Team, is_whole: bool, verb: str
+) -> None:
+    """Power BI can be refreshed for a day of which nothing was ever loaded."""
+    team.error = PermanentFailure("The bucket is gone.")
+    team.night()
+    team.hear()
+    team.error = None
+    marts = [model_key(MART, mart) for mart in MARTS]
+    keys = [RAW_KEEPA, *marts, POWERBI_DATASET] if is_whole else [POWERBI_DATASET]
+    partitions = dg.DailyPartitionsDefinition("2025-11-15")
+
+    @dg.multi_asset(specs=[dg.AssetSpec(key, partitions_def=partitions) for key in keys])
+    def selected() -> Iterator[dg.MaterializeResult[Any]]:
+        yield from (dg.MaterializeResult(asset_key=key) for key in keys)
+
+    job = dg.Definitions(assets=[selected]).resolve_implicit_global_asset_job_def()
+    day_of_backfill = {
+        "dagster/asset_partition_range_start": "2026-01-31",
+        "dagster/asset_partition_range_end": "2026-01-31",
+    }
+    job.execute_in_process(instance=team.instance, tags=day_of_backfill)
+    team.hear()
+    icon_and_text = f"{GREEN} a run of selected assets {verb} {OF_NIGHT}"
+    assert team.slack.taken[-1] == ("update", icon_and_text)
 
 
 @pytest.mark.parametrize("patience", range(5))
