@@ -644,8 +644,9 @@ for command in sys.argv[1:]:
     if not outcome.success:
         sys.exit(str(outcome.exception or [one.message for one in outcome.result.results]))
     if "show" in command:
-        nodes = outcome.result.results
-        shown = {one.node.relation_name: len(one.agate_table.rows) for one in nodes}
+        # Their tests are shown along with them.
+        nodes = [one for one in outcome.result.results if one.node.resource_type == "model"]
+        shown = {f"{one.node.schema}.{one.node.alias}": len(one.agate_table.rows) for one in nodes}
 print(json.dumps(shown))
 """
 
