@@ -97,16 +97,16 @@ nullif(trim({{ json_string(payload, path) }}), '')
 {# An attribute of the type integer. #}
 {% macro integer_or_none(payload, path) -%}
 case
-    when {{ _is_in_range(text_as_integer(json_text(payload, path)), 'integer') }}
-        then {{ text_as_integer(json_text(payload, path)) }}
+    when {{ _is_in_range(json_as_integer(payload, path), 'integer') }}
+        then {{ json_as_integer(payload, path) }}
 end
 {%- endmacro %}
 
 {# An attribute of the type id. #}
 {% macro id_or_none(payload, path) -%}
 case
-    when {{ text_as_integer(json_text(payload, path)) }} > 0
-        then {{ text_as_integer(json_text(payload, path)) }}
+    when {{ json_as_integer(payload, path) }} > 0
+        then {{ json_as_integer(payload, path) }}
 end
 {%- endmacro %}
 
@@ -114,9 +114,9 @@ end
 {% macro minute_or_none(payload, path) -%}
 case
     when
-        {{ _is_in_range(text_as_integer(json_text(payload, path)), 'minute') }}
-        and {{ text_as_integer(json_text(payload, path)) }} not in (0, -1, -2)
-        then {{ text_as_integer(json_text(payload, path)) }}
+        {{ _is_in_range(json_as_integer(payload, path), 'minute') }}
+        and {{ json_as_integer(payload, path) }} not in (0, -1, -2)
+        then {{ json_as_integer(payload, path) }}
 end
 {%- endmacro %}
 
@@ -289,7 +289,7 @@ numbered as (
     select
         *,
         case
-            when type in ('integer', 'id', 'minute', 'place') then {{ text_as_integer(json_text('value')) }}
+            when type in ('integer', 'id', 'minute', 'place') then {{ json_as_integer('value') }}
         end as number
     from typed
     -- All others are of objects that are not read.
@@ -303,7 +303,7 @@ judged as (
             when type = 'array' and not {{ json_is('value', 'array') }} then 'attribute_not_an_array'
             when type = 'object' and not {{ json_is('value', 'object') }} then 'attribute_not_an_object'
             when type = 'boolean' and {{ json_text('value') }} not in ('true', 'false') then 'attribute_not_boolean'
-            when type = 'id' and {{ json_text('value') }} in ({{ unknown_ids() }}) then null
+            when type = 'id' and {{ json_as_id('value') }} in ({{ unknown_ids() }}) then null
             when type in ('integer', 'id', 'minute', 'place') and number is null
                 then 'attribute_not_an_integer'
             {% for type in ['integer', 'id', 'minute', 'place'] -%}

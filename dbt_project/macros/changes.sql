@@ -30,7 +30,7 @@
 
 {# Post-hook: the state that this build was made from. #}
 {% macro remember(state) -%}
-    create or replace table {{ built_state() }} as
+    create or replace {{ transient_table() }} {{ built_state() }} as
     {{ state }}
 {%- endmacro %}
 
@@ -73,7 +73,7 @@ from {{ ref('stg_keepa_history') }}
 {# Pre-hook: products with another set of fetches than at the last build. #}
 {% macro find_changed_products() -%}
 {%- if is_continued() -%}
-create or replace table {{ changes() }} as
+create or replace {{ transient_table() }} {{ changes() }} as
 select
     coalesce(known.domain_id, built.domain_id) as domain_id,
     coalesce(known.asin, built.asin) as asin
@@ -109,7 +109,7 @@ from {{ ref('stg_keepa_slice') }}
    that only became shorter is as it was up to its new end. #}
 {% macro find_changed_slices() -%}
 {%- if is_continued() -%}
-create or replace table {{ changes() }} as
+create or replace {{ transient_table() }} {{ changes() }} as
 {{ differing_slices() }}
 {%- endif -%}
 {%- endmacro %}
@@ -225,7 +225,7 @@ where
     and points.asin = compared.asin
     and points.series = compared.series
 {%- endset -%}
-create or replace table {{ changes() }} as
+create or replace {{ transient_table() }} {{ changes() }} as
 with states as (
     select
         coalesce(known.domain_id, built.domain_id) as domain_id,

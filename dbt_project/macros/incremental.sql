@@ -49,7 +49,7 @@
    named once more for dbt to see it when it parses. #}
 {% macro remember_keys_without_rows(current) -%}
     {%- set key = config.get('meta')['built_from'] -%}
-    create or replace table {{ keys_without_rows() }} as
+    create or replace {{ transient_table() }} {{ keys_without_rows() }} as
     select distinct {% for column in key %}in_force.{{ column }}{{ ", " if not loop.last }}{% endfor %}
     from {{ current }} as in_force
     where

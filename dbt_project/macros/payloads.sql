@@ -32,7 +32,7 @@ where
 
 {# Post-hook of a model that dbt builds only after the tests that count: what they have counted. #}
 {% macro remember_counted_loads() -%}
-    create or replace table {{ counted_loads() }} as
+    create or replace {{ transient_table() }} {{ counted_loads() }} as
     select distinct loaded_at
     from {{ ref('stg_keepa_fetch') }}
 {%- endmacro %}

@@ -55,6 +55,12 @@ LINES = (
     envelope({"asin": "G"}) + b"\r",
     # Halves of pairs, in a value and in a key, beside a whole pair and a backslash of the text.
     rb'{"asin":"H","t":"a\udc00 \ud83d\uD83D\uDE00 \\ud83d","k":{"\ud83d":["\udfff"]}}',
+    envelope({"asin": "H"}).replace(b"1767225600000", b"1767225600000.0"),
+    envelope({"asin": "I"}).replace(b"1767225600000", b"17672256e5"),
+    envelope({"asin": "J", "title": 'a,,b [,] {, .5 5. "\\", ] ,}'}),
+    b'{"asin":"K","csv":[1,,2]}',
+    b'{"asin":"K","csv":[ ,1]}',
+    b'{"asin":"K","csv":.5}',
 )
 
 
@@ -93,7 +99,8 @@ def test_raw_is_the_same_on_both_engines(empty: tuple[Site, Site]) -> None:
     assert len(tables[0]) == len(LINES) + 2
     assert tables[0][0][4] == datetime(2026, 1, 1)
     assert [row[2] for row in tables[0][6:9]] == ["", " ", "{"]
-    assert [row[3:6] for row in ledgers[0]] == [(20, 8, 12), (2, 2, 0)]
+    assert [row[3:6] for row in ledgers[0]] == [(26, 11, 15), (2, 2, 0)]
+    assert [row[4] for row in tables[0][20:23]] == [datetime(2026, 1, 1)] * 3
     assert {row[7] for row in ledgers[0]} == {ARRIVED_AT.replace(tzinfo=None)}
 
 
@@ -156,7 +163,7 @@ def test_what_the_stage_asks_of_raw_is_answered(empty: tuple[Site, Site]) -> Non
     warehouse = snowflake.warehouse
     assert warehouse.query(LEDGER_OF_FILES, names).rows == [(file.key, file.etag, DAY)]
     assert warehouse.query(ROWS_OF_FILES, names).dicts() == [
-        {"source_file": file.key, "raw_rows": 20, "refused": 12}
+        {"source_file": file.key, "raw_rows": 26, "refused": 15}
     ]
     assert warehouse.query(ROWS_OF_FILES, {"files": []}).rows == []
-    assert warehouse.row_counts("RAW") == {"keepa_raw": 20}
+    assert warehouse.row_counts("RAW") == {"keepa_raw": 26}

@@ -23,6 +23,7 @@ from dbt.cli.main import dbtRunner
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 
 from .building import environment
+from .snowflake_types import faults_of, known_tables
 
 # What only DuckDB understands.
 FOREIGN = (
@@ -40,10 +41,11 @@ FOREIGN = (
 FUNCTIONS = frozenset(
     re.findall(
         r"\w+",
-        "abs array_agg array_contains array_generate_range array_size as_array cast ceil coalesce"
-        " concat_ws count dateadd datediff extract first_value flatten floor greatest hash lag"
-        " lead least listagg max md5 min mod nullif object_construct parse_json power regexp_like"
-        " row_number startswith sum timestampadd to_json trim try_to_number typeof",
+        "abs array_agg array_contains array_generate_range array_size as_array cast ceil"
+        " coalesce concat_ws contains count dateadd datediff extract first_value flatten floor"
+        " greatest hash lag lead least listagg lpad max md5 min mod nullif object_construct"
+        " parse_json power regexp_like row_number split_part startswith substr sum"
+        " timestampadd to_char to_json trim try_to_number typeof",
     )
 )
 # What also stands before a bracket.
@@ -137,6 +139,43 @@ def test_only_documented_functions_are_called(compiled: Compiled) -> None:
         called |= {word.lower(): name for word in re.findall(r"\b([a-zA-Z_]\w*)\s*\(", code)}
     unknown = {word: name for word, name in called.items() if word not in FUNCTIONS | WORDS}
     assert not unknown
+
+
+def test_every_function_gets_what_it_takes(compiled: Compiled) -> None:
+    """JSON where it takes JSON, never a bare null; a text only of what has one on both engines."""
+    tables = known_tables()
+    statements = {sql: name for of_build in compiled.values() for name, sql in of_build.items()}
+    faults = {name: faults_of(sql, tables) for sql, name in statements.items()}
+    assert not {name: found for name, found in faults.items() if found}
+
+
+@pytest.mark.parametrize(
+    ("sql", "fault"),
+    [
+        ("select as_array(t.x) from (select null as x) as t", "is UNKNOWN"),
+        ("with t as (select null as x), u as (select * from t) select typeof(x) from u", "UNKNOWN"),
+        (
+            "select f.value from KEEPA_RAW as r, lateral flatten(input => r.raw_line) as f",
+            "TEXT",
+        ),
+        ("select array_size(asin) from STG_KEEPA_PRODUCT", "VARCHAR"),
+        ("select cast(loaded_at as varchar) from KEEPA_RAW", "TIMESTAMP"),
+        ("select max(as_of_date) || '' from KEEPA_RAW", "DATE"),
+        ("select md5(price) from STG_KEEPA_PRICE", "DECIMAL"),
+        ("select listagg(price_avg, ',') from CORE_KEEPA_PRICE_DAILY", "DECIMAL"),
+        ("select typeof(x) from (select payload:a as x from KEEPA_RAW union all select null)", ""),
+        (
+            "select typeof(f.value) from KEEPA_RAW as r, lateral flatten(input => r.payload) as f",
+            "",
+        ),
+        ("select as_array(cast(null as variant))", ""),
+        ("select to_char(loaded_at, 'YYYY') || file_row_number || 'x' from KEEPA_RAW", ""),
+    ],
+)
+def test_what_a_function_does_not_take_is_found(sql: str, fault: str) -> None:
+    found = " ".join(faults_of(sql, known_tables()))
+    assert fault in found
+    assert bool(found) == bool(fault), found
 
 
 def test_a_payload_is_read_by_documented_paths(compiled: Compiled) -> None:

@@ -95,7 +95,10 @@ select
     raw_id as _airbyte_raw_id,
     coalesce(
         make_timestamp_ms(
-            case when regexp_full_match(extracted_at, '-?[0-9]{1,14}') then extracted_at::bigint end
+            case
+                when regexp_full_match(extracted_at, '-?[0-9]{1,14}([.]0+)?')
+                    then extracted_at::bigint
+            end
         ),
         try_cast(
             case when extracted_at like '%-%:%' then extracted_at end as timestamptz

@@ -67,6 +67,8 @@ def _replaced(text: str, step: tuple[str, str]) -> str:
 
 # See raw/duckdb.py for the forms of a line. METADATA$FILENAME is the path in the bucket, and so the
 # object's key; documentation also calls it the path in the stage, which lacks the stage's own.
+# Snowflake also reads arrays with holes ([1,,2]) and numbers like .5, which are no JSON to DuckDB:
+# they are looked for in `bare`, the line without the contents of its strings.
 _INSERT_ROWS: Final = """
 insert into RAW.KEEPA_RAW (
     payload,
@@ -91,8 +93,20 @@ parsed as (
         source_file,
         file_row_number,
         raw_line,
-        coalesce(try_parse_json(raw_line), try_parse_json({mended})) as line
-    from landed
+        case
+            when not regexp_like(bare, '.*([[{,][[:space:]]*,|[^0-9][.]|[.][^0-9]).*')
+                then coalesce(try_parse_json(raw_line), try_parse_json({mended}))
+        end as line
+    from (
+        select
+            *,
+            regexp_replace(
+                replace(replace(raw_line, chr(92) || chr(92), ''), chr(92) || '"', ''),
+                '"[^"]*"',
+                '""'
+            ) as bare
+        from landed
+    ) as looked_at
 ),
 records as (
     select
@@ -116,7 +130,7 @@ select
         to_timestamp_ntz(
             -- Not a cast, which Snowflake may try on the lines that the condition leaves out.
             case
-                when regexp_like(extracted_at, '-?[0-9]{1,14}')
+                when regexp_like(extracted_at, '-?[0-9]{1,14}([.]0+)?')
                     then try_to_number(extracted_at, 38, 0)
             end,
             3

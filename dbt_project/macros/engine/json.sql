@@ -19,6 +19,16 @@
 
 {% macro snowflake__json_value(json, path) -%} {{ json }}:{{ path }} {%- endmacro %}
 
+{# No JSON value where one is expected. A bare null has no type, and Snowflake's functions of JSON refuse
+   what is not known to be JSON. #}
+{% macro json_null() -%}
+    {{ return(adapter.dispatch('json_null')()) }}
+{%- endmacro %}
+
+{% macro duckdb__json_null() -%} cast(null as json) {%- endmacro %}
+
+{% macro snowflake__json_null() -%} cast(null as variant) {%- endmacro %}
+
 {# Payloads cut into parts, each a JSON object of these top-level fields (`parts`: name to fields), to read
    many of them: DuckDB's functions parse the whole text once per call, and hold what they parsed for a
    whole batch of rows. The parts are text there: what was JSON once is not parsed again to be called so.
@@ -161,6 +171,44 @@ where hash({{ key }}) % 2 = {{ share }}
 
 {% macro snowflake__text_as_integer(text) -%}
     case when regexp_like({{ text }}, '-?[0-9]{1,18}') then try_to_number({{ text }}, 38, 0) end
+{%- endmacro %}
+
+{# The value at `path` (or `json` itself) as an integer of at most 18 digits; null for anything else. Of a
+   number its value counts, not how it is written: 7.0 and 70e-1 are 7. DuckDB reads both as 7.0, exactly up
+   to 15 digits, and Snowflake as 7. A text counts if it is written as an integer. #}
+{% macro json_as_integer(json, path=none) -%}
+    {{ return(adapter.dispatch('json_as_integer')(json, path)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_as_integer(json, path) -%}
+    {%- set text = _duckdb_json(json, path) -%}
+    case
+        when regexp_full_match({{ text }}, '-?[0-9]{1,18}|"-?[0-9]{1,18}"|-?[0-9]{1,15}[.]0')
+            then try_cast(trim({{ text }}, '"') as bigint)
+    end
+{%- endmacro %}
+
+{% macro snowflake__json_as_integer(json, path) -%}
+    {{ text_as_integer(json_text(json, path)) }}
+{%- endmacro %}
+
+{# As `json_text`, and the text of a whole number is the same on both engines. #}
+{% macro json_as_id(json, path=none) -%}
+    {{ return(adapter.dispatch('json_as_id')(json, path)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_as_id(json, path) -%}
+    {%- set text = _duckdb_json(json, path) -%}
+    case
+        when regexp_full_match({{ text }}, '-?[0-9]{1,15}[.]0') then left({{ text }}, -2)
+        else {{ json_text(json, path) }}
+    end
+{%- endmacro %}
+
+{% macro snowflake__json_as_id(json, path) -%} {{ json_text(json, path) }} {%- endmacro %}
+
+{% macro _duckdb_json(json, path) -%}
+    cast({% if path %}({{ json }} -> '$.{{ path }}'){% else %}{{ json }}{% endif %} as varchar)
 {%- endmacro %}
 
 {# How many elements a JSON array has. #}

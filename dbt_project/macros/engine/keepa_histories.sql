@@ -46,7 +46,7 @@ with containers as materialized (
 ),
 
 offers as (
-    {{ offers_of_payloads('(select fetch_id, offers, null as live from containers)') }}
+    {{ offers_of_payloads('(select fetch_id, offers, ' ~ json_null() ~ ' as live from containers)') }}
 )
 
 select fetch_id, source_array, slot, series_json
@@ -138,14 +138,14 @@ from (
     union all
     select fetch_id, '{{ field }}' as source_array, slot, offer:{{ field }} as series_json
     from (
-        {{ offers_of_payloads('(select fetch_id, payload:offers as offers, null as live from ' ~ payloads ~ ')') }}
+        {{ offers_of_payloads('(select fetch_id, payload:offers as offers, ' ~ json_null() ~ ' as live from ' ~ payloads ~ ')') }}
     ) as offers
     where not startswith(slot, '#')
     {% endfor %}
     union all
     select fetch_id, 'offers' as source_array, slot, offer as series_json
     from (
-        {{ offers_of_payloads('(select fetch_id, payload:offers as offers, null as live from ' ~ payloads ~ ')') }}
+        {{ offers_of_payloads('(select fetch_id, payload:offers as offers, ' ~ json_null() ~ ' as live from ' ~ payloads ~ ')') }}
     ) as offers
     where startswith(slot, '#')
     {% for field, type in {'csv': 'array', 'salesRanks': 'object', 'offers': 'array'}.items() %}
@@ -171,7 +171,7 @@ where typeof(series_json) <> 'NULL_VALUE'
 select
     fetch_id,
     offer,
-    list_contains(live_positions, cast(position as varchar)) as is_live,
+    list_contains(live_positions, position) as is_live,
     case
         when
             {{ is_id('offer_id') }}
@@ -185,7 +185,7 @@ from (
         position,
         offer,
         live_positions,
-        offer ->> '$.offerId' as offer_id
+        {{ json_as_id('offer', 'offerId') }} as offer_id
     from (
         select
             fetch_id,
@@ -198,7 +198,7 @@ from (
                 cast(offers as json []) as elements,
                 case
                     when json_type(live) = 'ARRAY'
-                        then list_transform(cast(live as json []), lambda place: place ->> '$')
+                        then list_transform(cast(live as json []), lambda place: {{ json_as_integer('place') }})
                 end as live_positions
             from {{ containers }} as containers
             where {{ json_is('offers', 'array') }}
@@ -227,7 +227,7 @@ from (
         item.value as offer,
         array_contains(item.index::variant, as_array(containers.live))
         or array_contains(item.index::varchar::variant, as_array(containers.live)) as is_live,
-        item.value:offerId::varchar as offer_id
+        {{ json_as_id('item.value', 'offerId') }} as offer_id
     from {{ containers }} as containers, lateral flatten(input => containers.offers, mode => 'ARRAY') as item
     where typeof(item.value) <> 'NULL_VALUE'
 ) as identified
@@ -247,11 +247,16 @@ select
     case
         when list_count(integers) = len(integers) then cast(integers as bigint [])
         else list_transform(
-            cast(series_json as varchar []),
-            lambda element: {{ text_as_integer('element') }}
+            cast(series_json as json []),
+            lambda element: {{ json_as_integer('element') }}
         )
     end as numbers,
-    case when {{ second_is_text() }} then cast(series_json as varchar []) end as texts
+    case
+        when {{ second_is_text() }} and not contains(cast(series_json as varchar), '.')
+            then cast(series_json as varchar [])
+        when {{ second_is_text() }}
+            then list_transform(cast(series_json as json []), lambda element: {{ json_as_id('element') }})
+    end as texts
 from (
     -- Nearly every series is integers of 32 bits and nothing else, and then one cast does. It would take
     -- fractions, exponents, booleans and texts for integers; of what else there may be it makes nulls. To
@@ -356,8 +361,8 @@ from (
         coalesce(item.value, parse_json('null')) as element,
         floor(item.index / series.stride) as position,
         mod(item.index, series.stride) as place,
-        item.value::varchar as text,
-        {{ text_as_integer('item.value::varchar') }} as number
+        {{ json_as_id('item.value') }} as text,
+        {{ json_as_integer('item.value') }} as number
     from {{ series }} as series, lateral flatten(input => series.series_json, mode => 'ARRAY') as item
 ) as elements
 group by {{ handed_on | join(', ') }}, position

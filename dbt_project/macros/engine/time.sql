@@ -45,3 +45,24 @@
 {% macro duckdb__day_of_date(date) -%} date_diff('day', date '2011-01-01', {{ date }}) {%- endmacro %}
 
 {% macro snowflake__day_of_date(date) -%} datediff(day, '2011-01-01'::date, {{ date }}) {%- endmacro %}
+
+{# An instant or a date as text of ids. Snowflake writes them as its session is told to, unless the format
+   is named. DuckDB has one form: ISO 8601 with as many decimals as are not zero; the ids of the tables that
+   are there were made of it. #}
+{% macro instant_as_text(instant) -%}
+    {{ return(adapter.dispatch('instant_as_text')(instant)) }}
+{%- endmacro %}
+
+{% macro duckdb__instant_as_text(instant) -%} cast({{ instant }} as varchar) {%- endmacro %}
+
+{% macro snowflake__instant_as_text(instant) -%}
+    to_char({{ instant }}, 'YYYY-MM-DD HH24:MI:SS.FF6')
+{%- endmacro %}
+
+{% macro date_as_text(date) -%}
+    {{ return(adapter.dispatch('date_as_text')(date)) }}
+{%- endmacro %}
+
+{% macro duckdb__date_as_text(date) -%} cast({{ date }} as varchar) {%- endmacro %}
+
+{% macro snowflake__date_as_text(date) -%} to_char({{ date }}, 'YYYY-MM-DD') {%- endmacro %}

@@ -13,3 +13,13 @@
        Snowflake refuses. #}
     {{ return(snowflake_dml_explicit_transaction(statements.rstrip().rstrip(';'))) }}
 {%- endmacro %}
+
+{# A table that can be made again from what it was made of. Of any other, Snowflake keeps each version for
+   seven days. #}
+{% macro transient_table() -%}
+    {{ return(adapter.dispatch('transient_table')()) }}
+{%- endmacro %}
+
+{% macro duckdb__transient_table() -%} table {%- endmacro %}
+
+{% macro snowflake__transient_table() -%} transient table {%- endmacro %}

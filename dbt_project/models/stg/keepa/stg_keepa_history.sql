@@ -23,7 +23,7 @@ by_product as (
         asin,
         -- Says which fetches the product is known from, and for which days: two tables with the same
         -- version are made from the same input.
-        md5({{ joined_in_order("fetch_id || '@' || cast(as_of_date as varchar)") }}) as history_version,
+        md5({{ joined_in_order("fetch_id || '@' || " ~ date_as_text('as_of_date')) }}) as history_version,
 
         -- numerics
         count(*) as fetch_count,

@@ -88,7 +88,7 @@ parsed as (
         {{ json_is('payload', 'string', 'asin') }} as is_asin_text,
         {{ json_text('payload', 'asin') }} as asin,
         {{ json_text('payload', 'domainId') }} as domain_id_text,
-        {{ text_as_integer(json_text('payload', 'domainId')) }} as domain_id,
+        {{ json_as_integer('payload', 'domainId') }} as domain_id,
         {{ integer_or_none('payload', 'productType') }} as product_type,
         -- The envelope's timestamp does not reach the record, so the instant at which Airbyte read
         -- it stands in. A line without that instant was read at the end of the day it stands for.
@@ -131,7 +131,7 @@ final as (
                 then
                     md5(
                         cast(domain_id as varchar) || '|' || asin || '|'
-                        || cast(fetched_at as varchar) || '|' || content_hash
+                        || {{ instant_as_text('fetched_at') }} || '|' || content_hash
                     )
         end as fetch_id,
 

@@ -130,7 +130,7 @@ containers as (
     select
         fetch_id,
         {{ json_value('payload', 'offers') }} as offers,
-        null as live
+        {{ json_null() }} as live
     from payloads
 
 ),
