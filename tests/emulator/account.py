@@ -5,9 +5,12 @@ them. What a role may do is in `rights.py`.
 """
 
 import importlib
+import json
 import re
 import time
 from typing import Any, Final
+
+from snowflake.connector.errors import ProgrammingError
 
 from . import rights
 
@@ -40,6 +43,8 @@ _USE: Final = re.compile(r"^\s*use\s+(?P<kind>role|warehouse)\s+(?P<name>\w+)\s*
 _WITHOUT_EFFECT: Final = re.compile(
     r"^\s*(use\s+secondary\s+roles|alter\s+session)\b", re.IGNORECASE
 )
+# Snowflake's number for a statement that reached its timeout.
+TIMEOUT: Final = 630
 DONE: Final = "select 'Statement executed successfully.' as \"status\""
 _KINDS: Final = {"INTEGRATIONS": "STORAGE INTEGRATION"}
 
@@ -49,12 +54,17 @@ insert into _fs_global.main.account_objects values
     ('ROLE', 'ACCOUNTADMIN'), ('ROLE', 'SYSADMIN'), ('ROLE', 'SECURITYADMIN'),
     ('ROLE', 'USERADMIN'), ('ROLE', 'PUBLIC');
 create table _fs_global.main.recorded (
-    at_seconds double, query_tag varchar, user_name varchar, query_text varchar
+    at_seconds double,
+    session integer,
+    parameters json,
+    user_name varchar,
+    query_text varchar
 );
+create table _fs_global.main.faults (pattern varchar);
 create macro _fs_global.main.query_history() as table
 select
     query_text as QUERY_TEXT,
-    query_tag as QUERY_TAG,
+    coalesce(parameters ->> 'QUERY_TAG', '') as QUERY_TAG,
     user_name as USER_NAME,
     'X-Small' as WAREHOUSE_SIZE,
     1000::bigint as BYTES_SCANNED,
@@ -67,11 +77,39 @@ order by at_seconds;
 
 
 def record(connection: Any, command: str) -> None:
-    """Keep a statement as Snowflake's query history does."""
+    """Keep a statement as Snowflake's query history does, with the parameters of its session."""
     _database().execute(
-        "insert into _fs_global.main.recorded values (?, ?, ?, ?)",
-        [time.time(), connection.query_tag, connection.user, command],
+        "insert into _fs_global.main.recorded values (?, ?, ?, ?, ?)",
+        [
+            time.time(),
+            connection.number,
+            json.dumps(connection.parameters),
+            connection.user,
+            command,
+        ],
     )
+
+
+def fail_if_told_to(command: str) -> None:
+    """End a statement that a pattern in _FS_GLOBAL.MAIN.FAULTS finds as a timeout does, once.
+
+    A test puts it there by a statement of its own.
+
+    Raises:
+        ProgrammingError: a pattern finds the statement.
+    """
+    database = _database()
+    found = database.execute(
+        "select pattern from _fs_global.main.faults where regexp_matches($1, pattern, 'is')",
+        [command],
+    ).fetchone()
+    if found:
+        database.execute("delete from _fs_global.main.faults where pattern = ?", found)
+        raise ProgrammingError(
+            msg="Statement reached its statement or warehouse timeout and was canceled.",
+            errno=TIMEOUT,
+            sqlstate="57014",
+        )
 
 
 def answer_to(connection: Any, command: str) -> str | None:

@@ -3,7 +3,9 @@
 Only in the emulator's own process. When a test there passes without its patch, the patch goes.
 """
 
+import functools
 import gzip
+import itertools
 import re
 from collections.abc import Callable, Mapping
 from string import Template
@@ -22,10 +24,13 @@ from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
 from starlette.requests import Request
 
-from . import account, copying, rights
+from . import account, copying, json_text, rights
+from .transactions import Transaction
 
 # Snowflake's number for a feature that is not supported.
 UNSUPPORTED: Final = 2
+# Of the sessions, in the order in which they signed in.
+_NUMBERS: Final = itertools.count(1)
 
 _COMMENTS: Final = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
 _TEMPORARY: Final = re.compile(
@@ -33,13 +38,13 @@ _TEMPORARY: Final = re.compile(
     r"\s+([\w.]+)",
     re.IGNORECASE | re.DOTALL,
 )
-_TAG: Final = re.compile(
-    rf"^{_COMMENTS}alter\s+session\s+(?:set\s+query_tag\s*=\s*'((?:[^']|'')*)'|unset\s+query_tag)",
-    re.IGNORECASE | re.DOTALL,
+_SETS: Final = re.compile(
+    rf"^{_COMMENTS}alter\s+session\s+(set|unset)\s+(.*)$", re.IGNORECASE | re.DOTALL
 )
 _EXPLAIN: Final = re.compile(
     rf"^{_COMMENTS}explain\s+(?:using\s+\w+\s+)?(.*)$", re.IGNORECASE | re.DOTALL
 )
+_PARAMETER: Final = re.compile(r"(\w+)(?:\s*=\s*(?:'((?:[^']|'')*)'|(\w+)))?")
 _HISTORY: Final = re.compile(
     r"\btable\s*\(\s*information_schema\.query_history_by_user\s*\("
     r"(?:[^()]|\([^()]*\)|\((?:[^()]|\([^()]*\))*\))*\)\s*\)",
@@ -70,6 +75,9 @@ def apply() -> None:
         create_database_on_connect=False, create_schema_on_connect=False
     )
     account.SERVER.shared_fs.duck_conn.execute(account.CREATE_HISTORY)
+    account.SERVER.shared_fs.duck_conn.create_function(
+        "variant_text", json_text.variant_text, ["VARCHAR"], "VARCHAR"
+    )
 
 
 def unzipped(request: Request, body: bytes) -> bytes:
@@ -80,16 +88,18 @@ def sign_in(connection: Any, asked: dict[str, Any], where: Mapping[str, str]) ->
     """Keep what a session was opened with."""
     connection.role = where.get("roleName", "PUBLIC").upper()
     connection.warehouse = where.get("warehouse", "").upper()
-    # Two days are Snowflake's default.
-    seconds = asked["SESSION_PARAMETERS"].get("STATEMENT_TIMEOUT_IN_SECONDS", 172_800)
-    connection.timeout_seconds = int(seconds)
-    connection.query_tag = asked["SESSION_PARAMETERS"].get("QUERY_TAG", "")
+    connection.parameters = {
+        name.upper(): str(value) for name, value in asked["SESSION_PARAMETERS"].items()
+    }
     connection.user = asked["LOGIN_NAME"]
+    connection.number = next(_NUMBERS)
     connection.temporary_tables = set()
+    connection.transaction = Transaction(connection._duck_conn)
 
 
 def end(connection: Any) -> None:
-    """Drop what was temporary."""
+    """Undo what is not committed, and drop what was temporary."""
+    connection.transaction.end()
     for name in connection.temporary_tables:
         connection.cursor().execute(f"drop table if exists {name}")
 
@@ -98,20 +108,38 @@ _execute: Callable[..., Any] = FakeSnowflakeCursor.execute
 
 
 def execute(self: Any, command: str, *args: Any, **kwargs: Any) -> Any:
+    """Run a statement, in the transaction of its session if it came from a client."""
+    if not kwargs.get("server", False):
+        return carry_out(self, command, *args, **kwargs)
+    set_parameters(self._conn, command)
+    account.record(self._conn, command)
+
+    def statement() -> Any:
+        account.fail_if_told_to(command)
+        return carry_out(self, command, *args, **kwargs)
+
+    return self._conn.transaction.run(command, statement, lambda text: _execute(self, text))
+
+
+def set_parameters(connection: Any, command: str) -> None:
+    """Keep what ALTER SESSION sets, as text."""
+    altered = _SETS.match(command)
+    for name, text, word in _PARAMETER.findall(altered.group(2)) if altered else ():
+        if altered and altered.group(1).lower() == "set":
+            connection.parameters[name.upper()] = text.replace("''", "'") or word
+        else:
+            connection.parameters.pop(name.upper(), None)
+
+
+def carry_out(self: Any, command: str, *args: Any, **kwargs: Any) -> Any:
     """Run a statement, with what fakesnow does not know put into words that it does.
 
     An error inside DuckDB is one of Snowflake's, which nobody repeats.
     """
-    is_outermost = kwargs.get("server", False)
-    if is_outermost:
-        tagged = _TAG.match(command)
-        if tagged:
-            self._conn.query_tag = (tagged.group(1) or "").replace("''", "'")
-        account.record(self._conn, command)
     try:
         answer = account.answer_to(self._conn, command)
         if answer is not None:
-            return _execute(self, answer, server=is_outermost)
+            return _execute(self, answer, server=kwargs.get("server", False))
         if explained := _EXPLAIN.match(command):
             # Names, types and rights, as far as DuckDB knows them without running it.
             self.check_db_and_schema(parse_one(explained.group(1)))
@@ -143,6 +171,11 @@ def check_names(self: Any, expression: exp.Expression) -> None:
     rights.check(self._conn, expression)
 
 
+# Of TO_CHAR, with DuckDB's words for them; the stock transform ignores the format.
+_FORMAT: Final = {
+    **{"YYYY": "%Y", "MM": "%m", "DD": "%d"},
+    **{"HH24": "%H", "MI": "%M", "SS": "%S", "FF6": "%f"},
+}
 _transform: Callable[..., Any] = FakeSnowflakeCursor._transform
 
 
@@ -154,13 +187,24 @@ def transform(self: Any, expression: exp.Expression, params: Any) -> Any:
     twice.
     """
     for parsing in list(expression.find_all(exp.ParseJSON)):
-        if parsing.args.get("safe"):
-            parsing.replace(exp.Anonymous(this="_strict_json", expressions=[parsing.this]))
+        parsing.replace(exp.Anonymous(this="_read_json", expressions=[parsing.this]))
     for cast in list(expression.find_all(exp.Cast)):
-        if isinstance(cast.this, exp.Column) and cast.to.is_type("varchar", "text"):
+        if isinstance(cast.this, exp.Column | exp.JSONExtract) and cast.to.is_type(
+            "varchar", "text"
+        ):
             cast.replace(exp.Anonymous(this="_as_text", expressions=[cast.this]))
+    for cast in list(expression.find_all(exp.Cast)):
+        if isinstance(cast.this, exp.Cast | exp.Anonymous) and cast.to.is_type("variant"):
+            # The stock cast reads a text as JSON.
+            cast.replace(exp.Anonymous(this="to_json", expressions=[cast.this]))
     for call in list(expression.find_all(exp.Typeof)):
         call.replace(exp.Anonymous(this="_variant_type", expressions=[call.this]))
+    for written in list(expression.find_all(exp.ToChar)):
+        if written.args.get("format"):
+            text = functools.reduce(
+                lambda text, part: text.replace(*part), _FORMAT.items(), written.args["format"].name
+            )
+            written.replace(exp.func("strftime", written.this, exp.Literal.string(text)))
     for search in list(expression.find_all(exp.ArrayContains)):
         search.replace(
             exp.Anonymous(this="_variants_contain", expressions=[search.this, search.expression])
@@ -184,7 +228,8 @@ FROM (
     FROM (
         SELECT
             CASE
-                WHEN json_type(input::JSON) = 'OBJECT' AND mode <> 'ARRAY'
+                WHEN json_type(${catalog}.main._json_alone(input, 'FLATTEN')) = 'OBJECT'
+                    AND mode <> 'ARRAY'
                     THEN list_transform(
                         json_keys(input::JSON),
                         lambda x: json_extract(
@@ -221,27 +266,42 @@ _TABLES: Final = fakesnow.info_schema.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW.
 # Functions that fakesnow lacks, as DuckDB has them.
 _FUNCTIONS: Final = """
 CREATE OR REPLACE MACRO {catalog}.try_to_timestamp_tz(text) AS try_cast(text AS TIMESTAMPTZ);
+-- Snowflake looks at the type when it compiles; this, when there is a row.
+CREATE OR REPLACE MACRO {catalog}._json_alone(value, name) AS
+    CASE
+        WHEN typeof(value) = 'JSON' OR typeof(value) LIKE '%[]' OR typeof(value) LIKE 'STRUCT%'
+            THEN value::JSON
+        ELSE error('Invalid argument types for function ' || name || ': ' || typeof(value))
+    END;
 CREATE OR REPLACE MACRO {catalog}.as_array(value) AS
-    CASE WHEN json_type(value::JSON) = 'ARRAY' THEN value::JSON END;
+    CASE
+        WHEN json_type({catalog}.main._json_alone(value, 'AS_ARRAY')) = 'ARRAY' THEN value::JSON
+    END;
 -- Snowflake looks at every object of the text; this one where landing lines have theirs.
-CREATE OR REPLACE MACRO {catalog}._strict_json(text) AS
+CREATE OR REPLACE MACRO {catalog}._read_json(text) AS
     CASE
         WHEN list_bool_and(
             list_transform(
-                json_keys(try_cast(text AS JSON), ['$', '$._airbyte_data']),
+                json_keys(try_cast(variant_text(text) AS JSON), ['$', '$._airbyte_data']),
                 lambda keys: len(keys) = len(list_distinct(keys))
             )
-        ) THEN try_cast(text AS JSON)
+        ) THEN try_cast(variant_text(text) AS JSON)
     END;
 CREATE OR REPLACE MACRO {catalog}._variants_contain(variants, value) AS
     list_contains(cast(variants AS JSON[]), to_json(value));
 CREATE OR REPLACE MACRO {catalog}._as_text(value) AS
     CASE
+        WHEN
+            typeof(value) = 'JSON'
+            AND json_type(to_json(value)) = 'DOUBLE'
+            -- Not an integer of more than 64 bits.
+            AND regexp_matches(json_extract_string(to_json(value), '$'), '[.eE]')
+            THEN printf('%.15g', to_json(value)::DOUBLE)
         WHEN typeof(value) = 'JSON' THEN json_extract_string(to_json(value), '$')
         ELSE value::VARCHAR
     END;
 CREATE OR REPLACE MACRO {catalog}._variant_type(value) AS
-    CASE json_type(value::JSON)
+    CASE json_type({catalog}.main._json_alone(value, 'TYPEOF'))
         WHEN 'BIGINT' THEN 'INTEGER'
         WHEN 'UBIGINT' THEN 'INTEGER'
         WHEN 'NULL' THEN 'NULL_VALUE'
@@ -253,7 +313,7 @@ _creation_sql: Callable[[str], str] = fakesnow.macros.creation_sql
 
 def creation_sql(catalog: str) -> str:
     """What a new database begins with."""
-    return _creation_sql(catalog) + _FUNCTIONS.format(catalog=catalog)
+    return _FUNCTIONS.format(catalog=catalog) + _creation_sql(catalog)
 
 
 def trim(expression: exp.Expression) -> exp.Expression:

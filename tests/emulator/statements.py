@@ -15,6 +15,8 @@ from starlette.responses import JSONResponse, Response
 
 # Seconds until a client is told to ask again; Snowflake's are 45.
 HELD_SECONDS: Final = 0.5
+# Snowflake's default: two days.
+DEFAULT_TIMEOUT_SECONDS: Final = 172_800
 # Snowflake's answer that a statement still runs.
 IN_PROGRESS: Final = "333333"
 _WAIT: Final = re.compile(r"\s*select\s+system\$wait\(\s*([\d.]+)\s*\)\s*", re.IGNORECASE)
@@ -32,7 +34,8 @@ class RunningStatement:
 
     async def run(self, sql: str, carry_out: Callable[[], Awaitable[Response]]) -> Response:
         """The answer, or why the statement was ended before it."""
-        seconds = self._connection.timeout_seconds
+        parameters = self._connection.parameters
+        seconds = int(parameters.get("STATEMENT_TIMEOUT_IN_SECONDS", DEFAULT_TIMEOUT_SECONDS))
         timeout = asyncio.get_running_loop().call_later(
             seconds,
             self.end,

@@ -5,7 +5,7 @@ made-up histories with all that happens between nights, and the payloads nobody 
 get. What differs by design is left out: hashes, of JSON texts that Snowflake writes its own way
 or by a function of the engine; they are compared with others of the same engine only.
 
-Snowflake's second build is killed at some points first, as nothing of its tables may tell.
+Before Snowflake's second build, one fails in a model and is killed: its tables must not tell.
 """
 
 import json
@@ -13,8 +13,9 @@ import re
 import shutil
 import subprocess
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
@@ -25,6 +26,7 @@ import pytest
 import sqlglot
 import streamlit as st
 from click.testing import CliRunner
+from emulator.transactions import first_word
 from killing import dbt_statement, environment_of
 from sqlglot import exp
 from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
@@ -38,7 +40,10 @@ from veracitypro_pipeline.dashboard import pipeline_queries, product_queries, re
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.monitoring.tables import create_tables, record_statements
 from veracitypro_pipeline.resources import dbt_command
-from veracitypro_pipeline.resources.snowflake_warehouse import SnowflakeWarehouse
+from veracitypro_pipeline.resources.snowflake_warehouse import (
+    SnowflakeWarehouse,
+    session_parameters,
+)
 from veracitypro_pipeline.resources.warehouse_engine import open_warehouse
 from veracitypro_pipeline.run_summary import (
     CheckCounts,
@@ -53,11 +58,13 @@ from veracitypro_pipeline.transform import failing_rows
 from veracitypro_pipeline.transform.conservation import COUNTS_OF_DAY, broken_equations
 from veracitypro_pipeline.transform.refusals import REFUSALS_OF_FILES
 
+from . import spellings
 from .building import Project
 from .histories import fetches_of
 from .hostile import hostile_products
 from .reference import Fetch
 from .site import Site
+from .spellings import spelled_product
 from .test_snowflake_load import LINES
 
 pytestmark = pytest.mark.xdist_group("snowflake")
@@ -68,12 +75,16 @@ HASHES: Final = ("fetch_id", "content_hash", "text_hash", "history_version", "po
 RUNS: Final = ("run-1", "run-2")
 PAGES: Final = ("", "product")
 APP_INSIDE: Final = REPOSITORY_DIR / "infra" / "streamlit" / "streamlit_app.py"
-KILLED: Final = (
-    dbt_statement("inside the transaction of a model", "after", "insert into .*stg_keepa_series"),
-    dbt_statement(
-        "a model is written, what it was made of is not kept", "before", "BUILT_STG_KEEPA_POINT"
-    ),
+KILLED: Final = dbt_statement(
+    "a model is written, what it was made of is not kept", "before", "BUILT_STG_KEEPA_POINT"
 )
+# A model whose second night replaces rows, and which no other one waits for that is built before
+# the point at which dbt is killed.
+FAILING: Final = "STG.STG_KEEPA_VARIATION"
+
+
+# With numbers in all spellings, and what they say.
+SPELLED: Final = spelled_product(Random(7))  # noqa: S311 - the same every time
 
 
 def line_of(fetch: Fetch) -> bytes:
@@ -101,7 +112,12 @@ def nights() -> list[tuple[date, list[bytes]]]:
         for fetch in fetches_of(random, f"B0ORDER{number:03d}", 1 if number else 5):
             of_day[fetch.as_of_date].append(line_of(fetch))
     hostile = [one for one in hostile_products() if "\0" not in str(one["title"])]
-    of_day[FIRST_DAY] = [*(line_of(Fetch(one, FIRST_NIGHT, FIRST_DAY)) for one in hostile), *LINES]
+    of_day[FIRST_DAY] = [
+        *(line_of(Fetch(one, FIRST_NIGHT, FIRST_DAY)) for one in hostile),
+        b'{"_airbyte_extracted_at":1294099800e3,"_airbyte_data":%s}' % SPELLED[0].encode(),
+        # Of a refused line without a domain each engine keeps the text in its own spelling.
+        *(line for line in LINES if rb"\u" not in line),
+    ]
     return sorted(of_day.items())
 
 
@@ -111,29 +127,69 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def built(snowflake: Site, duckdb_site: Site, project: Project, home: Path) -> tuple[Site, Site]:
-    """Two builds on each engine: after the first three nights, and after all."""
-    files = nights()
-    for run_id, some in zip(RUNS, (files[:3], files[3:]), strict=True):
-        for day, lines in some:
-            for site in (snowflake, duckdb_site):
-                site.load([site.land(f"{day}.jsonl.gz", lines)], f"load-{day}", day)
-        # Tests judge the end result.
-        untested = () if run_id == RUNS[-1] else ("--exclude-resource-type", "test")
-        for point in KILLED if run_id == RUNS[-1] else ():
-            environment = environment_of(home, point)
-            # One model at a time: the emulator never ends the transaction of a session that is
-            # gone, and what another model deleted in it could not be deleted again.
-            outcome = build_on_snowflake(snowflake, home, "killed", "--threads", "1", **environment)
-            assert outcome.returncode == -SIGKILL, point.what
-        outcome = build_on_snowflake(snowflake, home, run_id, *untested)
-        assert outcome.returncode == 0, outcome.stdout[-8_000:] + outcome.stderr[-2_000:]
-        failures = project.dbt(
-            duckdb_site.settings.warehouse_path,
-            *("build", "--exclude-resource-type", "unit_test", "test"),
-        )
-        assert not failures
+def begun(snowflake: Site, duckdb_site: Site, project: Project, home: Path) -> tuple[Site, Site]:
+    """Each engine after the first three nights."""
+    load(nights()[:3], snowflake, duckdb_site)
+    outcome = build_on_snowflake(snowflake, home, RUNS[0], "--exclude-resource-type", "test")
+    assert outcome.returncode == 0, said_by(outcome)
+    build_on_duckdb(duckdb_site, project)
     return snowflake, duckdb_site
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """The rows of FAILING before and after a build in which its insert failed."""
+
+    before: Counter[tuple[Any, ...]]
+    after: Counter[tuple[Any, ...]]
+
+
+@pytest.fixture(scope="module")
+def interrupted(begun: tuple[Site, Site], home: Path) -> Interrupted:
+    """The insert of a model fails after its delete, and a few models later dbt is killed."""
+    snowflake, duckdb_site = begun
+    load(nights()[3:], snowflake, duckdb_site)
+    before = Counter(snowflake.query(f"select * from {FAILING}"))
+    fault = {"pattern": f"insert into [^ ]*{FAILING}"}
+    snowflake.warehouse.transact(
+        [Statement("insert into _FS_GLOBAL.MAIN.FAULTS values ($pattern)", fault)]
+    )
+    # One thread, so that the next node runs in the session of the failed one. The emulator never
+    # ends the transaction of a session that is gone; what it deleted could not be deleted again.
+    killing = environment_of(home, KILLED)
+    outcome = build_on_snowflake(snowflake, home, "killed", "--threads", "1", **killing)
+    assert outcome.returncode == -SIGKILL, said_by(outcome)
+    assert re.search(f"ERROR creating .*{FAILING}", outcome.stdout, re.IGNORECASE)
+    return Interrupted(before, Counter(snowflake.query(f"select * from {FAILING}")))
+
+
+@pytest.fixture(scope="module")
+def built(
+    begun: tuple[Site, Site], interrupted: Interrupted, project: Project, home: Path
+) -> tuple[Site, Site]:
+    """Each engine after all nights; tests judge this end result."""
+    assert interrupted.before
+    snowflake, duckdb_site = begun
+    outcome = build_on_snowflake(snowflake, home, RUNS[1])
+    assert outcome.returncode == 0, said_by(outcome)
+    build_on_duckdb(duckdb_site, project)
+    return begun
+
+
+def load(files: Sequence[tuple[date, list[bytes]]], *sites: Site) -> None:
+    for day, lines in files:
+        for site in sites:
+            site.load([site.land(f"{day}.jsonl.gz", lines)], f"load-{day}", day)
+
+
+def build_on_duckdb(site: Site, project: Project) -> None:
+    assert not project.dbt(
+        site.settings.warehouse_path, *("build", "--exclude-resource-type", "unit_test", "test")
+    )
+
+
+def said_by(outcome: "subprocess.CompletedProcess[str]") -> str:
+    return outcome.stdout[-8_000:] + outcome.stderr[-2_000:]
 
 
 def build_on_snowflake(
@@ -171,6 +227,37 @@ def tables_of(site: Site, schema: str) -> dict[str, list[str]]:
     return {table: sorted(columns) for table, columns in found.items()}
 
 
+def test_an_insert_that_fails_leaves_the_table_of_the_night_before(
+    built: tuple[Site, Site], interrupted: Interrupted
+) -> None:
+    assert interrupted.after == interrupted.before
+    # The night replaces some of them.
+    snowflake, _ = built
+    assert interrupted.before - Counter(snowflake.query(f"select * from {FAILING}"))
+
+
+def test_a_transaction_holds_nothing_that_would_commit_it(built: tuple[Site, Site]) -> None:
+    """Hooks and temporary tables are DDL: they come before or after it."""
+    snowflake, _ = built
+    is_open = dict[int, bool]()
+    begun, ended = 0, Counter[str]()
+    for session, text in snowflake.query(
+        "select session, query_text from _FS_GLOBAL.MAIN.RECORDED order by at_seconds"
+    ):
+        word = first_word(text)
+        if word == "begin":
+            assert not is_open.get(session), text
+            is_open[session] = True
+            begun += 1
+        elif word in ("commit", "rollback"):
+            if is_open.pop(session, False):
+                ended[word] += 1
+        elif is_open.get(session):
+            assert word in ("delete", "insert", "truncate", "copy", "select"), text
+    assert ended["rollback"] == 1
+    assert begun == ended.total() > 30
+
+
 @pytest.mark.parametrize("schema", ["STG", "CORE", "MART"])
 def test_tables_are_equal_row_for_row(built: tuple[Site, Site], schema: str) -> None:
     snowflake, duckdb = built
@@ -189,6 +276,28 @@ def test_tables_are_equal_row_for_row(built: tuple[Site, Site], schema: str) -> 
             list(ours - theirs)[:3],
             list(theirs - ours)[:3],
         )
+
+
+def test_a_number_counts_by_its_value_however_it_is_written(built: tuple[Site, Site]) -> None:
+    _, histories = SPELLED
+    expected = {
+        (series, minute, value)
+        for series, points in histories.items()
+        for minute, value in points.items()
+    }
+    for site in built:
+        rows = site.query(
+            f"select series, minute, value from STG.STG_KEEPA_POINT where asin = '{spellings.ASIN}'"
+        )
+        assert {row for row in rows if row[0] in histories} == expected
+        assert site.query(
+            "select count(distinct series) from STG.STG_KEEPA_SERIES"
+            f" where asin = '{spellings.ASIN}' and refused_count = 0 and refusal_reason is null"
+        ) == [(6,)]
+        assert site.query(
+            "select offer_id, is_live, condition_id from STG.STG_KEEPA_OFFER"
+            f" where asin = '{spellings.ASIN}'"
+        ) == [(7, True, 1)]
 
 
 def test_the_traps_are_in_the_data(built: tuple[Site, Site]) -> None:
@@ -291,6 +400,23 @@ def test_every_statement_says_on_whose_behalf_it_runs(built: tuple[Site, Site]) 
     assert tags["none"] < tags.total() / 10, tags
     assert {"model/stg_keepa_point", "seed/keepa_channels", "model/dim_product"} <= steps
     assert any(step.startswith("test/") for step in steps)
+
+
+def test_every_session_has_the_same_parameters(built: tuple[Site, Site]) -> None:
+    """Those of dbt from the first node on; it signs in without."""
+    snowflake, _ = built
+    expected = {name: str(value) for name, value in session_parameters(snowflake.settings).items()}
+    found = Counter[str]()
+    for text, parameters in snowflake.query(
+        "select query_text, parameters::varchar from _FS_GLOBAL.MAIN.RECORDED"
+    ):
+        given = json.loads(parameters)
+        tag = json.loads(given.get("QUERY_TAG") or "{}")
+        if first_word(text) == "rollback" or ('"app": "dbt"' in text and "step" not in tag):
+            continue
+        found["dbt" if '"app": "dbt"' in text else "pipeline"] += 1
+        assert expected.items() <= given.items(), text
+    assert min(found["dbt"], found["pipeline"]) > 100, found
 
 
 def test_the_cost_of_a_run_is_added_up_by_its_tag(built: tuple[Site, Site]) -> None:

@@ -1,23 +1,29 @@
-{# On whose behalf a statement runs, in Snowflake's query history: the run, the as-of day, and the
-   model, seed or test. dbt calls these around every node. Costs are added up by `run_id`; see
-   veracitypro_pipeline/resources/snowflake_warehouse.py. #}
+{# How the session of a node is set up on Snowflake: nothing is open in it, its statements carry the tag of
+   the node, and its parameters are those of the pipeline's own sessions
+   (veracitypro_pipeline/resources/snowflake_warehouse.py). The tag names the run, the as-of day, and the
+   model, seed or test; costs are added up by `run_id`.
+
+   dbt calls `set_query_tag` as the first statement of every node, in a session that it keeps from the node
+   before. If a statement of that node failed inside its transaction, the transaction is still open: on
+   Snowflake an error does not end it, and the next DDL would commit what it had deleted. Without a
+   transaction `rollback` does nothing. #}
 
 {% macro snowflake__set_query_tag() -%}
-    {%- do _tag_session({'step': model.resource_type ~ '/' ~ model.name}) -%}
-    {{ return(none) }}
-{%- endmacro %}
-
-{# What dbt asks between two nodes belongs to the run alone. #}
-{% macro snowflake__unset_query_tag(original_query_tag) -%}
-    {%- do _tag_session({}) -%}
-{%- endmacro %}
-
-{% macro _tag_session(of_node) -%}
+    {%- do run_query('rollback') -%}
     {%- set tag = {'app': 'veracitypro'} -%}
     {%- for name in ['run_id', 'partition'] -%}
     {%- set value = env_var('DBT_ENV_CUSTOM_ENV_' ~ name | upper, '') -%}
     {%- if value -%}{%- do tag.update({name: value}) -%}{%- endif -%}
     {%- endfor -%}
-    {%- do tag.update(of_node) -%}
-    {%- do run_query("alter session set query_tag = '" ~ tojson(tag) | replace("'", "''") ~ "'") -%}
+    {%- do tag.update({'step': model.resource_type ~ '/' ~ model.name}) -%}
+    {%- do run_query(
+        "alter session set query_tag = '" ~ tojson(tag) | replace("'", "''") ~ "' "
+        ~ env_var('SNOWFLAKE_SESSION_PARAMETERS', '')
+    ) -%}
+    {{ return(none) }}
+{%- endmacro %}
+
+{# The next node sets its own. What dbt asks before that, while it compiles the node, carries the tag of the
+   node before; the comment in each statement names the right one. #}
+{% macro snowflake__unset_query_tag(original_query_tag) -%}
 {%- endmacro %}
