@@ -21,7 +21,9 @@ def last_day_seen(began_at: datetime) -> date:
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    """A field that a newer version has added is left out, so that this one can be returned to."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class SyncClaim(_Value):

@@ -9,6 +9,8 @@ from dagster import AssetKey
 
 AIRBYTE_PRODUCT: Final = AssetKey(["airbyte", "keepa", "product_raw"])
 LANDING_PRODUCT: Final = AssetKey(["landing", "keepa", "product_raw"])
+# What was read of the landing bucket so far, beside the manifests of its days.
+LANDING_INDEX: Final = f"{'/'.join(LANDING_PRODUCT.path)}/index"
 RAW_KEEPA: Final = AssetKey(["raw", "keepa_raw"])
 POWERBI_DATASET: Final = AssetKey(["powerbi", "veracitypro"])
 

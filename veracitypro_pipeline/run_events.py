@@ -145,6 +145,13 @@ def summarize(
     )
 
 
+def was_stopped(summary: RunSummary) -> bool:
+    """Whether the run only ended because its process was told to, as an orchestrator of containers
+    does: Dagster calls that a failure. If the night is then not done, its deadline tells."""
+    failures = summary.failures
+    return bool(failures) and all(failure.reason == INTERRUPTED for failure in failures)
+
+
 # An asset and the name of one of its checks.
 CheckKey = tuple[AssetKey, str]
 Evaluations = Mapping[CheckKey, dg.AssetCheckEvaluation]

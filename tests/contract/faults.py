@@ -637,6 +637,7 @@ def without_its_table(path: Path) -> Iterator[None]:
         connection.execute("alter table moved rename to kept")
 
 
+HOLDER: Final = re.compile(r"by \S+ \(PID \d+\)")
 DUCKDB: Final[dict[str, tuple[Callable[[Path], Any], type[Exception]]]] = {
     "in use for 60 s (played: 0 s)": (held_by_another, T),
     "no database": (replaced_by_text, P),
@@ -660,7 +661,7 @@ def play_duckdb(fault: str, folder: Path) -> Cell:
         "raw to bi",
         "write",
         fault,
-        sentence_of(failure.value).replace(str(folder), "home"),
+        HOLDER.sub("by another process", sentence_of(failure.value)).replace(str(folder), "home"),
         "for 60 s" if expected is T else "no",
         "nothing" if rows == [(1,)] else f"{rows}",
         _healing(failure.value),

@@ -226,6 +226,32 @@ def test_a_sync_that_serves_two_days_is_of_the_last_one_it_has_seen_whichever_is
     assert pipeline.rows() == {job.keys[0]: (FIRST + timedelta(days=1), 3)}
 
 
+def test_a_warehouse_restored_from_an_older_copy_lacks_days_which_are_named(
+    pipeline: Pipeline,
+) -> None:
+    """The ledger was restored too, so that it agrees with RAW."""
+    last = LOOK_BACK_DAYS + 3
+    for day in range(last + 1):
+        pipeline.sync(day, 2)
+        pipeline.run(day)
+        assert pipeline.manifest is not None
+        landed = f"landing/keepa/product_raw/{FIRST + timedelta(days=day)}"
+        pipeline.handover.write(landed, pipeline.manifest)
+    failed = pipeline.sync(0, 1, status="failed")  # What it left is never loaded.
+    lost = [pipeline.jobs[day].keys[0] for day in (1, 2)]
+    for table in ("RAW.KEEPA_RAW", "MONITORING.LOAD_LEDGER"):
+        pipeline.warehouse.transact(
+            [Statement(f"delete from {table} where source_file in ($files)", {"files": lost})]
+        )
+
+    assert pipeline.run(last) == ["lines_loaded_or_quarantined"]
+    named = f"{FIRST + timedelta(days=1)}, {FIRST + timedelta(days=2)}"
+    said = pipeline.said["lines_loaded_or_quarantined"]
+    assert said.endswith(f"days that S3 has and the ledger lacks: {named}.")
+    assert pipeline.run(1) == pipeline.run(2) == pipeline.run(last) == []
+    assert failed.keys[0] not in pipeline.rows()
+
+
 def test_a_day_that_is_run_again_with_a_later_sync_does_not_take_it_from_its_own_day(
     pipeline: Pipeline,
 ) -> None:

@@ -2,15 +2,19 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Final
 
 import duckdb
 import pytest
+from dagster._grpc.client import DEFAULT_SENSOR_GRPC_TIMEOUT
 
 from veracitypro_pipeline.failures import PermanentFailure
+from veracitypro_pipeline.resources.duckdb_turn import Gate
 from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 from veracitypro_pipeline.resources.warehouse_engine import WarehouseRefusal
@@ -99,3 +103,71 @@ def test_a_wait_for_a_busy_warehouse_is_said_with_what_it_waits_for(tmp_path: Pa
     (sentence,) = said
     assert sentence.startswith(f"Waiting up to 60 s for the warehouse {path}, which ")
     assert f"(PID {holder.pid}) is using" in sentence
+
+
+READER: Final = """
+import sys
+from pathlib import Path
+import duckdb
+from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
+here = DuckDBWarehouse(Path(sys.argv[1]), say=lambda _: print("waits", flush=True))
+with here.reading() as session:
+    print(session.query("select count(*) from kept").rows[0][0], flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_a_writer_that_waits_goes_before_readers_that_come_later(tmp_path: Path) -> None:
+    """Three readers one after the other kept a night out until it failed."""
+    path = tmp_path / "dwh.duckdb"
+    here = DuckDBWarehouse(path)
+    with here.transaction() as transaction:
+        transaction.run(Statement("create table kept as select 1 as x"))
+
+    def reader() -> "subprocess.Popen[str]":
+        command = [sys.executable, "-c", READER, str(path)]
+        return subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+
+    def write() -> None:
+        with here.transaction() as transaction:
+            transaction.run(Statement("insert into kept values (2)"))
+
+    with reader() as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "1\n"
+        writer = threading.Thread(target=write)
+        writer.start()
+        gate = Gate(tmp_path, is_writer=False)
+        while gate.try_to_take():
+            gate.let_others_pass()
+        with reader() as later:
+            assert later.stdout is not None
+            assert later.stdout.readline() == "waits\n"
+            first.kill()
+            writer.join()
+            assert later.stdout.readline() == "2\n"
+            later.kill()
+        gate.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["dwh.duckdb"]
+
+
+def test_a_sensor_s_tick_waits_for_the_file_for_a_part_of_its_time(tmp_path: Path) -> None:
+    """Its three statements may each wait in vain."""
+    whole = warehouse(tmp_path / "dwh.duckdb")
+    opened = whole.in_a_tick()._open()
+    assert isinstance(opened, DuckDBWarehouse)
+    assert 3 * opened.lock_wait_seconds < DEFAULT_SENSOR_GRPC_TIMEOUT
+    assert opened.path == tmp_path / "dwh.duckdb"
+
+
+def test_a_file_that_the_disk_has_damaged_is_named_with_the_way_out(tmp_path: Path) -> None:
+    here = DuckDBWarehouse(tmp_path / "dwh.duckdb")
+    with here.transaction() as transaction:
+        transaction.run(Statement("create table kept as select range as x from range(100000)"))
+    header = 3 * 4096
+    content = here.path.read_bytes()
+    here.path.write_bytes(content[:header] + bytes(len(content) - header))
+    with pytest.raises(WarehouseRefusal, match=r"dwh\.duckdb is damaged \(.*\): put a copy of it"):
+        here.query("select sum(x) from kept")

@@ -15,6 +15,7 @@ from veracitypro_pipeline.lineage import (
     AIRBYTE_PRODUCT,
     HANDOVER_IO,
     LANDING,
+    LANDING_INDEX,
     LANDING_PRODUCT,
     OWNERS,
 )
@@ -24,7 +25,7 @@ from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.s3 import S3Resource, StoredObject
 
 # What was read of the bucket so far. A cache: an entry lost to a concurrent run is read again.
-INDEX: Final = f"{'/'.join(LANDING_PRODUCT.path)}/index"
+INDEX: Final = LANDING_INDEX
 
 
 def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:

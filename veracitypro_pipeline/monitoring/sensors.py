@@ -30,7 +30,7 @@ def runs_are_recorded(
     changed = newest[0].update_timestamp.isoformat() if newest else ""
     if changed == (context.cursor or ""):
         return dg.SkipReason("No run has changed.")
-    failure = record_runs(context.instance, warehouse, context.log)
+    failure = record_runs(context.instance, warehouse.in_a_tick(), context.log)
     if failure is None:
         return dg.SensorResult(cursor=changed)
     if isinstance(failure, PermanentFailure):

@@ -13,6 +13,7 @@ from veracitypro_pipeline.notify import messages
 from veracitypro_pipeline.notify.messages import Links, Message
 from veracitypro_pipeline.partitions import runs_of_day
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.run_events import run_summary, was_stopped
 from veracitypro_pipeline.service_levels import MARTS, Freshness, freshness, newest_days
 from veracitypro_pipeline.transform.service_levels import freshness_evaluations
 
@@ -52,8 +53,12 @@ def missed(
         if newest
         else "No run of it has begun."
     )
-    # Of a failed run, somebody has been told.
-    is_news = newest is None or newest.status is not dg.DagsterRunStatus.FAILURE
+    # Of a failed run, somebody has been told, unless its process was told to end.
+    is_news = (
+        newest is None
+        or newest.status is not dg.DagsterRunStatus.FAILURE
+        or was_stopped(run_summary(instance, newest.run_id))
+    )
     found = _freshness(warehouse, day)
     late = None if found is None else _ends_of_late(found)
     message = messages.deadline_missed(JOB_NAME, day, deadline, state, late, links, is_news=is_news)

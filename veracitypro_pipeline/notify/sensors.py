@@ -39,7 +39,7 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     def deadline_is_kept(
         context: dg.SensorEvaluationContext, slack: SlackResource, warehouse: WarehouseResource
     ) -> dg.SensorResult:
-        return judge(context, slack, warehouse, datetime.now(UTC))
+        return judge(context, slack, warehouse.in_a_tick(), datetime.now(UTC))
 
     return [slack_is_told, deadline_is_kept]
 

@@ -11,7 +11,6 @@ from typing import Final
 
 import dagster as dg
 
-from veracitypro_pipeline.failures import INTERRUPTED
 from veracitypro_pipeline.lineage import JOB_NAME, POWERBI_DATASET
 from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.notify import messages
@@ -24,7 +23,7 @@ from veracitypro_pipeline.resources.slack import (
     SlackNotDelivered,
     SlackResource,
 )
-from veracitypro_pipeline.run_events import run_record, run_summary
+from veracitypro_pipeline.run_events import run_record, run_summary, was_stopped
 from veracitypro_pipeline.run_summary import RunSummary
 from veracitypro_pipeline.settings import Settings
 
@@ -127,13 +126,6 @@ def _said(run: dg.DagsterRun) -> list[str]:
     return parts.split(",") if run_id == run.run_id else []
 
 
-def _was_stopped(summary: RunSummary) -> bool:
-    """Whether the run only ended because its process was told to, as an orchestrator of containers
-    does: Dagster calls that a failure. If the night is then not done, its deadline tells."""
-    failures = summary.failures
-    return bool(failures) and all(failure.reason == INTERRUPTED for failure in failures)
-
-
 class _Thread:
     """What is said of one run."""
 
@@ -160,7 +152,7 @@ class _Thread:
             record,
             self._job,
             self._summary_before(),
-            self._links()._replace(mention="") if _was_stopped(record.summary) else self._links(),
+            self._links()._replace(mention="") if was_stopped(record.summary) else self._links(),
             recovered=recovered,
         )
         checks = messages.checks(record.summary, self._links())
@@ -168,7 +160,7 @@ class _Thread:
             self._once(_ALL, lambda: self._slack.post(*messages.at_once([end, checks])))
             return
         thread = self._begun(headline)
-        is_loud = messages.calls_for_somebody(record.summary) and not _was_stopped(record.summary)
+        is_loud = messages.calls_for_somebody(record.summary) and not was_stopped(record.summary)
         loud = recovered or is_loud
         self._once(_END, lambda: self._slack.post(*end, thread=thread, to_channel=loud))
         if checks is not None:

@@ -5,9 +5,16 @@ from typing import Final
 import dagster as dg
 
 from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted, refusal_severity
-from veracitypro_pipeline.handover import LandingManifest
-from veracitypro_pipeline.lineage import LANDING_PRODUCT, RAW_KEEPA
-from veracitypro_pipeline.raw.tables import DOUBLED_RECORDS, FILES_UNLIKE_LEDGER, ROWS_OF_FILES
+from veracitypro_pipeline.handover import LandingIndex, LandingManifest
+from veracitypro_pipeline.lineage import LANDING_INDEX, LANDING_PRODUCT, RAW_KEEPA
+from veracitypro_pipeline.raw.tables import (
+    DOUBLED_RECORDS,
+    FILES_IN_LEDGER,
+    FILES_UNLIKE_LEDGER,
+    ROWS_OF_FILES,
+)
+from veracitypro_pipeline.raw.unloaded import days_not_loaded
+from veracitypro_pipeline.resources.handover_store import HandoverStore
 from veracitypro_pipeline.resources.warehouse import WarehouseResource
 
 _MANIFEST: Final = {"manifest": dg.AssetIn(key=LANDING_PRODUCT)}
@@ -21,10 +28,14 @@ _MANIFEST: Final = {"manifest": dg.AssetIn(key=LANDING_PRODUCT)}
 )
 @final_when_interrupted
 def lines_loaded_or_quarantined(
-    manifest: LandingManifest, warehouse: WarehouseResource
+    manifest: LandingManifest, warehouse: WarehouseResource, handover: HandoverStore
 ) -> dg.AssetCheckResult:
     """Every line of every file of the day, and of late ones, is one row of RAW, and no more are;
-    each is another record; and RAW still has what the ledger says of every file of before.
+    each is another record; RAW still has what the ledger says of every file of before; and the
+    ledger has the files of the month before.
+
+    If it warns: the warehouse lacks days that S3 has, as one does that was restored from an older
+    copy; `vp backfill` of the named days, oldest first, loads them.
 
     If red: prices of some products would be missing or doubled. The file is named; `vp backfill` of
     the day of this run loads it again, one that is named with another day that of its day, or
@@ -49,19 +60,32 @@ def lines_loaded_or_quarantined(
         for key, as_of_date, expected, found in warehouse.query(FILES_UNLIKE_LEDGER, of_source).rows
         if key not in lines and key not in gone
     ]
+    ledger = {key for (key,) in warehouse.query(FILES_IN_LEDGER).rows}
+    days = "/".join(LANDING_PRODUCT.path)
+    unloaded = days_not_loaded(
+        handover.read(LANDING_INDEX, LandingIndex) or LandingIndex(),
+        manifest,
+        manifest.as_of_date,
+        ledger,
+        lambda day: handover.read(f"{days}/{day}", LandingManifest),
+    )
+    is_wrong = bool(wrong or doubled or unlike)
     return dg.AssetCheckResult(
-        passed=not wrong and not doubled and not unlike,
+        passed=not is_wrong and not unloaded,
+        severity=dg.AssetCheckSeverity.ERROR if is_wrong else dg.AssetCheckSeverity.WARN,
         description=(
             f"The {len(files)} files of this day and of the last ones hold {sum(lines.values())}"
             f" lines, RAW holds {sum(rows.values())} rows of them, {doubled} of which double"
             f" another; files that differ: {wrong or 'none'}; files of before that are not as they"
-            f" were loaded: {unlike or 'none'}."
+            f" were loaded: {unlike or 'none'}; days that S3 has and the ledger lacks:"
+            f" {', '.join(map(str, unloaded)) or 'none'}."
         ),
         metadata={
             "lines": sum(lines.values()),
             "rows": sum(rows.values()),
             "doubled": doubled,
             "differences": [*wrong, *unlike],
+            "days_not_loaded": [str(day) for day in unloaded],
         },
     )
 

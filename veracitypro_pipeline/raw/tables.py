@@ -83,6 +83,8 @@ where
 order by as_of_date, source_file
 """
 
+FILES_IN_LEDGER: Final = "select source_file from MONITORING.LOAD_LEDGER"
+
 _FORGET_ROWS: Final = "delete from RAW.KEEPA_RAW where source_file in ($files)"
 _FORGET_LEDGER: Final = "delete from MONITORING.LOAD_LEDGER where source_file in ($files)"
 

@@ -27,7 +27,9 @@ from veracitypro_pipeline.resources.dbt_process import DbtProcess
 from veracitypro_pipeline.resources.http import TRANSIENT_STATUSES
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.snowflake_warehouse import TRANSIENT_ERRORS
+from veracitypro_pipeline.resources.warehouse_engine import engine_of
 from veracitypro_pipeline.run_summary import DBT_RUN_ID
+from veracitypro_pipeline.settings import Settings
 
 # Unit tests judge the SQL, not the night's data: they run where the SQL changes.
 _DATA_ALONE: Final = ("--exclude-resource-type", "unit_test")
@@ -101,6 +103,13 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 reported no result for one of them.
             TransientFailure: dbt could not get at the warehouse, or was killed.
         """
+        settings = self.settings.get()
+        with _turn_of(settings):
+            yield from self._build(context, settings, full_refresh=full_refresh)
+
+    def _build(
+        self, context: dg.AssetExecutionContext, settings: Settings, *, full_refresh: bool
+    ) -> Iterator[Any]:
         from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_context
         from dagster_dbt.dagster_dbt_translator import DagsterDbtTranslator
         from dagster_dbt.errors import DagsterDbtCliRuntimeError
@@ -108,7 +117,6 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         from veracitypro_pipeline.resources.dbt_invocation import Invocation
 
-        settings = self.settings.get()
         # Manifest and translator come from the asset itself, which carries those it was made with.
         parameters = get_updated_cli_invocation_params_for_context(
             context, manifest={}, dagster_dbt_translator=DagsterDbtTranslator()
@@ -162,6 +170,19 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             },
             settings.dbt_project_dir,
         )
+
+
+@contextmanager
+def _turn_of(settings: Settings) -> Iterator[None]:
+    """On DuckDB, keep readers from coming before dbt, which waits for the file by itself."""
+    if engine_of(settings) != "duckdb":
+        yield
+        return
+    from veracitypro_pipeline.resources.duckdb_turn import turn_of_writer
+    from veracitypro_pipeline.resources.duckdb_warehouse import LOCK_WAIT_SECONDS
+
+    with turn_of_writer(settings.warehouse_path.parent, LOCK_WAIT_SECONDS):
+        yield
 
 
 def _node_of(

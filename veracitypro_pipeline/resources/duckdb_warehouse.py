@@ -1,14 +1,14 @@
 """The embedded warehouse: one DuckDB file with the schema names of Snowflake.
 
 No Dagster here, so that `vp sql` starts at once. DuckDB lets one process write a file and keeps all
-others out meanwhile; whoever comes second waits, then is told so.
+others out meanwhile; a process that comes second waits for its turn (`duckdb_turn.py`).
 """
 
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
@@ -20,6 +20,7 @@ import duckdb
 from veracitypro_pipeline import full_disk
 from veracitypro_pipeline.home import FOLDER_MODE
 from veracitypro_pipeline.resources.duckdb_catalogue import as_query_of_catalogue
+from veracitypro_pipeline.resources.duckdb_turn import Gate
 from veracitypro_pipeline.resources.warehouse_engine import (
     Reading,
     WarehouseMissing,
@@ -46,6 +47,10 @@ _ANSWER_BYTES: Final = 1_000_000_000
 _BATCH_ROWS: Final = 10_000
 # Of DuckDB's message about a file in use, e.g. `held in /usr/bin/python3.11 (PID 4711)`.
 _HOLDER: Final = re.compile(r"held in (.+? \(PID \d+\))")
+
+
+# Of a block that the disk gave back otherwise than it was written.
+_DAMAGE: Final = re.compile(r"corrupt|checksum", re.IGNORECASE)
 
 
 class WarehouseBusy(WarehouseUnavailable):
@@ -202,54 +207,75 @@ class DuckDBWarehouse:
 
     @contextmanager
     def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open the file, waiting for another process that holds it.
+        """Open the file, waiting for its turn.
 
         Raises:
-            WarehouseBusy: the file stayed locked for `lock_wait_seconds`.
+            WarehouseBusy: the file stayed in use for `lock_wait_seconds`.
             WarehouseRefusal: DuckDB refuses what is done with the connection.
         """
-        began, is_told = time.monotonic(), False
-        while True:
-            try:
-                connection = duckdb.connect(
-                    str(self.path),
-                    read_only=read_only,
-                    # A reader has no business with other files, which COPY and read_csv reach.
-                    config={"enable_external_access": not read_only},
-                )
-                break
-            except duckdb.IOException as error:
-                if "lock" not in str(error).lower():
-                    raise WarehouseRefusal(
-                        full_disk.said_in(str(error)) or f"DuckDB cannot open {self.path}: {error}"
-                    ) from error
-                waited = time.monotonic() - began
-                if waited > self.lock_wait_seconds:
-                    raise WarehouseBusy(
-                        f"The warehouse {self.path} has been in use by {_holder(error)} for"
-                        f" {self.lock_wait_seconds:.0f} s (a run is building it): wait for that"
-                        " run to end, then try again."
-                    ) from None
-                if self.say is not None and not is_told and waited > _NOTABLE_WAIT_SECONDS:
-                    is_told = True
-                    self.say(
-                        f"Waiting up to {self.lock_wait_seconds:.0f} s for the warehouse"
-                        f" {self.path}, which {_holder(error)} is using. A run keeps it while it"
-                        " loads or builds, a few seconds each time."
-                    )
-                time.sleep(LOCK_POLL_SECONDS)
+        connection = self._connection(read_only=read_only)
         try:
             connection.execute("set TimeZone = 'UTC'")
             yield connection
         except duckdb.Error as error:
-            raise WarehouseRefusal(
-                full_disk.said_in(str(error)) or f"DuckDB refuses a statement: {error}"
-            ) from error
+            raise WarehouseRefusal(_said_of(self.path, error)) from error
         finally:
             connection.close()
 
+    def _connection(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+        began, is_told = time.monotonic(), False
+        with closing(Gate(self.path.parent, is_writer=not read_only)) as gate:
+            while True:
+                holder = "another process, which waits to write"
+                if gate.try_to_take():
+                    try:
+                        return self._connect(read_only=read_only)
+                    except duckdb.Error as error:
+                        is_in_use = isinstance(error, duckdb.IOException)
+                        if not (is_in_use and "lock" in str(error).lower()):
+                            raise WarehouseRefusal(
+                                _said_of(self.path, error, f"DuckDB cannot open {self.path}")
+                            ) from error
+                        holder = _holder(error)
+                    gate.let_others_pass()
+                waited = time.monotonic() - began
+                if waited > self.lock_wait_seconds:
+                    raise WarehouseBusy(
+                        f"The warehouse {self.path} has been in use by {holder} for"
+                        f" {self.lock_wait_seconds:.0f} s: wait until that is done, then try again."
+                    )
+                if self.say is not None and not is_told and waited > _NOTABLE_WAIT_SECONDS:
+                    is_told = True
+                    self.say(
+                        f"Waiting up to {self.lock_wait_seconds:.0f} s for the warehouse"
+                        f" {self.path}, which {holder} is using. A run keeps it while it"
+                        " loads or builds, a few seconds each time."
+                    )
+                time.sleep(LOCK_POLL_SECONDS)
 
-def _holder(error: duckdb.IOException) -> str:
+    def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(
+            str(self.path),
+            read_only=read_only,
+            # A reader has no business with other files, which COPY and read_csv reach.
+            config={"enable_external_access": not read_only},
+        )
+
+
+def _said_of(path: Path, error: duckdb.Error, refused: str = "DuckDB refuses a statement") -> str:
+    """A full or a faulty disk is no fault of the statement."""
+    if (full := full_disk.said_in(str(error))) is not None:
+        return full
+    if _DAMAGE.search(str(error)):
+        return (
+            f"The warehouse file {path} is damaged ({' '.join(str(error).split())}): put a copy of"
+            " it back and run `vp backfill` for the days since; without a copy, move it away and"
+            " run `vp backfill` for all days, which makes it again from what S3 holds."
+        )
+    return f"{refused}: {error}"
+
+
+def _holder(error: duckdb.Error) -> str:
     """Which process has the file open, as DuckDB names it."""
     found = _HOLDER.search(str(error))
     return found.group(1) if found else "another process"

@@ -23,6 +23,7 @@ from veracitypro_pipeline.statement import Answer, Statement
 
 # How our statements and sessions are told from others in Snowflake's history.
 APPLICATION: Final = "veracitypro"
+TICK_PATIENCE_SECONDS: Final = 12.0
 
 
 class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -33,6 +34,14 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """
 
     settings: dg.ResourceDependency[RunSettings]
+    # How long a statement waits for a file that one process at a time can use; None is as long as
+    # a step may.
+    patience_seconds: float | None = None
+
+    def in_a_tick(self) -> "WarehouseResource":
+        """The same for a sensor, whose tick Dagster gives up after 60 s: some statements that each
+        wait in vain must end before that."""
+        return WarehouseResource(settings=self.settings, patience_seconds=TICK_PATIENCE_SECONDS)
 
     @property
     def engine(self) -> Engine:
@@ -92,9 +101,13 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             return {}
 
     def _open(self) -> Warehouse:
-        # A wait is in the log of the run, or on the standard error of a command.
-        say = dg.get_dagster_logger().warning
-        return open_warehouse(self.settings.get(), tag_of_step(), say=say)
+        return open_warehouse(
+            self.settings.get(),
+            tag_of_step(),
+            patience_seconds=self.patience_seconds,
+            # A wait is in the log of the run, or on the standard error of a command.
+            say=dg.get_dagster_logger().warning,
+        )
 
 
 def tag_of_step() -> dict[str, str | None]:
