@@ -33,36 +33,39 @@ from (
 
 {# Each span between two changes, cut in two where a point in it was refused. #}
 {% macro _known_and_unknown_spans(changes, series, keys, values) %}
-select *
-from (
+with
+-- By itself, and few: joined with the points one by one, its parts would be joined with all of them first.
+days_to_describe as {{ computed_once() }} (
+    select * from {{ changed_days() }} as changed
+),
+
+between_changes as {{ computed_once() }} (
+    {{ _spans_between_changes(changes, series, keys, values) }}
+),
+
+cut as (
     select
-        {% for column in keys -%}
-        spans.{{ column }},
-        {% endfor -%}
+        {{ (keys + values + ['first_minute', 'from_day', 'minute']) | join(',\n        ') }},
+        least(end_minute, coalesce(unknown_from_minute, end_minute)) as end_minute,
+        true as begins_at_change
+    from between_changes
+    union all
+    select
+        {{ keys | join(',\n        ') }},
         {% for column in values -%}
-        case
-            when parts.is_known then spans.{{ column }}
-            {%- if column == 'state' %}
-            else 'unknown'
-            {%- endif %}
-        end as {{ column }},
+        {% if column == 'state' %}'unknown'{% else %}null{% endif %} as {{ column }},
         {% endfor -%}
-        spans.first_minute,
-        spans.from_day,
-        case when parts.is_known then spans.minute else spans.unknown_from_minute end as minute,
-        case
-            when parts.is_known then least(spans.end_minute, coalesce(spans.unknown_from_minute, spans.end_minute))
-            else spans.end_minute
-        end as end_minute,
+        first_minute,
+        from_day,
+        unknown_from_minute as minute,
+        end_minute,
         -- A point that another of its minute makes unknown holds for no time.
-        parts.is_known or spans.unknown_from_minute = spans.minute as begins_at_change
-    from ({{ _spans_between_changes(changes, series, keys, values) }}) as spans
-    inner join (
-        select true as is_known
-        union all
-        select false as is_known
-    ) as parts on parts.is_known or spans.unknown_from_minute < spans.end_minute
-) as spans
+        unknown_from_minute = minute as begins_at_change
+    from between_changes
+    where unknown_from_minute < end_minute
+)
+
+select * from cut
 where minute < end_minute and end_minute > from_day * 1440
 {% endmacro %}
 
@@ -80,7 +83,7 @@ select
         order by changes.minute
     ) as end_minute
 from {{ changes }} as changes
-inner join {{ changed_days() }} as series
+inner join days_to_describe as series
     on
         changes.domain_id = series.domain_id
         and changes.asin = series.asin

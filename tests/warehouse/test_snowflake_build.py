@@ -56,7 +56,8 @@ from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 from veracitypro_pipeline.statement import Statement
 from veracitypro_pipeline.transform import failing_rows
 from veracitypro_pipeline.transform.conservation import COUNTS_OF_DAY, broken_equations
-from veracitypro_pipeline.transform.refusals import REFUSALS_OF_FILES
+from veracitypro_pipeline.transform.missing import MISSING
+from veracitypro_pipeline.transform.refusals import REFUSALS_OF_FILES, REFUSED_ATTRIBUTES
 
 from . import spellings
 from .building import Project
@@ -341,6 +342,10 @@ def test_the_gate_behind_mart_counts_alike(built: tuple[Site, Site]) -> None:
     refusals = counted(snowflake, REFUSALS_OF_FILES)
     assert len(refusals) == 3
     assert refusals == counted(duckdb, REFUSALS_OF_FILES)
+    for sql in (REFUSED_ATTRIBUTES, MISSING):
+        named = counted(snowflake, sql)
+        assert named
+        assert named == counted(duckdb, sql)
 
 
 def test_views_carry_their_descriptions(built: tuple[Site, Site], project: Project) -> None:

@@ -15,7 +15,8 @@ from veracitypro_pipeline.raw.assets import build_assets
 from veracitypro_pipeline.raw.checks import CHECKS
 from veracitypro_pipeline.statement import Statement, positional
 from veracitypro_pipeline.transform.conservation import COUNTS_OF_DAY
-from veracitypro_pipeline.transform.refusals import REFUSALS_OF_FILES
+from veracitypro_pipeline.transform.missing import MISSING
+from veracitypro_pipeline.transform.refusals import REFUSALS_OF_FILES, REFUSED_ATTRIBUTES
 
 from .site import DAY, Site
 from .test_snowflake_load import LINES, envelope
@@ -120,7 +121,7 @@ def test_each_statement_of_a_run_carries_run_step_and_day(snowflake: Site) -> No
     }
 
 
-@pytest.mark.parametrize("sql", [COUNTS_OF_DAY, REFUSALS_OF_FILES])
+@pytest.mark.parametrize("sql", [COUNTS_OF_DAY, REFUSALS_OF_FILES, REFUSED_ATTRIBUTES, MISSING])
 def test_the_gate_asks_in_sql_of_both_engines(sql: str) -> None:
     for dialect in ("snowflake", "duckdb"):
         (parsed,) = sqlglot.parse(positional(Statement(sql, {"files": ["a"]}))[0], dialect=dialect)
