@@ -61,6 +61,7 @@ LINES: Final = "\n".join(json.dumps(one, ensure_ascii=False) for one in (FIRST, 
         ("packed.json.gz", gzip.compress(json.dumps({"products": [FIRST, SECOND]}).encode())),
         ("packed.jsonl.gz", gzip.compress(b"\xef\xbb\xbf" + LINES)),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_clients_keep_is_read_too(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
@@ -165,6 +166,7 @@ def test_a_wrong_file_is_named_with_the_place_and_the_next_step(
         ("cut.json.gz", gzip.compress(LINES)[:-9], "is no valid JSON"),
         ("cut.jsonl", LINES[:-3], "line 2, column"),
     ],
+    ids=["gzip", "lines"],
 )
 def test_a_file_that_is_cut_is_named(tmp_path: Path, name: str, content: bytes, says: str) -> None:
     (tmp_path / name).write_bytes(content)
