@@ -13,8 +13,7 @@
    their day to be complete. #}
 {% macro pieces_of_days(changes, series, keys, values) %}
 select
-    {{ (keys + values) | join(',
-    ') }},
+    {{ (keys + values) | join(',\n    ') }},
     day_number,
     least(end_minute, (day_number + 1) * 1440) - greatest(minute, day_number * 1440) as minutes,
     minute <= day_number * 1440 or minute = first_minute as is_opening,

@@ -67,7 +67,7 @@ final as (
         {{ value_said('said.binding') }} as binding,
         {{ value_said('said.product_group') }} as product_group,
         {{ value_said('said.root_category_name') }} as root_category_name,
-        {{ value_said('said.availability_amazon', 'integer') }} as availability_amazon,
+        {{ value_said('said.availability_amazon', 'bigint') }} as availability_amazon,
 
         -- numerics
         history.fetch_count,

@@ -135,7 +135,7 @@ final as (
         binding,
         product_group,
         root_category_name,
-        cast(availability_amazon as integer) as availability_amazon,
+        cast(availability_amazon as bigint) as availability_amazon,
 
         -- timestamps
         fetched_at as valid_from_at,
