@@ -12,7 +12,14 @@ import pytest
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 
 PACKED: Final = ("veracitypro_pipeline", "dbt_project", "infra", ".ci")
-PACKED_FILES: Final = (".gitignore", "pyproject.toml", "README.md", "LICENSE", "requirements.txt")
+PACKED_FILES: Final = (
+    ".gitignore",
+    "LICENSE",
+    "README.md",
+    "pyproject.toml",
+    "requirements.txt",
+    "workspace.yaml",
+)
 NOT_PACKED: Final = shutil.ignore_patterns("target", "logs", "__pycache__")
 
 

@@ -83,7 +83,9 @@ def hostile(
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     folder = tmp_path_factory.mktemp("landing") / "s3"
-    (folder / Settings.load(environment="dev").raw_bucket).mkdir(parents=True)
+    settings = Settings.load(environment="dev")
+    for bucket in (settings.raw_bucket, settings.monitoring_bucket):
+        (folder / bucket).mkdir(parents=True)
     server = start_s3(folder, KEY_ID, SECRET)
     yield server
     server.stop()

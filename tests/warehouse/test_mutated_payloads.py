@@ -213,7 +213,7 @@ def attributes_of(product: Mapping[str, Any]) -> Iterator[Given]:
                 yield from container(f"{of}.{kind}", member(module, kind))
                 for asset_path, asset in elements(f"{of}.{kind}", member(module, kind)):
                     read_assets = True
-                    yield asset_path, "asset", asset
+                    yield asset_path, "text", asset
         # It is said of assets: without any there is no row to say it.
         if read_assets or not isinstance(member(content, "fromManufacturer"), bool):
             yield from members(f"{path}.", content, {"fromManufacturer": ("", "boolean")})
@@ -278,8 +278,6 @@ def as_read(kind: str, value: Any) -> Any:
             return value if isinstance(value, CONTAINERS[kind]) else OTHER
         case "text":
             return (value.strip(" ") or None) if isinstance(value, str) else OTHER
-        case "asset":
-            return value if isinstance(value, str) else OTHER
         case "boolean":
             return {"true": True, "false": False}.get(str(value).lower(), OTHER)
         case "json":

@@ -13,6 +13,7 @@ from veracitypro_pipeline.lineage import HANDOVER_IO, LANDING_PRODUCT, RAW_KEEPA
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.raw.assets import build_assets
 from veracitypro_pipeline.raw.checks import CHECKS
+from veracitypro_pipeline.resources.handover_store import HandoverStore
 from veracitypro_pipeline.statement import Statement, positional
 from veracitypro_pipeline.transform.conservation import COUNTS_OF_DAY
 from veracitypro_pipeline.transform.missing import MISSING
@@ -59,6 +60,7 @@ def run_of_stage(site: Site, *names: str) -> dg.ExecuteInProcessResult:
             "run_settings": fixed(site.settings),
             "s3": site.s3,
             "warehouse": site.warehouse,
+            "handover": HandoverStore(settings=fixed(site.settings), s3=site.s3),
             HANDOVER_IO: ManifestGiven(manifest),
         },
         raise_on_error=False,
