@@ -7,7 +7,7 @@ and its manifest parsing belongs to `resources/dbt_command.py`.
 
 import re
 from collections.abc import Iterator, Set
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -70,6 +70,7 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     settings: dg.ResourceDependency[RunSettings]
     _waiting: DbtProcess | None = PrivateAttr(default=None)
     _at_work: DbtProcess | None = PrivateAttr(default=None)
+    _turn: ExitStack = PrivateAttr(default_factory=ExitStack)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["DbtResource"]:
@@ -84,6 +85,7 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             for dbt in (self._waiting, self._at_work):
                 if dbt is not None:
                     dbt.end()
+            self._turn.close()
 
     @property
     def run_results(self) -> Path:
@@ -104,8 +106,11 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             TransientFailure: dbt could not get at the warehouse, or was killed.
         """
         settings = self.settings.get()
-        with _turn_of(settings):
+        self._turn.enter_context(_turn_of(settings))
+        try:
             yield from self._build(context, settings, full_refresh=full_refresh)
+        finally:
+            self._turn.close()
 
     def _build(
         self, context: dg.AssetExecutionContext, settings: Settings, *, full_refresh: bool
