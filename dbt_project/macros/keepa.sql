@@ -189,7 +189,7 @@ where
         or histories.slot is null
         or channels.channel_name is not null
     )
-    -- A rank in a category that is not known is no rank of any.
+    -- Drop ranks whose category Keepa does not know.
     and not (histories.source_array = 'salesRanks' and coalesce(histories.slot, '') in ({{ unknown_ids() }}))
 {% endmacro %}
 

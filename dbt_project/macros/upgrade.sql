@@ -1,7 +1,7 @@
 {# What happens to a table that is kept from night to night when its model gets other columns.
 
-   Whoever deploys other columns has nothing to do: the night that meets the old table drops it and makes it
-   anew from what it reads, in the end from RAW, which holds everything. Tables that are kept and built on it
+   A deployment of other columns needs no manual step: the night that meets the old table drops it and builds
+   it again from what it reads, in the end from RAW, which holds everything. Tables that are kept and built on it
    compare contents, so they stay as they are.
 
    Other logic with the same columns is not noticed: new rows follow it beside old rows that do not. Build such
