@@ -59,8 +59,20 @@ parsed as (
         source_file,
         file_row_number,
         raw_line,
-        coalesce(try_parse_json(raw_line), try_parse_json(regexp_replace(regexp_replace(regexp_replace(regexp_replace(raw_line, '(\\\\)\\\\', '\\1u005c'), '(\\\\u)([dD][89abAB][0-9a-fA-F]{2})(\\\\u)([dD][c-fC-F][0-9a-fA-F]{2})', '\\1+\\2\\3+\\4'), '(\\\\u)[dD][89a-fA-F][0-9a-fA-F]{2}', '\\1fffd'), '(\\\\u)\\+', '\\1'))) as line
-    from landed
+        case
+            when not regexp_like(bare, '.*([[{,][[:space:]]*,|[^0-9][.]|[.][^0-9]).*')
+                then coalesce(try_parse_json(raw_line), try_parse_json(regexp_replace(regexp_replace(regexp_replace(regexp_replace(raw_line, '(\\\\)\\\\', '\\1u005c'), '(\\\\u)([dD][89abAB][0-9a-fA-F]{2})(\\\\u)([dD][c-fC-F][0-9a-fA-F]{2})', '\\1+\\2\\3+\\4'), '(\\\\u)[dD][89a-fA-F][0-9a-fA-F]{2}', '\\1fffd'), '(\\\\u)\\+', '\\1')))
+        end as line
+    from (
+        select
+            *,
+            regexp_replace(
+                replace(replace(raw_line, chr(92) || chr(92), ''), chr(92) || '"', ''),
+                '"[^"]*"',
+                '""'
+            ) as bare
+        from landed
+    ) as looked_at
 ),
 records as (
     select
@@ -84,7 +96,7 @@ select
         to_timestamp_ntz(
             -- Not a cast, which Snowflake may try on the lines that the condition leaves out.
             case
-                when regexp_like(extracted_at, '-?[0-9]{1,14}')
+                when regexp_like(extracted_at, '-?[0-9]{1,14}([.]0+)?')
                     then try_to_number(extracted_at, 38, 0)
             end,
             3
