@@ -31,8 +31,8 @@ newest as (
     select *
     from tree
     where category_id is not null
-    -- A node can be seen under two parents or names. Of the newest day the first product counts: which
-    -- answer of a night came some milliseconds later says nothing.
+    -- A node can be seen under two parents or names. Of the newest day the first product counts:
+    -- which answer of a night came some milliseconds later says nothing.
     qualify
         row_number() over (
             partition by domain_id, category_id

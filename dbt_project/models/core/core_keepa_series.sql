@@ -47,8 +47,8 @@ final as (
         series.last_minute,
         case
             when series.series_group = 'offer_price'
-                -- A price holds as long as the offer was seen: through the minute of its last sighting,
-                -- which can lie in the day after the one that its fetch stands for.
+                -- A price holds as long as the offer was seen: through the minute of its last
+                -- sighting, which can lie in the day after the one that its fetch stands for.
                 then
                     least(
                         {{ horizon_minute('products.last_as_of_date') }},

@@ -21,9 +21,11 @@ by_product as (
         -- ids
         domain_id,
         asin,
-        -- Says which fetches the product is known from, and for which days: two tables with the same
-        -- version are made from the same input.
-        md5({{ joined_in_order("fetch_id || '@' || " ~ date_as_text('as_of_date')) }}) as history_version,
+        -- Says which fetches the product is known from, and for which days: two tables with the
+        -- same version are made from the same input.
+        md5(
+            {{ joined_in_order("fetch_id || '@' || " ~ date_as_text('as_of_date')) }}
+        ) as history_version,
 
         -- numerics
         count(*) as fetch_count,

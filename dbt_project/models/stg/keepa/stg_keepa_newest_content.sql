@@ -44,8 +44,8 @@ newest as (
         -- timestamps
         fetched_at
     from given
-    -- The last list that could be read whole stays, until another can be. Of two answers of one instant the
-    -- later by content counts.
+    -- The last list that could be read whole stays, until another can be. Of two answers of one
+    -- instant the later by content counts.
     qualify
         row_number() over (
             partition by domain_id, asin, content

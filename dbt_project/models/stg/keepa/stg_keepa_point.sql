@@ -103,8 +103,8 @@ judged as (
 
 ),
 
--- Nothing promises that a minute stands once in a series, nor that every point can be read. To sort for that
--- costs more than all else, and few series need it.
+-- Nothing promises that a minute stands once in a series, nor that every point can be read. To sort
+-- for that costs more than all else, and few series need it.
 in_doubt as (
 
     select
