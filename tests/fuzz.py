@@ -26,10 +26,9 @@ import duckdb
 import pytest
 
 from veracitypro_pipeline import jsonl
-from veracitypro_pipeline.handover import NO_SYNC_ID, LandedFile
 from veracitypro_pipeline.landing.manifest import landed_file, sync_id_of
-from veracitypro_pipeline.raw import duckdb as raw_duckdb
 from veracitypro_pipeline.raw import engines
+from veracitypro_pipeline.raw import on_duckdb as raw_duckdb
 from veracitypro_pipeline.raw.tables import Load
 from veracitypro_pipeline.settings import (
     ENV_FILE,
@@ -38,6 +37,7 @@ from veracitypro_pipeline.settings import (
     known_variables,
     variable_of,
 )
+from veracitypro_pipeline.stage_values.landing import NO_SYNC_ID, LandedFile
 from veracitypro_pipeline.statement import named
 
 FOLDER: Final = Path(tempfile.mkdtemp(prefix="vp-fuzz-"))

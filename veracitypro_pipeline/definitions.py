@@ -1,7 +1,7 @@
 """The code location: everything Dagster knows of this project, put together once.
 
 Loads without any network in every environment. In a checkout the dbt manifest is made when it is
-missing or older than the project; a deployment brings one along (`resources/dbt_command.py`).
+missing or older than the project; a deployment brings one along (`resources/dbt/command.py`).
 """
 
 import json
@@ -22,22 +22,22 @@ from veracitypro_pipeline.ingest import assets as ingest_assets
 from veracitypro_pipeline.ingest import checks as ingest_checks
 from veracitypro_pipeline.landing import assets as landing_assets
 from veracitypro_pipeline.landing import checks as landing_checks
-from veracitypro_pipeline.lineage import HANDOVER_IO, MART, model_key, stage_of
+from veracitypro_pipeline.lineage import MART, STAGE_VALUES_IO, model_key, stage_of
 from veracitypro_pipeline.monitoring import sensors as monitoring_sensors
 from veracitypro_pipeline.notify import runbooks
 from veracitypro_pipeline.notify import sensors as notify_sensors
 from veracitypro_pipeline.partitions import explained
 from veracitypro_pipeline.raw import assets as raw_assets
 from veracitypro_pipeline.raw import checks as raw_checks
-from veracitypro_pipeline.resources.airbyte import AirbyteResource
-from veracitypro_pipeline.resources.dbt import DbtResource
-from veracitypro_pipeline.resources.dbt_command import manifest_path
-from veracitypro_pipeline.resources.handover_store import HandoverIOManager, HandoverStore
+from veracitypro_pipeline.resources.airbyte.resource import AirbyteResource
+from veracitypro_pipeline.resources.dbt.command import manifest_path
+from veracitypro_pipeline.resources.dbt.resource import DbtResource
 from veracitypro_pipeline.resources.powerbi import PowerBIResource
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.s3 import S3Resource
 from veracitypro_pipeline.resources.slack import SlackResource
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.state_store import StageValuesIOManager, StateStore
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 from veracitypro_pipeline.transform import assets as transform_assets
 from veracitypro_pipeline.transform import columns, conservation, refusals, service_levels
@@ -101,13 +101,13 @@ def _with_links(settings: Settings, spec: dg.AssetSpec) -> dg.AssetSpec:
 def build_resources(of_run: RunSettings) -> dict[str, Any]:
     """One resource per service, all of which read their settings from `of_run`."""
     s3 = S3Resource(settings=of_run)
-    handover = HandoverStore(settings=of_run, s3=s3)
+    state_store = StateStore(settings=of_run, s3=s3)
     return {
         "run_settings": of_run,
         "airbyte": AirbyteResource(settings=of_run),
         "s3": s3,
-        "handover": handover,
-        HANDOVER_IO: HandoverIOManager(store=handover),
+        "state_store": state_store,
+        STAGE_VALUES_IO: StageValuesIOManager(store=state_store),
         "warehouse": WarehouseResource(settings=of_run),
         "dbt": DbtResource(settings=of_run),
         "powerbi": PowerBIResource(settings=of_run),
@@ -119,7 +119,7 @@ def run_settings(settings: Settings) -> RunSettings:
     """Where a run's settings come from: the environment, in `local` with the stack's addresses."""
     if settings.environment != "local":
         return RunSettings()
-    from veracitypro_pipeline.local.run_settings import StackRunSettings
+    from veracitypro_pipeline.local.stack.run_settings import StackRunSettings
 
     return StackRunSettings()
 

@@ -27,8 +27,8 @@ DBT_STAGES: Final = (STG, CORE, MART)
 
 OWNERS: Final = ["team:data"]
 
-# The I/O manager by which a stage hands a value of `handover.py` to the next.
-HANDOVER_IO: Final = "handover_io"
+# The I/O manager by which a stage hands a value of `stage_values` to the next.
+STAGE_VALUES_IO: Final = "stage_values_io"
 
 # As workspace.yaml, dagster_cloud.yaml and pyproject.toml call it.
 CODE_LOCATION: Final = "veracitypro_pipeline"

@@ -1,4 +1,4 @@
--- What the pipeline writes by itself. The same columns as in veracitypro_pipeline/raw/duckdb.py, which
+-- What the pipeline writes by itself. The same columns as in veracitypro_pipeline/raw/on_duckdb.py, which
 -- tests compare. Instants are UTC without a zone. All other tables are dbt's.
 use role SYSADMIN;
 

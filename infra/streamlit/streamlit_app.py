@@ -3,7 +3,7 @@
 import streamlit as st
 
 from veracitypro_pipeline.dashboard import app, reading
-from veracitypro_pipeline.resources.snowflake_given import GivenSnowflake
+from veracitypro_pipeline.resources.warehouse.snowflake_given import GivenSnowflake
 
 reading.read_from(lambda: GivenSnowflake(lambda: st.connection("snowflake")))
 app.main()

@@ -11,7 +11,7 @@ from typing import Final
 import duckdb
 
 from veracitypro_pipeline.keepa import CHANNELS
-from veracitypro_pipeline.resources import dbt_command
+from veracitypro_pipeline.resources.dbt import command as dbt_command
 
 from .harness import Benchmark, Cost, cost_of, cost_of_process
 from .landing import Catalogue, Night, land_night

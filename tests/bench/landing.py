@@ -9,9 +9,9 @@ from hashlib import md5
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from veracitypro_pipeline.handover import LandedFile
-from veracitypro_pipeline.local.catalogue import DEFAULT_SEED, CatalogueSource
-from veracitypro_pipeline.local.product_request import ProductRequest
+from veracitypro_pipeline.local.sources.keepa.catalogue import DEFAULT_SEED, CatalogueSource
+from veracitypro_pipeline.local.sources.keepa.product_request import ProductRequest
+from veracitypro_pipeline.stage_values.landing import LandedFile
 
 # Products per file, some 15 MB compressed; Airbyte's destination cuts at 200 MB.
 FILE_PRODUCTS: Final = 500

@@ -21,8 +21,8 @@ from journeys.conftest import RUN_SECONDS
 from journeys.dagster_dev import dagster_dev
 
 from veracitypro_pipeline.lineage import DBT_STAGES
-from veracitypro_pipeline.local.stack import stop_stack
-from veracitypro_pipeline.resources import dbt_command
+from veracitypro_pipeline.local.stack.lifecycle import stop_stack
+from veracitypro_pipeline.resources.dbt import command as dbt_command
 from veracitypro_pipeline.settings import Settings
 
 from .harness import Benchmark, Cost, cost_of_process

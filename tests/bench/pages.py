@@ -10,7 +10,7 @@ from journeys.conftest import Home
 from journeys.looking import PATIENCE_MS, Dashboard, a_browser, drawn
 from playwright.sync_api import Browser
 
-from veracitypro_pipeline.local.stack import stop_stack
+from veracitypro_pipeline.local.stack.lifecycle import stop_stack
 
 from .harness import Benchmark, Cost
 

@@ -24,7 +24,7 @@ from journeys.conftest import Home
 from killing import environment_of
 from killing.points import OF_DBT, OF_THE_RUN
 
-from veracitypro_pipeline.local.stack import stop_stack
+from veracitypro_pipeline.local.stack.lifecycle import stop_stack
 
 from .harness import Benchmark, Cost
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import duckdb
 
-from veracitypro_pipeline.resources.dbt_command import manifest_path
+from veracitypro_pipeline.resources.dbt.command import manifest_path
 from veracitypro_pipeline.settings import Settings
 
 from .harness import Benchmark, cost_of_process

@@ -18,15 +18,15 @@ from emulator.running import s3_of, start_emulator
 from pydantic import SecretStr
 
 from veracitypro_pipeline.cli.infra import FOLDER, make, parameters_of
-from veracitypro_pipeline.local.s3 import s3_client, start_s3
+from veracitypro_pipeline.infra_plan import statements_of
+from veracitypro_pipeline.local.services.s3 import s3_client, start_s3
 from veracitypro_pipeline.raw.engines import raw_engine
 from veracitypro_pipeline.raw.tables import Load
-from veracitypro_pipeline.resources import dbt_command
+from veracitypro_pipeline.resources.dbt import command as dbt_command
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.s3 import S3Resource
-from veracitypro_pipeline.resources.snowflake_infra import statements_of
-from veracitypro_pipeline.resources.snowflake_warehouse import SnowflakeWarehouse
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.warehouse.on_snowflake import SnowflakeWarehouse
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings
 
 from .harness import Benchmark, Cost, cost_of_process

@@ -11,10 +11,10 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from veracitypro_pipeline.local.airbyte_connector import Connector
-from veracitypro_pipeline.local.catalogue import CatalogueSource
-from veracitypro_pipeline.local.keepa import create_keepa_app
-from veracitypro_pipeline.local.token_bucket import TokenBucket
+from veracitypro_pipeline.local.services.airbyte.connector import Connector
+from veracitypro_pipeline.local.sources.keepa.app import create_keepa_app
+from veracitypro_pipeline.local.sources.keepa.catalogue import CatalogueSource
+from veracitypro_pipeline.local.sources.keepa.token_bucket import TokenBucket
 from veracitypro_pipeline.resources.airbyte_source import (
     MANIFEST,
     OPTIONS,

@@ -6,11 +6,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from veracitypro_pipeline.raw.duckdb import CREATE_TABLES, load_statements
 from veracitypro_pipeline.raw.engines import line_batches
+from veracitypro_pipeline.raw.on_duckdb import CREATE_TABLES, load_statements
 from veracitypro_pipeline.raw.tables import Load
-from veracitypro_pipeline.resources import dbt_command
-from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
+from veracitypro_pipeline.resources.dbt import command as dbt_command
+from veracitypro_pipeline.resources.warehouse.on_duckdb import DuckDBWarehouse
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.statement import Statement
 

@@ -10,7 +10,11 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
-from veracitypro_pipeline.local.stack import StackState, ensure_stack, stop_stack
+from veracitypro_pipeline.local.stack.lifecycle import (
+    StackState,
+    ensure_stack,
+    stop_stack,
+)
 
 TRACKED_PRODUCTS = """domain_id,asin,role,product_line
 1,B0PADDLE01,own,Carbon

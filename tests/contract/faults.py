@@ -31,20 +31,19 @@ from starlette.responses import Response
 
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.resources import (
-    airbyte_client,
-    duckdb_warehouse,
     http,
     powerbi,
     s3,
     slack,
-    snowflake_warehouse,
 )
-from veracitypro_pipeline.resources.airbyte_client import SyncClient
-from veracitypro_pipeline.resources.dbt import failure_of
+from veracitypro_pipeline.resources.airbyte import client as airbyte_client
+from veracitypro_pipeline.resources.airbyte.client import SyncClient
+from veracitypro_pipeline.resources.dbt.resource import failure_of
 from veracitypro_pipeline.resources.powerbi import PowerBIClient
 from veracitypro_pipeline.resources.s3 import S3Resource
 from veracitypro_pipeline.resources.slack import SlackNotDelivered, SlackResource
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.warehouse import on_duckdb, on_snowflake
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 from veracitypro_pipeline.statement import Statement
 
@@ -157,7 +156,7 @@ STAGES: Final = {
     "powerbi": "bi",
     "s3 list": "landing",
     "s3 download": "landing, raw",
-    "s3 write": "every hand-over",
+    "s3 write": "every stored value",
     "slack": "notify",
     "snowflake query": "raw to bi",
     "snowflake build": "stg to mart",
@@ -428,7 +427,7 @@ def without_waiting() -> Iterator[list[float]]:
         patch.setitem(botocore.config.Config.OPTION_DEFAULTS, "read_timeout", TIMEOUT)
         # These take whole seconds.
         for name in ("LOGIN", "SOCKET", "NETWORK"):
-            patch.setattr(snowflake_warehouse, f"{name}_TIMEOUT_SECONDS", 1)
+            patch.setattr(on_snowflake, f"{name}_TIMEOUT_SECONDS", 1)
         from_settings = SyncClient.from_settings
         patch.setattr(
             SyncClient,
@@ -652,7 +651,7 @@ def play_duckdb(fault: str, folder: Path) -> Cell:
     warehouse.transact([Statement("create table kept as select 1 as x")])
     more = [Statement("insert into kept select x + 1 from kept")]
     with pytest.MonkeyPatch.context() as patch, harm(path):
-        patch.setattr(duckdb_warehouse, "LOCK_WAIT_SECONDS", 0.0)
+        patch.setattr(on_duckdb, "LOCK_WAIT_SECONDS", 0.0)
         with pytest.raises(expected) as failure:
             warehouse.transact(more)
     rows = warehouse.query("from kept").rows

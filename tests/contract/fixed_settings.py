@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from veracitypro_pipeline.resources.handover_store import UnreadableHandover
 from veracitypro_pipeline.resources.run_settings import RunSettings
+from veracitypro_pipeline.resources.state_store import UnreadableStateError
 from veracitypro_pipeline.settings import Settings
 
 
@@ -19,8 +19,8 @@ def fixed(settings: Settings) -> RunSettings:
     return FixedSettings()
 
 
-class HandoverInMemory:
-    """A handover store for one test. Passed where the real one's type stands, so typed as Any."""
+class StateInMemory:
+    """A state store for one test. Passed where the real one's type stands, so typed as Any."""
 
     def __init__(self) -> None:
         self.kept: dict[str, BaseModel] = {}
@@ -28,7 +28,7 @@ class HandoverInMemory:
 
     def read(self, name: str, kind: Any) -> Any:
         if name in self.damaged:
-            raise UnreadableHandover(f"{name} is no {kind.__name__}.")
+            raise UnreadableStateError(f"{name} is no {kind.__name__}.")
         return self.kept.get(name)
 
     def write(self, name: str, value: BaseModel) -> None:

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
-from veracitypro_pipeline.resources.airbyte_client import SyncClient
+from veracitypro_pipeline.resources.airbyte.client import SyncClient
 from veracitypro_pipeline.settings import Settings
 
 Serve = Callable[[Starlette], str]

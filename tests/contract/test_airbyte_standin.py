@@ -14,15 +14,24 @@ from dagster_airbyte import AirbyteWorkspace
 from starlette.applications import Starlette
 from starlette.responses import Response
 
-from veracitypro_pipeline.local.airbyte import create_airbyte_app
-from veracitypro_pipeline.local.airbyte_connector import Connector, SyncError, source_config
-from veracitypro_pipeline.local.airbyte_destination import Bucket, S3Destination
-from veracitypro_pipeline.local.airbyte_jobs import CANCELLED, FAILED, SUCCEEDED, JobStore
-from veracitypro_pipeline.local.airbyte_sync import Connection, Syncs
 from veracitypro_pipeline.local.credentials import Credentials
 from veracitypro_pipeline.local.played_day import TRACKED_ALONE
-from veracitypro_pipeline.local.s3 import s3_client
-from veracitypro_pipeline.local.stack import StackState, play_day
+from veracitypro_pipeline.local.services.airbyte.app import create_airbyte_app
+from veracitypro_pipeline.local.services.airbyte.connector import (
+    Connector,
+    SyncError,
+    source_config,
+)
+from veracitypro_pipeline.local.services.airbyte.destination import Bucket, S3Destination
+from veracitypro_pipeline.local.services.airbyte.jobs import (
+    CANCELLED,
+    FAILED,
+    SUCCEEDED,
+    JobStore,
+)
+from veracitypro_pipeline.local.services.airbyte.sync import Connection, Syncs
+from veracitypro_pipeline.local.services.s3 import s3_client
+from veracitypro_pipeline.local.stack.lifecycle import StackState, play_day
 from veracitypro_pipeline.resources.airbyte_source import MANIFEST, SourceError, declared_schema
 
 pytestmark = pytest.mark.filterwarnings("ignore:Class:dagster.BetaWarning")

@@ -22,13 +22,17 @@ from packaging.version import Version
 
 from veracitypro_pipeline.code_links import CodeLinks
 from veracitypro_pipeline.notify import runbooks
-from veracitypro_pipeline.resources import dbt as dbt_resource
-from veracitypro_pipeline.resources import dbt_command
-from veracitypro_pipeline.resources.dbt import DbtResource
-from veracitypro_pipeline.resources.dbt_command import MANIFEST, build_folder, manifest_path
-from veracitypro_pipeline.resources.dbt_invocation import Invocation
-from veracitypro_pipeline.resources.dbt_process import DbtProcess
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.dbt import command as dbt_command
+from veracitypro_pipeline.resources.dbt import resource as dbt_resource
+from veracitypro_pipeline.resources.dbt.command import (
+    MANIFEST,
+    build_folder,
+    manifest_path,
+)
+from veracitypro_pipeline.resources.dbt.invocation import Invocation
+from veracitypro_pipeline.resources.dbt.process import DbtProcess
+from veracitypro_pipeline.resources.dbt.resource import DbtResource
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 from veracitypro_pipeline.transform.assets import build_assets
 

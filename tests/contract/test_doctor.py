@@ -29,21 +29,21 @@ from veracitypro_pipeline.doctor.deployment import Deployment, sentence_of
 from veracitypro_pipeline.doctor.warehouse import MODELS, SCHEMAS, TABLES, VIEWS
 from veracitypro_pipeline.failures import PermanentFailure
 from veracitypro_pipeline.lineage import SCHEDULE_NAME
-from veracitypro_pipeline.local.airbyte import create_airbyte_app
-from veracitypro_pipeline.local.airbyte_connector import source_config
-from veracitypro_pipeline.local.airbyte_destination import Bucket
-from veracitypro_pipeline.local.airbyte_jobs import JobStore
-from veracitypro_pipeline.local.airbyte_sync import Connection, Syncs
 from veracitypro_pipeline.local.credentials import Credentials
-from veracitypro_pipeline.local.powerbi import Refreshes, create_powerbi_app
-from veracitypro_pipeline.local.s3 import s3_client, start_s3
-from veracitypro_pipeline.local.slack import Inbox, create_slack_app
+from veracitypro_pipeline.local.services.airbyte.app import create_airbyte_app
+from veracitypro_pipeline.local.services.airbyte.connector import source_config
+from veracitypro_pipeline.local.services.airbyte.destination import Bucket
+from veracitypro_pipeline.local.services.airbyte.jobs import JobStore
+from veracitypro_pipeline.local.services.airbyte.sync import Connection, Syncs
+from veracitypro_pipeline.local.services.powerbi import Refreshes, create_powerbi_app
+from veracitypro_pipeline.local.services.s3 import s3_client, start_s3
+from veracitypro_pipeline.local.services.slack import Inbox, create_slack_app
 from veracitypro_pipeline.resources.airbyte_source import (
     MANIFEST,
     tracked_asins,
     tracked_products_file,
 )
-from veracitypro_pipeline.resources.dbt_command import FINGERPRINT, fingerprint
+from veracitypro_pipeline.resources.dbt.command import FINGERPRINT, fingerprint
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
 from .conftest import servers

@@ -8,12 +8,12 @@ import dagster as dg
 import pytest
 
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
-from veracitypro_pipeline.handover import SyncReport
 from veracitypro_pipeline.ingest.assets import SyncConfig, build_assets
-from veracitypro_pipeline.resources.airbyte import AirbyteResource
+from veracitypro_pipeline.resources.airbyte.resource import AirbyteResource
 from veracitypro_pipeline.resources.run_settings import RunSettings
+from veracitypro_pipeline.stage_values.sync import SyncReport
 
-from .fixed_settings import HandoverInMemory
+from .fixed_settings import StateInMemory
 
 DAY = "2026-01-31"
 BEFORE, AFTER = "2026-01-31T23:40:00Z", "2026-02-01T00:10:00Z"
@@ -80,7 +80,7 @@ class Night:
     def __init__(self, airbyte: Airbyte) -> None:
         self.airbyte = airbyte
         self.now = datetime.fromisoformat(AFTER)
-        self.handover = HandoverInMemory()
+        self.state_store = StateInMemory()
 
     def sync(self, *, resync: bool = False) -> SyncReport:
         report: SyncReport = self.materialize(resync=resync).value
@@ -97,7 +97,7 @@ class Night:
                 SyncConfig(resync=resync),
                 run_settings=Clock(self.now),
                 airbyte=AirbyteResource(settings=RunSettings()),
-                handover=self.handover,
+                state_store=self.state_store,
             )
         assert isinstance(result, dg.MaterializeResult)
         return result
@@ -108,11 +108,11 @@ def test_tokens_are_counted_by_the_first_run_that_reports_the_sync() -> None:
     night = Night(Airbyte(waits=[TransientFailure("The process is gone."), "succeeded"]))
     with pytest.raises(TransientFailure):
         night.sync()
-    night.handover.of_another_run()
+    night.state_store.of_another_run()
 
     def spent() -> Any:
         result = night.materialize()
-        night.handover.write(f"airbyte/keepa/product_raw/{DAY}", result.value)
+        night.state_store.write(f"airbyte/keepa/product_raw/{DAY}", result.value)
         return (result.metadata or {})["tokens_spent"]
 
     assert [spent(), spent()] == [24 * 4, 0]
@@ -131,7 +131,7 @@ def test_a_new_sync_is_made_only_when_asked_for() -> None:
     night = Night(Airbyte())
     """Once a run: a further try of the step does not pay again."""
     night.sync()
-    night.handover.of_another_run()
+    night.state_store.of_another_run()
     assert night.sync(resync=True).job_id == 2
     assert night.sync(resync=True).job_id == 2
 
@@ -230,7 +230,7 @@ def test_a_sync_that_another_run_started_is_not_stopped() -> None:
     night = Night(Airbyte(waits=[TransientFailure("The process is gone."), KeyboardInterrupt()]))
     with pytest.raises(TransientFailure):
         night.sync()
-    night.handover.of_another_run()
+    night.state_store.of_another_run()
     for _ in range(2):
         with pytest.raises(PermanentFailure):
             night.sync()

@@ -30,10 +30,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from veracitypro_pipeline.local.catalogue import CatalogueSource, TrackedProduct
-from veracitypro_pipeline.local.keepa import create_keepa_app
-from veracitypro_pipeline.local.products import DirectorySource, ProductSource
-from veracitypro_pipeline.local.token_bucket import REFILL_SECONDS, TokenBucket
+from veracitypro_pipeline.local.sources.keepa.app import create_keepa_app
+from veracitypro_pipeline.local.sources.keepa.catalogue import CatalogueSource, TrackedProduct
+from veracitypro_pipeline.local.sources.keepa.products import DirectorySource, ProductSource
+from veracitypro_pipeline.local.sources.keepa.token_bucket import REFILL_SECONDS, TokenBucket
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
 MANIFEST: Final = yaml.safe_load((REPOSITORY_DIR / "infra/airbyte/source_keepa.yaml").read_text())

@@ -16,10 +16,10 @@ from keepa.utils import parse_csv
 from starlette.applications import Starlette
 
 from veracitypro_pipeline.keepa import CHANNEL_BY_NAME, CHANNELS, ChannelKind, minute_of
-from veracitypro_pipeline.local.catalogue import CatalogueSource, TrackedProduct
-from veracitypro_pipeline.local.keepa import create_keepa_app
-from veracitypro_pipeline.local.products import DirectorySource, ProductSource
-from veracitypro_pipeline.local.token_bucket import TokenBucket
+from veracitypro_pipeline.local.sources.keepa.app import create_keepa_app
+from veracitypro_pipeline.local.sources.keepa.catalogue import CatalogueSource, TrackedProduct
+from veracitypro_pipeline.local.sources.keepa.products import DirectorySource, ProductSource
+from veracitypro_pipeline.local.sources.keepa.token_bucket import TokenBucket
 from veracitypro_pipeline.settings import Settings
 
 KEY = "the-key-of-the-account"

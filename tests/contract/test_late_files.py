@@ -22,7 +22,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from veracitypro_pipeline.failures import PermanentFailure
-from veracitypro_pipeline.handover import LandingIndex, LandingManifest, SyncReport
 from veracitypro_pipeline.ingest.assets import LOOK_BACK_DAYS, earlier_syncs
 from veracitypro_pipeline.landing import assets as landing_assets
 from veracitypro_pipeline.landing import checks as landing_checks
@@ -30,11 +29,13 @@ from veracitypro_pipeline.markdown import as_text
 from veracitypro_pipeline.raw import assets as raw_assets
 from veracitypro_pipeline.raw import checks as raw_checks
 from veracitypro_pipeline.resources.s3 import StoredObject
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.stage_values.landing import LandingIndex, LandingManifest
+from veracitypro_pipeline.stage_values.sync import SyncReport
 from veracitypro_pipeline.statement import Statement
 
-from .fixed_settings import HandoverInMemory, fixed
+from .fixed_settings import StateInMemory, fixed
 
 FIRST = date(2026, 1, 31)
 
@@ -90,7 +91,7 @@ class Pipeline:
         self.closed: set[str] = set()
         self.now = datetime(2026, 2, 1, 0, 20, tzinfo=UTC)
         self.jobs: list[Job] = []
-        self.handover = HandoverInMemory()
+        self.state_store = StateInMemory()
         self.settings = fixed(Settings.load(warehouse_file=folder / "dwh.duckdb"))
         self.warehouse = WarehouseResource(settings=self.settings)
         self.manifest: LandingManifest | None = None
@@ -149,7 +150,7 @@ class Pipeline:
         (landing,) = landing_assets.build_assets(dg.RetryPolicy())
         of_run = SimpleNamespace(run_id="run")
         context = SimpleNamespace(op_execution_context=of_run, log=logging.getLogger(__name__))
-        landed = body_of(landing)(context, report, **resources, handover=self.handover)
+        landed = body_of(landing)(context, report, **resources, state_store=self.state_store)
         self.manifest, self.landed = landed.value, dict(landed.metadata or {})
         red, is_blocked = self._red(landing_checks.CHECKS)
         if is_blocked:
@@ -163,7 +164,7 @@ class Pipeline:
     def _red(self, checks: list[dg.AssetChecksDefinition]) -> tuple[list[str], bool]:
         """The red checks by name, and whether one of them blocks."""
         names, is_blocked = [], False
-        resources = {"handover": self.handover, "warehouse": self.warehouse}
+        resources = {"state_store": self.state_store, "warehouse": self.warehouse}
         for check in checks:
             wanted = {
                 name: resources[name] for name in check.required_resource_keys & resources.keys()
@@ -236,7 +237,7 @@ def test_a_warehouse_restored_from_an_older_copy_lacks_days_which_are_named(
         pipeline.run(day)
         assert pipeline.manifest is not None
         landed = f"landing/keepa/product_raw/{FIRST + timedelta(days=day)}"
-        pipeline.handover.write(landed, pipeline.manifest)
+        pipeline.state_store.write(landed, pipeline.manifest)
     failed = pipeline.sync(0, 1, status="failed")  # What it left is never loaded.
     lost = [pipeline.jobs[day].keys[0] for day in (1, 2)]
     for table in ("RAW.KEEPA_RAW", "MONITORING.LOAD_LEDGER"):
@@ -302,10 +303,10 @@ def test_an_index_that_was_written_without_arrivals_gets_them_from_the_listing(
 ) -> None:
     job = pipeline.sync(0, 3)
     pipeline.run(0)
-    index = pipeline.handover.read(landing_assets.INDEX, LandingIndex)
+    index = pipeline.state_store.read(landing_assets.INDEX, LandingIndex)
     assert index is not None
     text = index.model_dump(exclude={"files": {job.keys[0]: {"arrived_at"}}})
-    pipeline.handover.write(landing_assets.INDEX, LandingIndex.model_validate(text))
+    pipeline.state_store.write(landing_assets.INDEX, LandingIndex.model_validate(text))
     pipeline.run(0)
 
     assert pipeline.manifest is not None
@@ -524,12 +525,12 @@ def test_an_index_that_cannot_be_read_is_made_anew(
 ) -> None:
     pipeline.sync(0, 3)
     pipeline.run(0)
-    index = pipeline.handover.kept.pop(landing_assets.INDEX)
-    pipeline.handover.damaged.add(landing_assets.INDEX)
+    index = pipeline.state_store.kept.pop(landing_assets.INDEX)
+    pipeline.state_store.damaged.add(landing_assets.INDEX)
 
     assert pipeline.run(0) == []
     assert "is no LandingIndex" in caplog.text
-    assert pipeline.handover.kept[landing_assets.INDEX] == index
+    assert pipeline.state_store.kept[landing_assets.INDEX] == index
 
 
 def test_a_file_with_other_lines_replaces_its_rows_and_is_named(pipeline: Pipeline) -> None:

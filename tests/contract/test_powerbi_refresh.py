@@ -14,16 +14,17 @@ from starlette.applications import Starlette
 from veracitypro_pipeline.bi.assets import REFRESHED, RefreshConfig, build_assets
 from veracitypro_pipeline.bi.checks import dataset_is_current
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
-from veracitypro_pipeline.handover import LandingManifest, RefreshReport
 from veracitypro_pipeline.local.credentials import Credentials
-from veracitypro_pipeline.local.powerbi import Refreshes, create_powerbi_app
-from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
+from veracitypro_pipeline.local.services.powerbi import Refreshes, create_powerbi_app
 from veracitypro_pipeline.resources.powerbi import PowerBIResource
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.warehouse.on_duckdb import DuckDBWarehouse
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.stage_values.landing import LandingManifest
+from veracitypro_pipeline.stage_values.refresh import RefreshReport
 from veracitypro_pipeline.statement import Statement
 
-from .fixed_settings import HandoverInMemory, fixed
+from .fixed_settings import StateInMemory, fixed
 
 OWN = Credentials()
 DAY = "2026-01-31"
@@ -34,7 +35,7 @@ class Night:
 
     def __init__(self, url: str, folder: Path, refreshes: Refreshes) -> None:
         self.refreshes = refreshes
-        self.handover = HandoverInMemory()
+        self.state_store = StateInMemory()
         self.land(DAY)
         statements = [
             "create schema MART",
@@ -57,7 +58,7 @@ class Night:
         )
 
     def land(self, day: str) -> None:
-        self.handover.kept[f"landing/keepa/product_raw/{day}"] = LandingManifest(
+        self.state_store.kept[f"landing/keepa/product_raw/{day}"] = LandingManifest(
             as_of_date=date.fromisoformat(day), job_id=1, records_reported=0, files=()
         )
 
@@ -75,7 +76,7 @@ class Night:
             config=RefreshConfig(force=force),
             powerbi=PowerBIResource(settings=of_run),
             warehouse=WarehouseResource(settings=of_run),
-            handover=self.handover,
+            state_store=self.state_store,
         )
         assert isinstance(result, dg.MaterializeResult)
         return result
@@ -122,7 +123,7 @@ def test_a_status_that_is_not_documented_is_told_and_fails_no_run(night: Night) 
 def test_a_further_try_follows_the_refresh_that_the_first_has_started(night: Night) -> None:
     first = night.refresh()
     assert night.refresh().request_id == first.request_id
-    night.handover.of_another_run()
+    night.state_store.of_another_run()
     assert night.refresh(force=True).request_id != first.request_id
 
 
@@ -143,14 +144,14 @@ def test_a_refresh_whose_run_was_killed_before_its_claim_only_delays_the_next_tr
 
 def test_a_run_that_was_killed_before_it_noted_its_refresh_refreshes_again(night: Night) -> None:
     first = night.refresh()
-    night.handover.of_another_run()
-    del night.handover.kept[REFRESHED]
+    night.state_store.of_another_run()
+    del night.state_store.kept[REFRESHED]
     assert night.refresh().request_id != first.request_id
 
 
 def test_a_run_that_changes_no_mart_refreshes_nothing_and_says_so(night: Night) -> None:
     first = night.refresh()
-    night.handover.of_another_run()
+    night.state_store.of_another_run()
     result = night.materialize()
     second = result.value
     assert second.request_id == first.request_id
@@ -179,7 +180,7 @@ ANOTHER_PRODUCT = "insert into MART.DIM_PRODUCT values (3)"
 )
 def test_a_changed_mart_is_refreshed_and_named(night: Night, sql: str, mart: str) -> None:
     first = night.refresh()
-    night.handover.of_another_run()
+    night.state_store.of_another_run()
     night.change(sql)
     second = night.materialize()
     assert second.value.skipped is None
@@ -190,7 +191,7 @@ def test_a_changed_mart_is_refreshed_and_named(night: Night, sql: str, mart: str
 def test_a_mart_that_was_built_again_with_the_same_rows_is_no_news(night: Night) -> None:
     """As every run of dbt does, in whatever order."""
     night.refresh()
-    night.handover.of_another_run()
+    night.state_store.of_another_run()
     night.change(
         "create or replace table MART.DIM_PRODUCT as"
         " select asin from MART.DIM_PRODUCT order by asin desc"
@@ -207,7 +208,7 @@ def test_a_mart_that_changed_while_a_refresh_was_followed_is_news_for_the_next_r
         night.refresh(powerbi_timeout_seconds=0.05)
     night.change(ANOTHER_PRODUCT)
     first = night.refresh()
-    night.handover.of_another_run()
+    night.state_store.of_another_run()
     second = night.refresh()
     assert (second.skipped, second.request_id == first.request_id) == (None, False)
 
@@ -215,7 +216,7 @@ def test_a_mart_that_changed_while_a_refresh_was_followed_is_news_for_the_next_r
 def test_nothing_is_skipped_after_a_refresh_that_failed(night: Night) -> None:
     """Ours or another's: what the dataset then holds, nobody knows. And the check says so."""
     night.refresh()
-    night.handover.of_another_run()
+    night.state_store.of_another_run()
     night.refreshes.outcome, night.refreshes.seconds = "Failed", 0.0
     night.refreshes.start()
     with pytest.raises(TransientFailure, match="ModelRefreshFailed_Rehearsed"):
@@ -226,7 +227,7 @@ def test_nothing_is_skipped_after_a_refresh_that_failed(night: Night) -> None:
 
 def test_the_check_of_a_skipped_run_still_tells_the_truth(night: Night) -> None:
     night.refresh()
-    night.handover.of_another_run()
+    night.state_store.of_another_run()
     report = night.refresh()
     assert report.skipped is not None
     night.refreshes.outcome, night.refreshes.seconds = "Failed", 0.0
@@ -236,10 +237,10 @@ def test_the_check_of_a_skipped_run_still_tells_the_truth(night: Night) -> None:
 
 def test_a_refresh_that_power_bi_forgot_is_made_again(night: Night) -> None:
     first = night.refresh()
-    night.handover.of_another_run()
-    night.handover.kept = {
+    night.state_store.of_another_run()
+    night.state_store.kept = {
         name: value.model_copy(update={"request_id": "forgotten"})
-        for name, value in night.handover.kept.items()
+        for name, value in night.state_store.kept.items()
     }
     assert night.refresh().request_id not in (first.request_id, "forgotten")
 
@@ -252,7 +253,7 @@ def test_the_daily_limit_is_kept_with_a_sentence(night: Night) -> None:
         night.refreshes.start()
     assert night.refresh().skipped is None  # The eighth.
     night.change(ANOTHER_PRODUCT)
-    night.handover.of_another_run()
+    night.state_store.of_another_run()
     with pytest.raises(PermanentFailure, match="refreshed 8 times within 24 hours") as refusal:
         night.refresh()
     again = started + timedelta(days=1)
@@ -316,7 +317,7 @@ def test_a_refresh_slower_than_its_time_out_is_given_up(night: Night) -> None:
     night.refreshes.seconds = 60.0
     with pytest.raises(TransientFailure, match="POWERBI_TIMEOUT_SECONDS"):
         night.refresh(powerbi_timeout_seconds=0.1)
-    night.handover.of_another_run()
+    night.state_store.of_another_run()
     with pytest.raises(TransientFailure, match="still running another refresh"):
         night.refresh()
 

@@ -9,7 +9,7 @@ import pytest
 from starlette.applications import Starlette
 
 from veracitypro_pipeline.local.credentials import Credentials
-from veracitypro_pipeline.local.powerbi import Refreshes, create_powerbi_app
+from veracitypro_pipeline.local.services.powerbi import Refreshes, create_powerbi_app
 
 NIGHT = datetime(2025, 11, 21, 0, 10, tzinfo=UTC)
 LONG_SECONDS = 3600.0

@@ -8,8 +8,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from veracitypro_pipeline.local import processes
-from veracitypro_pipeline.local.s3 import BUCKETS, S3Server, s3_client, start_s3
+from veracitypro_pipeline.local.services.s3 import (
+    BUCKETS,
+    S3Server,
+    s3_client,
+    start_s3,
+)
+from veracitypro_pipeline.local.stack import processes
 
 KEY_ID, SECRET = "AKIATEST", "not-on-the-command-line"
 BUCKET = BUCKETS[0]

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
-from veracitypro_pipeline.local.slack import Inbox, create_slack_app
+from veracitypro_pipeline.local.services.slack import Inbox, create_slack_app
 from veracitypro_pipeline.resources.slack import Posted, SlackNotDelivered, SlackResource
 from veracitypro_pipeline.settings import Settings
 

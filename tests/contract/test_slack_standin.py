@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 from starlette.applications import Starlette
 
-from veracitypro_pipeline.local.slack import Inbox, create_slack_app
+from veracitypro_pipeline.local.services.slack import Inbox, create_slack_app
 
 NIGHT = datetime(2025, 11, 21, 0, 10, tzinfo=UTC)
 TOKEN, SECRET, CHANNEL = "xoxb-right", "hook", "#data-alerts"

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 from streamlit.connections import SnowflakeConnection
 
-from veracitypro_pipeline.resources.snowflake_given import GivenSnowflake
-from veracitypro_pipeline.resources.snowflake_warehouse import SnowflakeWarehouse
-from veracitypro_pipeline.resources.warehouse_engine import WarehouseRefusal, WarehouseUnavailable
+from veracitypro_pipeline.resources.warehouse.on_snowflake import SnowflakeWarehouse
+from veracitypro_pipeline.resources.warehouse.protocol import WarehouseRefusal, WarehouseUnavailable
+from veracitypro_pipeline.resources.warehouse.snowflake_given import GivenSnowflake
 from veracitypro_pipeline.settings import Settings
 
 from .test_snowflake_warehouse import Service, service, settings

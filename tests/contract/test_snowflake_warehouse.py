@@ -23,14 +23,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
-from veracitypro_pipeline.resources import dbt_command, snowflake_warehouse
-from veracitypro_pipeline.resources.snowflake_warehouse import SnowflakeWarehouse
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
-from veracitypro_pipeline.resources.warehouse_engine import (
-    WarehouseRefusal,
-    WarehouseUnavailable,
-    open_warehouse,
-)
+from veracitypro_pipeline.resources.dbt import command as dbt_command
+from veracitypro_pipeline.resources.warehouse import on_snowflake
+from veracitypro_pipeline.resources.warehouse.factory import open_warehouse
+from veracitypro_pipeline.resources.warehouse.on_snowflake import SnowflakeWarehouse
+from veracitypro_pipeline.resources.warehouse.protocol import WarehouseRefusal, WarehouseUnavailable
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings, SettingsError
 from veracitypro_pipeline.statement import Statement
 
@@ -144,7 +142,7 @@ def settings(
     service: Service, serve: Callable[[Starlette], str], monkeypatch: pytest.MonkeyPatch
 ) -> Settings:
     for name in ("LOGIN", "SOCKET", "NETWORK"):
-        monkeypatch.setattr(snowflake_warehouse, f"{name}_TIMEOUT_SECONDS", 1)
+        monkeypatch.setattr(on_snowflake, f"{name}_TIMEOUT_SECONDS", 1)
     return Settings.load(
         environment="prod",
         snowflake_account="acme",
@@ -167,7 +165,7 @@ def test_a_session_is_in_utc_tagged_and_limited(service: Service, settings: Sett
     assert signed_in["PASSWORD"] == PASSWORD
     # Less than a second is no 0, which would be Snowflake's maximum.
     hasty = settings.model_copy(update={"snowflake_timeout_seconds": 0.5})
-    assert snowflake_warehouse.session_parameters(hasty)["STATEMENT_TIMEOUT_IN_SECONDS"] == 1
+    assert on_snowflake.session_parameters(hasty)["STATEMENT_TIMEOUT_IN_SECONDS"] == 1
 
 
 def test_a_statement_may_last_longer_than_the_network_is_waited_for(

@@ -8,11 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from veracitypro_pipeline.local import processes
 from veracitypro_pipeline.local.played_day import TRACKED_ALONE
-from veracitypro_pipeline.local.run_settings import on_stack
-from veracitypro_pipeline.local.stack import STATE_FILE, ensure_stack, play_day, stop_stack
-from veracitypro_pipeline.resources.airbyte_client import SyncClient
+from veracitypro_pipeline.local.stack import processes
+from veracitypro_pipeline.local.stack.lifecycle import (
+    STATE_FILE,
+    ensure_stack,
+    play_day,
+    stop_stack,
+)
+from veracitypro_pipeline.local.stack.run_settings import on_stack
+from veracitypro_pipeline.resources.airbyte.client import SyncClient
 from veracitypro_pipeline.settings import Settings, variable_of
 
 SECRETS = [

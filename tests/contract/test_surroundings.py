@@ -7,9 +7,9 @@ from typing import Final
 import pytest
 
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
-from veracitypro_pipeline.local.run_settings import on_stack
-from veracitypro_pipeline.local.stack import StackState
-from veracitypro_pipeline.resources.airbyte import AirbyteResource
+from veracitypro_pipeline.local.stack.lifecycle import StackState
+from veracitypro_pipeline.local.stack.run_settings import on_stack
+from veracitypro_pipeline.resources.airbyte.resource import AirbyteResource
 from veracitypro_pipeline.resources.powerbi import PowerBIResource
 from veracitypro_pipeline.resources.s3 import S3Resource
 from veracitypro_pipeline.resources.slack import SlackAway, SlackResource

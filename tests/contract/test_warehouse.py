@@ -14,10 +14,10 @@ import pytest
 from dagster._grpc.client import DEFAULT_SENSOR_GRPC_TIMEOUT
 
 from veracitypro_pipeline.failures import PermanentFailure
-from veracitypro_pipeline.resources.duckdb_turn import Gate
-from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
-from veracitypro_pipeline.resources.warehouse_engine import WarehouseRefusal
+from veracitypro_pipeline.resources.warehouse.duckdb_turn import Gate
+from veracitypro_pipeline.resources.warehouse.on_duckdb import DuckDBWarehouse
+from veracitypro_pipeline.resources.warehouse.protocol import WarehouseRefusal
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.statement import Statement
 
@@ -109,7 +109,7 @@ READER: Final = """
 import sys
 from pathlib import Path
 import duckdb
-from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
+from veracitypro_pipeline.resources.warehouse.on_duckdb import DuckDBWarehouse
 here = DuckDBWarehouse(Path(sys.argv[1]), say=lambda _: print("waits", flush=True))
 with here.reading() as session:
     print(session.query("select count(*) from kept").rows[0][0], flush=True)

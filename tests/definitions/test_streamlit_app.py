@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 
 from veracitypro_pipeline.cli.dashboard import OPTIONS
 from veracitypro_pipeline.cli.infra import FOLDER, parameters_of
-from veracitypro_pipeline.resources.snowflake_infra import InfraObject, statements_of
+from veracitypro_pipeline.infra_plan import InfraObject, statements_of
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
 APP: Final = REPOSITORY_DIR / "infra" / "streamlit"
@@ -45,7 +45,7 @@ class Hiding:
 sys.meta_path.insert(0, Hiding())
 import snowflake.connector
 import veracitypro_pipeline.dashboard.app
-import veracitypro_pipeline.resources.snowflake_given
+import veracitypro_pipeline.resources.warehouse.snowflake_given
 print(veracitypro_pipeline.__file__)
 """
 

@@ -31,7 +31,7 @@ print(json.dumps(sorted(key.to_user_string() for key in
                         defs.resolve_asset_graph().get_all_asset_keys())))
 """
 MANIFEST_ONLY: Final = """
-from veracitypro_pipeline.resources.dbt_command import manifest_path
+from veracitypro_pipeline.resources.dbt.command import manifest_path
 from veracitypro_pipeline.settings import Settings
 print(manifest_path(Settings.load()))
 """

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from snowflake.connector.errors import Error, ProgrammingError
 
-from veracitypro_pipeline.resources import snowflake_warehouse
-from veracitypro_pipeline.resources.snowflake_warehouse import (
+from veracitypro_pipeline.resources.warehouse import on_snowflake
+from veracitypro_pipeline.resources.warehouse.on_snowflake import (
     SnowflakeTransaction,
     SnowflakeWarehouse,
 )
-from veracitypro_pipeline.resources.warehouse_engine import WarehouseRefusal, WarehouseUnavailable
+from veracitypro_pipeline.resources.warehouse.protocol import WarehouseRefusal, WarehouseUnavailable
 from veracitypro_pipeline.statement import Statement
 
 from .running import Emulator, start_emulator
@@ -60,7 +60,7 @@ def test_a_statement_lasts_as_long_as_it_takes_and_can_be_ended(
 ) -> None:
     """Stock: one HTTP answer per statement, which nothing ends."""
     for name in ("LOGIN", "SOCKET", "NETWORK"):
-        monkeypatch.setattr(snowflake_warehouse, f"{name}_TIMEOUT_SECONDS", 1)
+        monkeypatch.setattr(on_snowflake, f"{name}_TIMEOUT_SECONDS", 1)
     numbers = "(select seq4() as n from table(generator(rowcount => 10000000)))"
     endless = f"select count(*) from {numbers} as a, {numbers} as b where a.n * b.n % 7 = 3"
 

@@ -18,7 +18,7 @@ import duckdb
 import pytest
 from PIL import Image
 
-from veracitypro_pipeline.local.stack import stop_stack
+from veracitypro_pipeline.local.stack.lifecycle import stop_stack
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 
 VP: Final = Path(sys.executable).parent / "vp"

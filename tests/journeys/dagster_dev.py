@@ -15,7 +15,7 @@ from typing import Any, Final
 import httpx
 
 from veracitypro_pipeline.lineage import JOB_NAME
-from veracitypro_pipeline.local.stack import stop_stack
+from veracitypro_pipeline.local.stack.lifecycle import stop_stack
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 
 START_SECONDS: Final = 120.0

@@ -18,9 +18,9 @@ import pytest
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 from veracitypro_pipeline.lineage import CODE_LOCATION, JOB_NAME, SCHEDULE_NAME, STAGES
-from veracitypro_pipeline.local.run_settings import started_stack
+from veracitypro_pipeline.local.stack.run_settings import started_stack
 from veracitypro_pipeline.partitions import newest_as_of_date
-from veracitypro_pipeline.run_summary import CHECKS_ALONE
+from veracitypro_pipeline.runs.summary import CHECKS_ALONE
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
 from .conftest import RUN_SECONDS, Home

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from veracitypro_pipeline.keepa import CHANNEL_BY_NAME
 from veracitypro_pipeline.lineage import STAGES
-from veracitypro_pipeline.local.stack import stop_stack
+from veracitypro_pipeline.local.stack.lifecycle import stop_stack
 
 from .conftest import SECOND, Home
 from .looking import CHROMIUM, PATIENCE_MS, Dashboard, a_browser, drawn

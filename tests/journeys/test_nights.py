@@ -29,10 +29,10 @@ from warehouse.products import a_product, an_unknown_asin
 
 from veracitypro_pipeline.home import make_home
 from veracitypro_pipeline.lineage import STAGES
-from veracitypro_pipeline.local.run_settings import on_stack, started_stack
-from veracitypro_pipeline.local.s3 import s3_client
-from veracitypro_pipeline.local.server import LANDING_PREFIX, RAW_BUCKET
-from veracitypro_pipeline.resources.airbyte_client import SyncClient
+from veracitypro_pipeline.local.services.s3 import s3_client
+from veracitypro_pipeline.local.stack.run_settings import on_stack, started_stack
+from veracitypro_pipeline.local.stack.server import LANDING_PREFIX, RAW_BUCKET
+from veracitypro_pipeline.resources.airbyte.client import SyncClient
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
 from .conftest import FIRST, RUN_SECONDS, SECOND, Home, counts

@@ -7,19 +7,19 @@ from . import Point, dbt_statement
 OF_THE_RUN: Final = (
     Point(
         "the sync is started and not claimed",
-        "veracitypro_pipeline.resources.handover_store:HandoverStore.write",
+        "veracitypro_pipeline.resources.state_store:StateStore.write",
         "before",
         "product_raw/claims",
     ),
     Point(
         "the files are read and there is no manifest",
-        "veracitypro_pipeline.resources.handover_store:HandoverStore.write",
+        "veracitypro_pipeline.resources.state_store:StateStore.write",
         "after",
         "landing/keepa/product_raw/index",
     ),
     Point(
         "rows are in RAW and not committed",
-        "veracitypro_pipeline.resources.duckdb_warehouse:DuckDBTransaction.run",
+        "veracitypro_pipeline.resources.warehouse.on_duckdb:DuckDBTransaction.run",
         "after",
         "insert into RAW.KEEPA_RAW",
     ),

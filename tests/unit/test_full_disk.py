@@ -16,17 +16,18 @@ from veracitypro_pipeline import full_disk
 from veracitypro_pipeline.cli.event_storage import OpenSqliteEventLogStorage
 from veracitypro_pipeline.cli.main import _sentence
 from veracitypro_pipeline.cli.streams import lossy_file
-from veracitypro_pipeline.failures import PermanentFailure, final_when_interrupted
+from veracitypro_pipeline.failures import PermanentFailure
 from veracitypro_pipeline.full_disk import FullDisk
-from veracitypro_pipeline.local.airbyte_jobs import JobStore
 from veracitypro_pipeline.local.private_files import write_json
-from veracitypro_pipeline.resources.dbt import failure_of
-from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
+from veracitypro_pipeline.local.services.airbyte.jobs import JobStore
+from veracitypro_pipeline.resources.dbt.resource import failure_of
 from veracitypro_pipeline.resources.http import refuse_errors
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.s3 import S3Resource
-from veracitypro_pipeline.resources.warehouse_engine import WarehouseRefusal
+from veracitypro_pipeline.resources.warehouse.on_duckdb import DuckDBWarehouse
+from veracitypro_pipeline.resources.warehouse.protocol import WarehouseRefusal
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.step_guard import final_when_interrupted
 
 NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -13,7 +13,7 @@ from veracitypro_pipeline.cli import main as command_line
 from veracitypro_pipeline.cli.home import down, reset
 from veracitypro_pipeline.cli.instance import prepare_dagster_home
 from veracitypro_pipeline.home import CONTENTS, NotOurs, make_home
-from veracitypro_pipeline.local.stack import ensure_stack
+from veracitypro_pipeline.local.stack.lifecycle import ensure_stack
 from veracitypro_pipeline.settings import Settings
 
 

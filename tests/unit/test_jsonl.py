@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from veracitypro_pipeline import jsonl
-from veracitypro_pipeline.handover import LandedFile
 from veracitypro_pipeline.landing.manifest import landed_file
 from veracitypro_pipeline.raw import engines
+from veracitypro_pipeline.stage_values.landing import LandedFile
 
 ARRIVED_AT = datetime(2026, 2, 1, tzinfo=UTC)
 

@@ -10,17 +10,14 @@ import pytest
 import requests
 from pydantic import SecretStr
 
-from veracitypro_pipeline.failures import (
-    PermanentFailure,
-    TransientFailure,
-    final_when_interrupted,
-)
+from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.masking import learn, mask_error, masked
-from veracitypro_pipeline.resources.dbt import failure_of
+from veracitypro_pipeline.resources.dbt.resource import failure_of
 from veracitypro_pipeline.resources.http import SHOWN_BODY_CHARACTERS, refuse_errors
 from veracitypro_pipeline.resources.run_settings import RunSettings
-from veracitypro_pipeline.run_events import run_record
+from veracitypro_pipeline.runs.events import run_record
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.step_guard import final_when_interrupted
 
 SECRET = "hunter2/öffne dich"
 SIGNED = "GET /product?key=hunter2&X-Amz-Signature=hunter2"

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 
 from veracitypro_pipeline.cli.main import vp
 from veracitypro_pipeline.lineage import STAGES
-from veracitypro_pipeline.run_summary import RunSummary, Stage
+from veracitypro_pipeline.runs.summary import RunSummary, Stage
 from veracitypro_pipeline.settings import REPOSITORY_DIR, known_variables
 
 README = (REPOSITORY_DIR / "README.md").read_text()

@@ -6,13 +6,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from veracitypro_pipeline.failures import (
-    PermanentFailure,
-    TransientFailure,
-    final_when_interrupted,
-)
-from veracitypro_pipeline.run_events import run_summary
-from veracitypro_pipeline.run_summary import RunSummary
+from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
+from veracitypro_pipeline.runs.events import run_summary
+from veracitypro_pipeline.runs.summary import RunSummary
+from veracitypro_pipeline.step_guard import final_when_interrupted
 
 RAW_ROWS = {"rows_in": 10, "rows_out": 9, "rows_refused": 1}
 

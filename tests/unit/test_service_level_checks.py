@@ -9,14 +9,14 @@ import duckdb
 import pytest
 
 from veracitypro_pipeline.bi.checks import run_time_is_usual
-from veracitypro_pipeline.handover import LandedFile, LandingManifest
 from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, JOB_NAME, POWERBI_DATASET, STAGES
 from veracitypro_pipeline.monitoring.tables import create_tables
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.resources.run_settings import RunSettings
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.service_levels import MARTS
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.stage_values.landing import LandedFile, LandingManifest
 from veracitypro_pipeline.transform.service_levels import service_levels
 
 DAY = date(2026, 3, 31)

@@ -18,7 +18,7 @@ import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
-from veracitypro_pipeline.raw.duckdb import CREATE_TABLES
+from veracitypro_pipeline.raw.on_duckdb import CREATE_TABLES
 
 from .reference import Fetch
 

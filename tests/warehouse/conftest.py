@@ -12,10 +12,10 @@ from emulator.running import Emulator, s3_of, start_emulator
 from pydantic import SecretStr
 
 from veracitypro_pipeline.cli.infra import FOLDER, make, parameters_of
-from veracitypro_pipeline.local.s3 import S3Server, start_s3
+from veracitypro_pipeline.infra_plan import statements_of
+from veracitypro_pipeline.local.services.s3 import S3Server, start_s3
 from veracitypro_pipeline.raw.engines import raw_engine
-from veracitypro_pipeline.resources.snowflake_infra import statements_of
-from veracitypro_pipeline.resources.snowflake_warehouse import SnowflakeWarehouse
+from veracitypro_pipeline.resources.warehouse.on_snowflake import SnowflakeWarehouse
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
 from .building import Line, Project, Warehouse, parse_project

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from contract.fixed_settings import fixed
 
-from veracitypro_pipeline.handover import LandedFile
-from veracitypro_pipeline.local.s3 import S3Server, s3_client
+from veracitypro_pipeline.local.services.s3 import S3Server, s3_client
 from veracitypro_pipeline.raw.engines import raw_engine
 from veracitypro_pipeline.raw.tables import Load
 from veracitypro_pipeline.resources.s3 import S3Resource
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.stage_values.landing import LandedFile
 from veracitypro_pipeline.statement import Statement
 
 KEY_ID: Final = "AKIATEST"

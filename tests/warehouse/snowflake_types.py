@@ -13,7 +13,7 @@ from sqlglot.dialects.snowflake import Snowflake
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
-from veracitypro_pipeline.raw.duckdb import CREATE_TABLES
+from veracitypro_pipeline.raw.on_duckdb import CREATE_TABLES
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 from veracitypro_pipeline.transform.columns import read
 

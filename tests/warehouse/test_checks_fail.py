@@ -9,10 +9,10 @@ import duckdb
 import pytest
 from contract.fixed_settings import fixed
 
-from veracitypro_pipeline.handover import LandedFile, LandingManifest
 from veracitypro_pipeline.resources.airbyte_source import tracked_asins
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
+from veracitypro_pipeline.stage_values.landing import LandedFile, LandingManifest
 from veracitypro_pipeline.transform.refusals import refusals_are_few
 
 from .building import Project, Warehouse, fetch_at, line_of

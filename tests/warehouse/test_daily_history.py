@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
+from veracitypro_pipeline.resources.warehouse.on_duckdb import DuckDBWarehouse
 from veracitypro_pipeline.transform.conservation import COUNTS_OF_DAY, broken_equations
 
 from .building import Warehouse, line_of

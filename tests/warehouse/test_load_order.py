@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from veracitypro_pipeline.keepa import CHANNEL_BY_NAME
-from veracitypro_pipeline.local.catalogue import CatalogueSource
-from veracitypro_pipeline.local.product_request import ProductRequest
+from veracitypro_pipeline.local.sources.keepa.catalogue import CatalogueSource
+from veracitypro_pipeline.local.sources.keepa.product_request import ProductRequest
 
 from . import reference
 from .building import Line, Project, Warehouse, fetch_at, line_of

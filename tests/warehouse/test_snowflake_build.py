@@ -39,13 +39,13 @@ from veracitypro_pipeline.cli.main import vp
 from veracitypro_pipeline.dashboard import pipeline_queries, product_queries, reading
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.monitoring.tables import create_tables, record_statements
-from veracitypro_pipeline.resources import dbt_command
-from veracitypro_pipeline.resources.snowflake_warehouse import (
+from veracitypro_pipeline.resources.dbt import command as dbt_command
+from veracitypro_pipeline.resources.warehouse.factory import open_warehouse
+from veracitypro_pipeline.resources.warehouse.on_snowflake import (
     SnowflakeWarehouse,
     session_parameters,
 )
-from veracitypro_pipeline.resources.warehouse_engine import open_warehouse
-from veracitypro_pipeline.run_summary import (
+from veracitypro_pipeline.runs.summary import (
     CheckCounts,
     CheckResult,
     RunRecord,

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from emulator.running import Emulator, start_emulator
 
 from veracitypro_pipeline.cli.main import vp
-from veracitypro_pipeline.resources import dbt_command
-from veracitypro_pipeline.resources.snowflake_warehouse import SnowflakeWarehouse
-from veracitypro_pipeline.resources.warehouse_engine import WarehouseRefusal
+from veracitypro_pipeline.resources.dbt import command as dbt_command
+from veracitypro_pipeline.resources.warehouse.on_snowflake import SnowflakeWarehouse
+from veracitypro_pipeline.resources.warehouse.protocol import WarehouseRefusal
 from veracitypro_pipeline.settings import variable_of
 from veracitypro_pipeline.statement import Statement
 

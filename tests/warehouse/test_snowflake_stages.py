@@ -8,12 +8,12 @@ import pytest
 import sqlglot
 from contract.fixed_settings import fixed
 
-from veracitypro_pipeline.handover import LandingManifest
-from veracitypro_pipeline.lineage import HANDOVER_IO, LANDING_PRODUCT, RAW_KEEPA
+from veracitypro_pipeline.lineage import LANDING_PRODUCT, RAW_KEEPA, STAGE_VALUES_IO
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.raw.assets import build_assets
 from veracitypro_pipeline.raw.checks import CHECKS
-from veracitypro_pipeline.resources.handover_store import HandoverStore
+from veracitypro_pipeline.resources.state_store import StateStore
+from veracitypro_pipeline.stage_values.landing import LandingManifest
 from veracitypro_pipeline.statement import Statement, positional
 from veracitypro_pipeline.transform.conservation import COUNTS_OF_DAY
 from veracitypro_pipeline.transform.missing import MISSING
@@ -51,7 +51,7 @@ def run_of_stage(site: Site, *names: str) -> dg.ExecuteInProcessResult:
         files=tuple(files),
     )
     landing = dg.AssetSpec(LANDING_PRODUCT, partitions_def=daily_as_of).with_io_manager_key(
-        HANDOVER_IO
+        STAGE_VALUES_IO
     )
     return dg.materialize(
         [landing, *build_assets(dg.RetryPolicy()), *CHECKS],
@@ -60,8 +60,8 @@ def run_of_stage(site: Site, *names: str) -> dg.ExecuteInProcessResult:
             "run_settings": fixed(site.settings),
             "s3": site.s3,
             "warehouse": site.warehouse,
-            "handover": HandoverStore(settings=fixed(site.settings), s3=site.s3),
-            HANDOVER_IO: ManifestGiven(manifest),
+            "state_store": StateStore(settings=fixed(site.settings), s3=site.s3),
+            STAGE_VALUES_IO: ManifestGiven(manifest),
         },
         raise_on_error=False,
     )

@@ -20,26 +20,27 @@ from veracitypro_pipeline.bi.refresh import (
     shows,
     state_of,
 )
-from veracitypro_pipeline.failures import PermanentFailure, TransientFailure, final_when_interrupted
-from veracitypro_pipeline.handover import (
-    LandingManifest,
-    RefreshClaim,
-    RefreshedMarts,
-    RefreshReport,
-)
+from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.lineage import (
     BI,
-    HANDOVER_IO,
     JOB_NAME,
     LANDING_PRODUCT,
     MART,
     OWNERS,
     POWERBI_DATASET,
+    STAGE_VALUES_IO,
 )
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
-from veracitypro_pipeline.resources.handover_store import HandoverStore
 from veracitypro_pipeline.resources.powerbi import PowerBIResource
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.state_store import StateStore
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
+from veracitypro_pipeline.stage_values.landing import LandingManifest
+from veracitypro_pipeline.stage_values.refresh import (
+    RefreshClaim,
+    RefreshedMarts,
+    RefreshReport,
+)
+from veracitypro_pipeline.step_guard import final_when_interrupted
 
 if TYPE_CHECKING:
     from veracitypro_pipeline.resources.powerbi import PowerBIClient
@@ -69,7 +70,7 @@ def build_assets(
         kinds={"powerbi"},
         partitions_def=daily_as_of,
         backfill_policy=ONE_DAY_A_RUN,
-        io_manager_key=HANDOVER_IO,
+        io_manager_key=STAGE_VALUES_IO,
         retry_policy=retries,
     )
     @final_when_interrupted
@@ -78,7 +79,7 @@ def build_assets(
         config: RefreshConfig,
         powerbi: PowerBIResource,
         warehouse: WarehouseResource,
-        handover: HandoverStore,
+        state_store: StateStore,
     ) -> dg.MaterializeResult[RefreshReport]:
         """The dataset behind every report, refreshed from MART and followed to its end.
 
@@ -89,14 +90,14 @@ def build_assets(
         landed is refused.
         """
         as_of_date = context.partition_time_window.start.date()
-        _refuse_a_day_without_data(handover, as_of_date)
+        _refuse_a_day_without_data(state_store, as_of_date)
         rows = sum(warehouse.row_counts(MART).values())
         marts = warehouse.content_hashes(MART)
-        last = handover.read(REFRESHED, RefreshedMarts)
+        last = state_store.read(REFRESHED, RefreshedMarts)
         news = changed(last.marts if last else {}, marts)
         client = powerbi.client()
         claim_name = f"{_NAME}/claims/{as_of_date}"
-        claim = handover.read(claim_name, RefreshClaim)
+        claim = state_store.read(claim_name, RefreshClaim)
         if (
             claim is not None
             and claim.run_id == context.op_execution_context.run_id
@@ -113,10 +114,10 @@ def build_assets(
                 run_id=context.op_execution_context.run_id,
                 marts=marts,
             )
-            handover.write(claim_name, claim)
+            state_store.write(claim_name, claim)
         context.log.info(f"Following Power BI refresh {claim.request_id}.")
         refresh = _finished(client, claim.request_id, powerbi)
-        handover.write(
+        state_store.write(
             REFRESHED,
             RefreshedMarts(marts=claim.marts, request_id=claim.request_id, as_of_date=as_of_date),
         )
@@ -131,9 +132,9 @@ def build_assets(
     return [powerbi_veracitypro]
 
 
-def _refuse_a_day_without_data(handover: HandoverStore, as_of_date: date) -> None:
+def _refuse_a_day_without_data(state_store: StateStore, as_of_date: date) -> None:
     """Raises PermanentFailure if nothing of the day was ever landed."""
-    if handover.read(f"{'/'.join(LANDING_PRODUCT.path)}/{as_of_date}", LandingManifest) is None:
+    if state_store.read(f"{'/'.join(LANDING_PRODUCT.path)}/{as_of_date}", LandingManifest) is None:
         raise PermanentFailure(
             f"Nothing of {as_of_date} has been landed, so that Power BI has nothing of it to show:"
             f" run the whole day first (job {JOB_NAME}), or choose a day that was run."

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from veracitypro_pipeline.bi.refresh import is_completed, newest_ended, shows
-from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted
-from veracitypro_pipeline.handover import RefreshReport
 from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, JOB_NAME, POWERBI_DATASET
 from veracitypro_pipeline.partitions import are_checks_alone, day_of_step
 from veracitypro_pipeline.resources.powerbi import PowerBIResource
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.service_levels import good_nights, run_time
+from veracitypro_pipeline.stage_values.refresh import RefreshReport
+from veracitypro_pipeline.step_guard import CHECK_RETRIES, final_when_interrupted
 
 
 @dg.asset_check(asset=POWERBI_DATASET, retry_policy=CHECK_RETRIES)

@@ -22,7 +22,7 @@ from veracitypro_pipeline.cli import stopping
 from veracitypro_pipeline.cli.main import FAILED, CannotDo
 from veracitypro_pipeline.cli.streams import for_whoever_reads, lossy_file
 from veracitypro_pipeline.home import LOG_FILE
-from veracitypro_pipeline.run_summary import CANCELED
+from veracitypro_pipeline.runs.summary import CANCELED
 from veracitypro_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from veracitypro_pipeline.cli.progress import Progress
     from veracitypro_pipeline.resources.slack import SlackResource
-    from veracitypro_pipeline.run_summary import RunSummary
+    from veracitypro_pipeline.runs.summary import RunSummary
 
 # What a Slack that is slow may add to a run: a call that it does not answer, and a little.
 SLACK_SECONDS: Final = 75.0
@@ -136,13 +136,13 @@ def _refuse_unsynced(as_of_dates: Sequence[date], settings: Settings) -> None:
         CannotDo: S3 holds nothing of a day.
     """
     from veracitypro_pipeline import definitions
-    from veracitypro_pipeline.handover import SyncReport
     from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT
+    from veracitypro_pipeline.stage_values.sync import SyncReport
 
     resources = definitions.build_resources(definitions.run_settings(settings))
     reports = "/".join(AIRBYTE_PRODUCT.path)
     for day in as_of_dates:
-        if resources["handover"].read(f"{reports}/{day}", SyncReport) is None:
+        if resources["state_store"].read(f"{reports}/{day}", SyncReport) is None:
             raise CannotDo(
                 f"S3 holds nothing of {day}, which was never synced: run `vp run --date {day}`"
                 " first, or leave the day out."
@@ -156,8 +156,9 @@ def _turn(
     """Have the home to ourselves, and its local stack with the day in play; gives the run's
     configuration."""
     from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT
-    from veracitypro_pipeline.local.run_settings import one_run_at_a_time, started_stack
-    from veracitypro_pipeline.local.stack import play_day
+    from veracitypro_pipeline.local.stack.lifecycle import play_day
+    from veracitypro_pipeline.local.stack.run_settings import started_stack
+    from veracitypro_pipeline.run_lock import one_run_at_a_time
 
     with one_run_at_a_time(settings.home_dir, progress.say):
         if settings.environment != "local":
@@ -213,7 +214,7 @@ def _run(
 ) -> "RunSummary":
     import dagster as dg
 
-    from veracitypro_pipeline.run_events import run_summary
+    from veracitypro_pipeline.runs.events import run_summary
 
     run_id = options["run_id"]
     reporter = _Reporter(instance, settings)

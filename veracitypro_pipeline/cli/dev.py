@@ -43,8 +43,8 @@ def dev(port: int) -> None:
 def _prepare_stack(settings: Settings) -> None:
     """Start it, and clear away runs that nobody carries out any more."""
     from veracitypro_pipeline.cli.run_ends import bury_when_silent
-    from veracitypro_pipeline.local.run_settings import started_stack
-    from veracitypro_pipeline.local.stack import run_place
+    from veracitypro_pipeline.local.stack.run_settings import started_stack
+    from veracitypro_pipeline.run_lock import run_place
 
     started_stack(settings, say)
     with dagster_instance(settings) as instance:

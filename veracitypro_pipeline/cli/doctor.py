@@ -62,8 +62,8 @@ def _deployment(settings: Settings) -> "Deployment":
 
         return Deployment(RunSettings())
     from veracitypro_pipeline.doctor.check import Fault
-    from veracitypro_pipeline.local.run_settings import StackRunSettings, started_stack
-    from veracitypro_pipeline.local.stack import StackError, products_in_play
+    from veracitypro_pipeline.local.stack.lifecycle import StackError, products_in_play
+    from veracitypro_pipeline.local.stack.run_settings import StackRunSettings, started_stack
 
     stack = started_stack(settings, say)
 

@@ -10,7 +10,8 @@ from filelock import Timeout
 from veracitypro_pipeline.cli.instance import is_held
 from veracitypro_pipeline.cli.main import CannotDo, common_options
 from veracitypro_pipeline.home import CONTENTS, DAGSTER_FOLDERS, MARK_FILE, delete, is_home
-from veracitypro_pipeline.local.stack import no_run_at_work, stop_stack
+from veracitypro_pipeline.local.stack.lifecycle import stop_stack
+from veracitypro_pipeline.run_lock import no_run_at_work
 from veracitypro_pipeline.settings import Settings
 
 

@@ -5,7 +5,7 @@ from typing import Final
 import click
 
 from veracitypro_pipeline.cli.main import FAILED, CannotDo, common_options
-from veracitypro_pipeline.resources.snowflake_infra import (
+from veracitypro_pipeline.infra_plan import (
     SHOWN,
     Grant,
     InfraObject,
@@ -15,7 +15,7 @@ from veracitypro_pipeline.resources.snowflake_infra import (
     objects_shown,
     statements_of,
 )
-from veracitypro_pipeline.resources.snowflake_warehouse import (
+from veracitypro_pipeline.resources.warehouse.on_snowflake import (
     SnowflakeTransaction,
     SnowflakeWarehouse,
 )
@@ -88,7 +88,7 @@ def explain() -> None:
     It compiles each as dbt's role and runs none. Use it after a first night, because a statement
     about a table that is not there is refused, too. Exit code 0 if none is refused, else 1.
     """
-    from veracitypro_pipeline.resources.dbt_command import compiled
+    from veracitypro_pipeline.resources.dbt.command import compiled
 
     settings = _settings()
     statements = compiled(settings)

@@ -18,8 +18,14 @@ from veracitypro_pipeline.cli.tables import in_parts
 from veracitypro_pipeline.cli.terminal import Screen, output
 from veracitypro_pipeline.lineage import STAGES, stage_of
 from veracitypro_pipeline.notify import runbooks
-from veracitypro_pipeline.run_events import retry_reason
-from veracitypro_pipeline.run_summary import CANCELED, ROWS_ARE, RunSummary, counted, timed
+from veracitypro_pipeline.runs.events import retry_reason
+from veracitypro_pipeline.runs.summary import (
+    CANCELED,
+    ROWS_ARE,
+    RunSummary,
+    counted,
+    timed,
+)
 
 if TYPE_CHECKING:
     import dagster as dg

@@ -13,10 +13,10 @@ import dagster as dg
 from filelock import BaseFileLock, Timeout
 
 from veracitypro_pipeline.cli.instance import dagster_instance
-from veracitypro_pipeline.local.stack import no_run_at_work
 from veracitypro_pipeline.monitoring.status import Run
 from veracitypro_pipeline.notify.telling import ANNOUNCES_ITSELF_TAG, is_marked
-from veracitypro_pipeline.run_events import run_record
+from veracitypro_pipeline.run_lock import no_run_at_work
+from veracitypro_pipeline.runs.events import run_record
 from veracitypro_pipeline.settings import Settings
 
 _UNFINISHED: Final = (

@@ -10,11 +10,8 @@ from typing import Any, Final
 import click
 
 from veracitypro_pipeline.cli.main import CannotDo, common_options, say
-from veracitypro_pipeline.resources.warehouse_engine import (
-    WarehouseMissing,
-    WarehouseRefusal,
-    open_warehouse,
-)
+from veracitypro_pipeline.resources.warehouse.factory import open_warehouse
+from veracitypro_pipeline.resources.warehouse.protocol import WarehouseMissing, WarehouseRefusal
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.statement import Rows
 

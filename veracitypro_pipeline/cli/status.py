@@ -8,8 +8,12 @@ import click
 from veracitypro_pipeline.cli.main import CannotDo, common_options, say
 from veracitypro_pipeline.monitoring.status import STARTED, Status, read_status
 from veracitypro_pipeline.notify import runbooks
-from veracitypro_pipeline.resources.warehouse_engine import open_warehouse, warehouse_name
-from veracitypro_pipeline.run_summary import CANCELED, counted, timed
+from veracitypro_pipeline.resources.warehouse.factory import open_warehouse, warehouse_name
+from veracitypro_pipeline.runs.summary import (
+    CANCELED,
+    counted,
+    timed,
+)
 from veracitypro_pipeline.settings import Settings
 
 if TYPE_CHECKING:

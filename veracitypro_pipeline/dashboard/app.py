@@ -7,7 +7,7 @@ import streamlit as st
 
 from veracitypro_pipeline.dashboard import pipeline_page, product_page, reading
 from veracitypro_pipeline.markdown import escaped
-from veracitypro_pipeline.resources.warehouse_engine import (
+from veracitypro_pipeline.resources.warehouse.protocol import (
     WarehouseMissing,
     WarehouseRefusal,
     WarehouseUnavailable,

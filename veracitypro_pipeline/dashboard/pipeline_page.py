@@ -10,7 +10,12 @@ from veracitypro_pipeline.dashboard import charts, pipeline_queries
 from veracitypro_pipeline.dashboard.reading import rows, status
 from veracitypro_pipeline.markdown import escaped
 from veracitypro_pipeline.monitoring.status import STARTED, Run, Status
-from veracitypro_pipeline.run_summary import CANCELED, OUTCOMES, ROWS_ARE, CheckCounts
+from veracitypro_pipeline.runs.summary import (
+    CANCELED,
+    OUTCOMES,
+    ROWS_ARE,
+    CheckCounts,
+)
 from veracitypro_pipeline.service_levels import MARTS
 
 

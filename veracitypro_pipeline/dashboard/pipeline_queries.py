@@ -1,6 +1,6 @@
 """What the page about the pipeline asks, as SQL that both engines speak. Pure.
 
-Instants are UTC, seconds wall time. Rows of stages are counted as `run_summary.ROWS_ARE` says.
+Instants are UTC, seconds wall time. Rows of stages are counted as `runs.summary.ROWS_ARE` says.
 """
 
 from datetime import datetime

@@ -16,11 +16,8 @@ from typing import Any, Final
 import streamlit as st
 
 from veracitypro_pipeline.monitoring.status import Status, read_status
-from veracitypro_pipeline.resources.warehouse_engine import (
-    ReadableWarehouse,
-    Reading,
-    open_warehouse,
-)
+from veracitypro_pipeline.resources.warehouse.factory import open_warehouse
+from veracitypro_pipeline.resources.warehouse.protocol import ReadableWarehouse, Reading
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.statement import Answer, Statement
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from veracitypro_pipeline.doctor.check import Check, Fault
 from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentCheck, settings_check
-from veracitypro_pipeline.resources.airbyte import REQUIRED
+from veracitypro_pipeline.resources.airbyte.resource import REQUIRED
 from veracitypro_pipeline.resources.airbyte_source import (
     MANIFEST,
     STREAM,

@@ -7,7 +7,7 @@ import requests
 from veracitypro_pipeline.doctor.check import Check, Fault
 from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentCheck, settings_check
 from veracitypro_pipeline.lineage import SCHEDULE_NAME
-from veracitypro_pipeline.resources.dbt_command import manifest_fault, manifest_path
+from veracitypro_pipeline.resources.dbt.command import manifest_fault, manifest_path
 from veracitypro_pipeline.resources.http import (
     TIMEOUT_SECONDS,
     answer_to,

@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from veracitypro_pipeline.doctor.check import Check, Fault
-from veracitypro_pipeline.resources.airbyte import AirbyteResource
+from veracitypro_pipeline.resources.airbyte.resource import AirbyteResource
 from veracitypro_pipeline.resources.airbyte_source import (
     SourceError,
     tracked_asins,
     tracked_products_file,
 )
-from veracitypro_pipeline.resources.dbt_command import ManifestMissing
-from veracitypro_pipeline.resources.handover_store import HandoverStore
+from veracitypro_pipeline.resources.dbt.command import ManifestMissing
 from veracitypro_pipeline.resources.powerbi import PowerBIResource
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.s3 import S3Resource
 from veracitypro_pipeline.resources.slack import SlackNotDelivered, SlackResource
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.state_store import StateStore
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings, variable_of
 
 if TYPE_CHECKING:
-    from veracitypro_pipeline.resources.airbyte_client import SyncClient
+    from veracitypro_pipeline.resources.airbyte.client import SyncClient
     from veracitypro_pipeline.resources.powerbi import PowerBIClient
 
 
@@ -52,7 +52,7 @@ class Deployment:
         self.settings: Settings = run_settings.get()
         self._tracked = tracked
         self.s3 = S3Resource(settings=run_settings)
-        self.handover = HandoverStore(settings=run_settings, s3=self.s3)
+        self.state_store = StateStore(settings=run_settings, s3=self.s3)
         self.warehouse = WarehouseResource(settings=run_settings)
         self.slack = SlackResource(settings=run_settings)
         self.dbt_warehouse = WarehouseResource(settings=_DbtSettings(of_run=run_settings))

@@ -10,7 +10,7 @@ from typing import Any, Final
 from veracitypro_pipeline.doctor.check import Check, Fault
 from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentCheck
 from veracitypro_pipeline.doctor.warehouse import TABLES
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 
 INTEGRATION: Final = "VP_S3_INT"
 STAGE: Final = "RAW.STAGE_KEEPA"

@@ -38,8 +38,8 @@ def _read(deployment: Deployment) -> str:
 
 
 def _handover(deployment: Deployment) -> str:
-    deployment.handover.write(PROBE, Probe())
-    if deployment.handover.read(PROBE, Probe) is None:
+    deployment.state_store.write(PROBE, Probe())
+    if deployment.state_store.read(PROBE, Probe) is None:
         raise Fault(f"what was written to {deployment.settings.monitoring_bucket} is not there")
     return f"wrote and read in s3://{deployment.settings.monitoring_bucket}"
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Final
 import dagster as dg
 
 from veracitypro_pipeline import links
-from veracitypro_pipeline.failures import PermanentFailure, TransientFailure, final_when_interrupted
-from veracitypro_pipeline.handover import FinishedSync, SyncClaim, SyncReport, last_day_seen
-from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, HANDOVER_IO, INGEST, OWNERS
+from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
+from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, INGEST, OWNERS, STAGE_VALUES_IO
 from veracitypro_pipeline.partitions import (
     ONE_DAY_A_RUN,
     SYNC_DAYS,
@@ -19,12 +18,19 @@ from veracitypro_pipeline.partitions import (
     mark_as_refused,
     newest_as_of_date,
 )
-from veracitypro_pipeline.resources.airbyte import AirbyteResource
-from veracitypro_pipeline.resources.handover_store import HandoverStore
+from veracitypro_pipeline.resources.airbyte.resource import AirbyteResource
 from veracitypro_pipeline.resources.run_settings import RunSettings
+from veracitypro_pipeline.resources.state_store import StateStore
+from veracitypro_pipeline.stage_values.sync import (
+    FinishedSync,
+    SyncClaim,
+    SyncReport,
+    last_day_seen,
+)
+from veracitypro_pipeline.step_guard import final_when_interrupted
 
 if TYPE_CHECKING:
-    from veracitypro_pipeline.resources.airbyte_client import Job, SyncClient
+    from veracitypro_pipeline.resources.airbyte.client import Job, SyncClient
 
 # Syncs of so many days before are looked at again, since files come late; a weekend and then some.
 LOOK_BACK_DAYS: Final = 7
@@ -49,7 +55,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         kinds={"airbyte"},
         partitions_def=daily_as_of,
         backfill_policy=ONE_DAY_A_RUN,
-        io_manager_key=HANDOVER_IO,
+        io_manager_key=STAGE_VALUES_IO,
         retry_policy=retries,
     )
     @final_when_interrupted
@@ -58,7 +64,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         config: SyncConfig,
         run_settings: RunSettings,
         airbyte: AirbyteResource,
-        handover: HandoverStore,
+        state_store: StateStore,
     ) -> dg.MaterializeResult[SyncReport]:
         """The nightly Airbyte sync of Keepa's product data into S3.
 
@@ -71,7 +77,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         claim_name = f"{'/'.join(AIRBYTE_PRODUCT.path)}/claims/{as_of_date}"
         client = airbyte.client()
 
-        claim = handover.read(claim_name, SyncClaim)
+        claim = state_store.read(claim_name, SyncClaim)
         # A new sync is asked for once a run: a further try follows the one that the first started.
         if (
             config.resync
@@ -95,7 +101,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
                 job, started_here = _start_or_attach(client, night, context.log.info)
         job_id = int(job["jobId"])
         try:
-            handover.write(
+            state_store.write(
                 claim_name,
                 SyncClaim(
                     as_of_date=as_of_date,
@@ -117,7 +123,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
             update={"earlier": earlier_syncs(jobs, as_of_date, job_id)}
         )
         # By Keepa's price list. A sync that a run has reported before was counted there.
-        before = handover.read(f"{'/'.join(AIRBYTE_PRODUCT.path)}/{as_of_date}", SyncReport)
+        before = state_store.read(f"{'/'.join(AIRBYTE_PRODUCT.path)}/{as_of_date}", SyncReport)
         is_new = before is None or before.job_id != report.job_id
         settings = run_settings.get()
         tokens = report.records * settings.keepa_tokens_per_product if is_new else 0

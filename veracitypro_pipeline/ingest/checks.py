@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 
-from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted
-from veracitypro_pipeline.handover import SyncReport
 from veracitypro_pipeline.ingest.assets import QUEUED
 from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT
 from veracitypro_pipeline.partitions import end_of
-from veracitypro_pipeline.resources.airbyte import AirbyteResource
+from veracitypro_pipeline.resources.airbyte.resource import AirbyteResource
+from veracitypro_pipeline.stage_values.sync import SyncReport
+from veracitypro_pipeline.step_guard import CHECK_RETRIES, final_when_interrupted
 
 
 @dg.asset_check(asset=AIRBYTE_PRODUCT, blocking=True, retry_policy=CHECK_RETRIES)

@@ -8,21 +8,27 @@ from typing import Final
 import dagster as dg
 
 from veracitypro_pipeline import jsonl
-from veracitypro_pipeline.failures import PermanentFailure, final_when_interrupted
-from veracitypro_pipeline.handover import LandedFile, LandingIndex, LandingManifest, SyncReport
+from veracitypro_pipeline.failures import PermanentFailure
 from veracitypro_pipeline.landing.manifest import index_of, landed_file, manifest_of
 from veracitypro_pipeline.lineage import (
     AIRBYTE_PRODUCT,
-    HANDOVER_IO,
     LANDING,
     LANDING_INDEX,
     LANDING_PRODUCT,
     OWNERS,
+    STAGE_VALUES_IO,
 )
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
-from veracitypro_pipeline.resources.handover_store import HandoverStore, UnreadableHandover
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.s3 import S3Resource, StoredObject
+from veracitypro_pipeline.resources.state_store import StateStore, UnreadableStateError
+from veracitypro_pipeline.stage_values.landing import (
+    LandedFile,
+    LandingIndex,
+    LandingManifest,
+)
+from veracitypro_pipeline.stage_values.sync import SyncReport
+from veracitypro_pipeline.step_guard import final_when_interrupted
 
 # What was read of the bucket so far. A cache: an entry lost to a concurrent run is read again.
 INDEX: Final = LANDING_INDEX
@@ -39,7 +45,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         kinds={"s3"},
         partitions_def=daily_as_of,
         backfill_policy=ONE_DAY_A_RUN,
-        io_manager_key=HANDOVER_IO,
+        io_manager_key=STAGE_VALUES_IO,
         retry_policy=retries,
     )
     @final_when_interrupted
@@ -48,7 +54,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         airbyte_product_raw: SyncReport,
         run_settings: RunSettings,
         s3: S3Resource,
-        handover: HandoverStore,
+        state_store: StateStore,
     ) -> dg.MaterializeResult[LandingManifest]:
         """The S3 objects that one sync wrote, with their lines counted, as a manifest.
 
@@ -59,11 +65,11 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         Re-run: reads only objects it has not read before, and gives the same manifest.
         """
         settings = run_settings.get()
-        old = _index(handover, context.log.warning)
+        old = _index(state_store, context.log.warning)
         listing = list(s3.list_objects(settings.raw_bucket, settings.landing_prefix))
         index = _updated(old, listing, s3, settings.raw_bucket)
         if index != old:
-            handover.write(INDEX, index)
+            state_store.write(INDEX, index)
 
         report = airbyte_product_raw
         manifest = manifest_of(report, index)
@@ -112,11 +118,11 @@ def _table(manifest: LandingManifest) -> dg.TableMetadataValue:
     )
 
 
-def _index(handover: HandoverStore, warn: Callable[[str], None]) -> LandingIndex:
+def _index(state_store: StateStore, warn: Callable[[str], None]) -> LandingIndex:
     """What was read so far; nothing if that cannot be read, and then each object is read again."""
     try:
-        return handover.read(INDEX, LandingIndex) or LandingIndex()
-    except UnreadableHandover as damage:
+        return state_store.read(INDEX, LandingIndex) or LandingIndex()
+    except UnreadableStateError as damage:
         warn(f"{damage.description} It is made anew; which files are gone is not known any more.")
         return LandingIndex()
 

@@ -3,8 +3,6 @@ and those of the last days still are."""
 
 import dagster as dg
 
-from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted
-from veracitypro_pipeline.handover import LandingIndex, LandingManifest
 from veracitypro_pipeline.landing.assets import INDEX
 from veracitypro_pipeline.landing.manifest import (
     faults_of_earlier,
@@ -13,13 +11,15 @@ from veracitypro_pipeline.landing.manifest import (
     surplus_lines,
 )
 from veracitypro_pipeline.lineage import LANDING_PRODUCT
-from veracitypro_pipeline.resources.handover_store import HandoverStore
+from veracitypro_pipeline.resources.state_store import StateStore
+from veracitypro_pipeline.stage_values.landing import LandingIndex, LandingManifest
+from veracitypro_pipeline.step_guard import CHECK_RETRIES, final_when_interrupted
 
 
 @dg.asset_check(asset=LANDING_PRODUCT, blocking=True, retry_policy=CHECK_RETRIES)
 @final_when_interrupted
 def files_arrived(
-    landing_product_raw: LandingManifest, handover: HandoverStore
+    landing_product_raw: LandingManifest, state_store: StateStore
 ) -> dg.AssetCheckResult:
     """The sync left at least one file, none is empty, and each can be read to its end.
 
@@ -31,7 +31,7 @@ def files_arrived(
     manifest = landing_product_raw
     damaged = [f"{file.key} ({file.damage})" for file in manifest.files if file.damage]
     empty = [file.key for file in manifest.files if not file.lines]
-    lost = lost_files(manifest, handover.read(INDEX, LandingIndex) or LandingIndex())
+    lost = lost_files(manifest, state_store.read(INDEX, LandingIndex) or LandingIndex())
     if not manifest.files:
         said = f"No object in the bucket was written by Airbyte job {manifest.job_id}."
     elif damaged or empty:
@@ -84,7 +84,7 @@ def records_equal_lines(landing_product_raw: LandingManifest) -> dg.AssetCheckRe
 @dg.asset_check(asset=LANDING_PRODUCT, retry_policy=CHECK_RETRIES)
 @final_when_interrupted
 def files_of_this_sync(
-    landing_product_raw: LandingManifest, handover: HandoverStore
+    landing_product_raw: LandingManifest, state_store: StateStore
 ) -> dg.AssetCheckResult:
     """Every line of the manifest's files carries this sync's id, and no other file lacks an id.
 
@@ -95,7 +95,7 @@ def files_of_this_sync(
     Runbook: infra/runbooks/files_of_this_sync.md
     """
     manifest = landing_product_raw
-    others, unowned = surplus(manifest, handover.read(INDEX, LandingIndex) or LandingIndex())
+    others, unowned = surplus(manifest, state_store.read(INDEX, LandingIndex) or LandingIndex())
     return dg.AssetCheckResult(
         passed=not others and not unowned,
         severity=dg.AssetCheckSeverity.WARN,
@@ -110,7 +110,7 @@ def files_of_this_sync(
 @dg.asset_check(asset=LANDING_PRODUCT, retry_policy=CHECK_RETRIES)
 @final_when_interrupted
 def earlier_files_are_whole(
-    landing_product_raw: LandingManifest, handover: HandoverStore
+    landing_product_raw: LandingManifest, state_store: StateStore
 ) -> dg.AssetCheckResult:
     """The files of the last days' other syncs are all there, whole, and as they were.
 
@@ -122,7 +122,7 @@ def earlier_files_are_whole(
     Runbook: infra/runbooks/earlier_files_are_whole.md
     """
     manifest = landing_product_raw
-    index = handover.read(INDEX, LandingIndex) or LandingIndex()
+    index = state_store.read(INDEX, LandingIndex) or LandingIndex()
     faults = faults_of_earlier(manifest, index)
     return dg.AssetCheckResult(
         passed=not faults,

@@ -12,13 +12,15 @@ from datetime import datetime
 from typing import Final
 
 from veracitypro_pipeline import jsonl
-from veracitypro_pipeline.handover import (
+from veracitypro_pipeline.stage_values.landing import (
     BLANK_LINE,
     NO_SYNC_ID,
-    FinishedSync,
     LandedFile,
     LandingIndex,
     LandingManifest,
+)
+from veracitypro_pipeline.stage_values.sync import (
+    FinishedSync,
     SyncReport,
     last_day_seen,
 )

@@ -1,6 +1,6 @@
 """The stack's clock: UTC, ticks in real time from wherever it was set.
 
-Not here: where it is set to (`playback.py`).
+Not here: where it is set to (`stack/playback.py`).
 """
 
 from datetime import UTC, datetime, timedelta

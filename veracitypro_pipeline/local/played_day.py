@@ -24,6 +24,10 @@ Products = Path | int | KeepSource
 TRACKED_ALONE: Final = 0
 
 
+class PlaybackError(RuntimeError):
+    """A day cannot be played. The message is one sentence with the next step."""
+
+
 @dataclass(frozen=True)
 class PlayedDay:
     """The day that is in play: how many products are tracked and where they come from.

@@ -18,8 +18,8 @@ from veracitypro_pipeline.monitoring.tables import (
     create_tables,
     record_statements,
 )
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
-from veracitypro_pipeline.run_events import run_record
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
+from veracitypro_pipeline.runs.events import run_record
 from veracitypro_pipeline.statement import Statement
 
 # Looked at each time: a month of nights and what people run beside them.

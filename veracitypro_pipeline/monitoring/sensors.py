@@ -9,7 +9,7 @@ import dagster as dg
 
 from veracitypro_pipeline.failures import PermanentFailure
 from veracitypro_pipeline.monitoring.recording import record_runs
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 
 
 @dg.sensor(

@@ -9,7 +9,12 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel
 
-from veracitypro_pipeline.run_summary import CHECKS_ALONE, OUTCOMES, SUCCESS, CheckCounts
+from veracitypro_pipeline.runs.summary import (
+    CHECKS_ALONE,
+    OUTCOMES,
+    SUCCESS,
+    CheckCounts,
+)
 from veracitypro_pipeline.service_levels import MARTS, Freshness, freshness, newest_days
 
 SHOWN_RUNS: Final = 10
@@ -156,7 +161,7 @@ class Run(BaseModel):
 
 
 class Hop(BaseModel):
-    """What one stage took in and put out; units as in `run_summary.Stage`."""
+    """What one stage took in and put out; units as in `runs.summary.Stage`."""
 
     stage: str
     rows_in: int | None

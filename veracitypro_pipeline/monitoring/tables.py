@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from veracitypro_pipeline.run_summary import CheckResult, RunRecord
+from veracitypro_pipeline.runs.summary import CheckResult, RunRecord
 from veracitypro_pipeline.statement import Statement
 from veracitypro_pipeline.transform import failing_rows
 

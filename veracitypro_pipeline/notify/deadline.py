@@ -12,8 +12,8 @@ from veracitypro_pipeline.lineage import JOB_NAME, MART, POWERBI_DATASET, RAW_KE
 from veracitypro_pipeline.notify import messages
 from veracitypro_pipeline.notify.messages import Links, Message
 from veracitypro_pipeline.partitions import runs_of_day
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
-from veracitypro_pipeline.run_events import run_summary, was_stopped
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
+from veracitypro_pipeline.runs.events import run_summary, was_stopped
 from veracitypro_pipeline.service_levels import MARTS, Freshness, freshness, newest_days
 from veracitypro_pipeline.transform.service_levels import freshness_evaluations
 

@@ -15,7 +15,7 @@ from datetime import date
 from typing import Any, Final, NamedTuple
 
 from veracitypro_pipeline.notify import runbooks
-from veracitypro_pipeline.run_summary import (
+from veracitypro_pipeline.runs.summary import (
     CANCELED,
     CheckCounts,
     RedCheck,

@@ -5,7 +5,7 @@ Every name here is a file there, and the other way round; a test compares them.
 
 from typing import Final
 
-from veracitypro_pipeline.run_summary import RunSummary
+from veracitypro_pipeline.runs.summary import RunSummary
 
 # The checks of our own: each has a runbook of its name.
 OF_CHECKS: Final = frozenset(

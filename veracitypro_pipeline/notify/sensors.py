@@ -14,7 +14,7 @@ from veracitypro_pipeline.notify.deadline import Missed
 from veracitypro_pipeline.notify.messages import Message
 from veracitypro_pipeline.notify.telling import links_of, tell
 from veracitypro_pipeline.resources.slack import SlackNotDelivered, SlackResource
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.service_levels import day_due
 from veracitypro_pipeline.settings import Settings
 

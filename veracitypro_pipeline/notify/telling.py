@@ -23,8 +23,12 @@ from veracitypro_pipeline.resources.slack import (
     SlackNotDelivered,
     SlackResource,
 )
-from veracitypro_pipeline.run_events import run_record, run_summary, was_stopped
-from veracitypro_pipeline.run_summary import RunSummary
+from veracitypro_pipeline.runs.events import (
+    run_record,
+    run_summary,
+    was_stopped,
+)
+from veracitypro_pipeline.runs.summary import RunSummary
 from veracitypro_pipeline.settings import Settings
 
 # Dagster's UI shows no tag that begins like this, while queries find it (`HIDDEN_TAG_PREFIX` in

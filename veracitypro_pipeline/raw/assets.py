@@ -4,15 +4,15 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from veracitypro_pipeline.failures import final_when_interrupted
-from veracitypro_pipeline.handover import LandingManifest
-from veracitypro_pipeline.lineage import HANDOVER_IO, LANDING_PRODUCT, OWNERS, RAW, RAW_KEEPA
+from veracitypro_pipeline.lineage import LANDING_PRODUCT, OWNERS, RAW, RAW_KEEPA, STAGE_VALUES_IO
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
 from veracitypro_pipeline.raw.engines import raw_engine
 from veracitypro_pipeline.raw.tables import LEDGER_OF_FILES, ROWS_OF_FILES, Load
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.s3 import S3Resource
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
+from veracitypro_pipeline.stage_values.landing import LandingManifest
+from veracitypro_pipeline.step_guard import final_when_interrupted
 
 
 class LoadConfig(dg.Config):
@@ -33,7 +33,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         kinds={"table"},
         partitions_def=daily_as_of,
         backfill_policy=ONE_DAY_A_RUN,
-        io_manager_key=HANDOVER_IO,
+        io_manager_key=STAGE_VALUES_IO,
         retry_policy=retries,
     )
     @final_when_interrupted

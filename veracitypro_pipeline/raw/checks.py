@@ -4,8 +4,6 @@ from typing import Final
 
 import dagster as dg
 
-from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted, refusal_severity
-from veracitypro_pipeline.handover import LandingIndex, LandingManifest
 from veracitypro_pipeline.lineage import LANDING_INDEX, LANDING_PRODUCT, RAW_KEEPA
 from veracitypro_pipeline.raw.tables import (
     DOUBLED_RECORDS,
@@ -14,8 +12,11 @@ from veracitypro_pipeline.raw.tables import (
     ROWS_OF_FILES,
 )
 from veracitypro_pipeline.raw.unloaded import days_not_loaded
-from veracitypro_pipeline.resources.handover_store import HandoverStore
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.refusal_policy import refusal_severity
+from veracitypro_pipeline.resources.state_store import StateStore
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
+from veracitypro_pipeline.stage_values.landing import LandingIndex, LandingManifest
+from veracitypro_pipeline.step_guard import CHECK_RETRIES, final_when_interrupted
 
 _MANIFEST: Final = {"manifest": dg.AssetIn(key=LANDING_PRODUCT)}
 
@@ -28,7 +29,7 @@ _MANIFEST: Final = {"manifest": dg.AssetIn(key=LANDING_PRODUCT)}
 )
 @final_when_interrupted
 def lines_loaded_or_quarantined(
-    manifest: LandingManifest, warehouse: WarehouseResource, handover: HandoverStore
+    manifest: LandingManifest, warehouse: WarehouseResource, state_store: StateStore
 ) -> dg.AssetCheckResult:
     """Every line of every file of the day, and of late ones, is one row of RAW, and no more are;
     each is another record; RAW still has what the ledger says of every file of before; and the
@@ -63,11 +64,11 @@ def lines_loaded_or_quarantined(
     ledger = {key for (key,) in warehouse.query(FILES_IN_LEDGER).rows}
     days = "/".join(LANDING_PRODUCT.path)
     unloaded = days_not_loaded(
-        handover.read(LANDING_INDEX, LandingIndex) or LandingIndex(),
+        state_store.read(LANDING_INDEX, LandingIndex) or LandingIndex(),
         manifest,
         manifest.as_of_date,
         ledger,
-        lambda day: handover.read(f"{days}/{day}", LandingManifest),
+        lambda day: state_store.read(f"{days}/{day}", LandingManifest),
     )
     is_wrong = bool(wrong or doubled or unlike)
     return dg.AssetCheckResult(

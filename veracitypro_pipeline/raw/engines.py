@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from veracitypro_pipeline import jsonl
 from veracitypro_pipeline.failures import PermanentFailure
-from veracitypro_pipeline.handover import LandedFile
 from veracitypro_pipeline.lineage import LANDING_PRODUCT
-from veracitypro_pipeline.raw import duckdb, snowflake
+from veracitypro_pipeline.raw import on_duckdb, on_snowflake
 from veracitypro_pipeline.raw.tables import ROWS_OF_FILES, Load, miscounted
 from veracitypro_pipeline.resources.s3 import S3Resource
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
-from veracitypro_pipeline.resources.warehouse_engine import Engine, Transaction
+from veracitypro_pipeline.resources.warehouse.factory import Engine
+from veracitypro_pipeline.resources.warehouse.protocol import Transaction
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.stage_values.landing import LandedFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,7 +45,7 @@ class DuckDBEngine:
     """The file is read here and its lines handed over; it makes its own tables."""
 
     def prepare(self, warehouse: WarehouseResource) -> None:
-        warehouse.transact(duckdb.CREATE_TABLES)
+        warehouse.transact(on_duckdb.CREATE_TABLES)
 
     def load(
         self, load: Load, settings: Settings, s3: S3Resource, warehouse: WarehouseResource
@@ -53,7 +54,7 @@ class DuckDBEngine:
             paths = [_fetched(s3, settings.raw_bucket, file, Path(folder)) for file in load.files]
             lines = {"landing_lines": line_batches(load.files, paths)}
             with warehouse.transaction(relations=lines) as transaction:
-                for statement in duckdb.load_statements(load):
+                for statement in on_duckdb.load_statements(load):
                     transaction.run(statement)
                 _confirm_rows(load, transaction)
 
@@ -68,10 +69,10 @@ class SnowflakeEngine:
         self, load: Load, settings: Settings, s3: S3Resource, warehouse: WarehouseResource
     ) -> None:
         try:
-            statements = snowflake.load_statements(load, settings.landing_prefix)
+            statements = on_snowflake.load_statements(load, settings.landing_prefix)
         except ValueError as refusal:
             raise PermanentFailure(str(refusal)) from refusal
-        with warehouse.transaction(before=[snowflake.CREATE_STAGING]) as transaction:
+        with warehouse.transaction(before=[on_snowflake.CREATE_STAGING]) as transaction:
             for statement in statements:
                 transaction.run(statement)
             _confirm_rows(load, transaction)

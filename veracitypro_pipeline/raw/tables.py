@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
-from veracitypro_pipeline.handover import LandedFile
+from veracitypro_pipeline.stage_values.landing import LandedFile
 from veracitypro_pipeline.statement import Statement
 
 LEDGER_OF_FILES: Final = """

@@ -7,7 +7,12 @@ from collections.abc import Callable, Collection
 from datetime import date, timedelta
 from typing import Final
 
-from veracitypro_pipeline.handover import BLANK_LINE, NO_SYNC_ID, LandingIndex, LandingManifest
+from veracitypro_pipeline.stage_values.landing import (
+    BLANK_LINE,
+    NO_SYNC_ID,
+    LandingIndex,
+    LandingManifest,
+)
 
 # A manifest is read for each, and only if the index has a file that the ledger lacks.
 LOOKED_BACK_DAYS: Final = 31

@@ -3,7 +3,7 @@
 What is tracked stands in the dbt seed `tracked_products`; the configuration is made from it. As a
 script it prints the configuration to set in Airbyte, without the API key.
 
-Not here: talking to Airbyte (`airbyte_client.py`).
+Not here: talking to Airbyte (`airbyte/client.py`).
 """
 
 import csv

@@ -13,7 +13,7 @@ from urllib3 import Retry
 from veracitypro_pipeline import full_disk
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.masking import masked
-from veracitypro_pipeline.resources.deadline import within
+from veracitypro_pipeline.resources.timeout import within
 from veracitypro_pipeline.settings import asked_through_a_proxy
 
 TIMEOUT_SECONDS: Final = 30.0

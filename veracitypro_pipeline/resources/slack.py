@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import dagster as dg
 
 from veracitypro_pipeline.masking import masked
-from veracitypro_pipeline.resources.deadline import within
 from veracitypro_pipeline.resources.run_settings import RunSettings
+from veracitypro_pipeline.resources.timeout import within
 from veracitypro_pipeline.settings import Settings, asked_through_a_proxy
 
 if TYPE_CHECKING:

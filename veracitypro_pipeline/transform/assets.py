@@ -9,11 +9,12 @@ import dagster as dg
 from dagster_dbt import dbt_assets
 
 from veracitypro_pipeline.code_links import CodeLinks
-from veracitypro_pipeline.failures import Interrupted, end_retries_of_run
+from veracitypro_pipeline.failures import Interrupted
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of, day_of_run
-from veracitypro_pipeline.resources.dbt import DbtResource
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
-from veracitypro_pipeline.run_events import DBT_ROWS_FAILING
+from veracitypro_pipeline.resources.dbt.resource import DbtResource
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
+from veracitypro_pipeline.runs.events import DBT_ROWS_FAILING
+from veracitypro_pipeline.step_guard import end_retries_of_run
 from veracitypro_pipeline.transform import failing_rows, mart_figures
 from veracitypro_pipeline.transform.columns import Columns
 from veracitypro_pipeline.transform.translator import StageTranslator

@@ -8,8 +8,6 @@ from typing import Final
 
 import dagster as dg
 
-from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted
-from veracitypro_pipeline.handover import LandingManifest
 from veracitypro_pipeline.lineage import (
     CORE,
     DBT_STAGES,
@@ -19,7 +17,9 @@ from veracitypro_pipeline.lineage import (
     model_key,
 )
 from veracitypro_pipeline.partitions import day_of_step
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
+from veracitypro_pipeline.stage_values.landing import LandingManifest
+from veracitypro_pipeline.step_guard import CHECK_RETRIES, final_when_interrupted
 
 # The first equation is about the files of the day. The others are about the products
 # in them: the points of each series before its horizon are the changes that CORE counts

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from veracitypro_pipeline.run_summary import DBT_RUN_ID
+from veracitypro_pipeline.runs.summary import DBT_RUN_ID
 from veracitypro_pipeline.statement import Statement
 
 # Kept of each test; the check says how many there are in all.

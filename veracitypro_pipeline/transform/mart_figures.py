@@ -14,7 +14,7 @@ import dagster as dg
 
 from veracitypro_pipeline.lineage import MART, model_key
 from veracitypro_pipeline.partitions import day_of_step
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.service_levels import figures_of
 
 ROW_COUNT: Final = "dagster/row_count"

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from dagster import AssetCheckSeverity
 
-from veracitypro_pipeline.failures import refusal_severity
+from veracitypro_pipeline.refusal_policy import refusal_severity
 
 # A name of Keepa's -> the column that has what it gives.
 ATTRIBUTES: Final = {

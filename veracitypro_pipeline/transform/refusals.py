@@ -8,10 +8,11 @@ from typing import Any, Final, NamedTuple
 
 import dagster as dg
 
-from veracitypro_pipeline.failures import CHECK_RETRIES, final_when_interrupted, refusal_severity
-from veracitypro_pipeline.handover import LandingManifest
 from veracitypro_pipeline.lineage import DIM_PRODUCT, LANDING_PRODUCT
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.refusal_policy import refusal_severity
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
+from veracitypro_pipeline.stage_values.landing import LandingManifest
+from veracitypro_pipeline.step_guard import CHECK_RETRIES, final_when_interrupted
 from veracitypro_pipeline.transform.missing import MISSING, NAMED_PRODUCTS, missing_of, named
 
 # Of each file: when it was loaded, records refused, and points and whole histories refused in those

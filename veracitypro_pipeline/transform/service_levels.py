@@ -10,16 +10,9 @@ from typing import Final
 
 import dagster as dg
 
-from veracitypro_pipeline.failures import (
-    CHECK_RETRIES,
-    errors_are_masked,
-    interrupts_are_final,
-    permanent_failures_end_retries,
-)
-from veracitypro_pipeline.handover import LandingManifest
 from veracitypro_pipeline.lineage import DIM_PRODUCT, JOB_NAME, LANDING_PRODUCT, MART, model_key
 from veracitypro_pipeline.partitions import day_of_step
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.service_levels import (
     MARTS,
     Freshness,
@@ -28,6 +21,13 @@ from veracitypro_pipeline.service_levels import (
     good_nights,
     newest_days,
     volume,
+)
+from veracitypro_pipeline.stage_values.landing import LandingManifest
+from veracitypro_pipeline.step_guard import (
+    CHECK_RETRIES,
+    errors_are_masked,
+    interrupts_are_final,
+    permanent_failures_end_retries,
 )
 
 FRESH: Final = "data_is_fresh"

@@ -1,6 +1,6 @@
 {# How the session of a node is set up on Snowflake: nothing is open in it, its statements carry the tag of
    the node, and its parameters are those of the pipeline's own sessions
-   (veracitypro_pipeline/resources/snowflake_warehouse.py). The tag names the run, the as-of day, and the
+   (veracitypro_pipeline/resources/warehouse/on_snowflake.py). The tag names the run, the as-of day, and the
    model, seed or test; costs are added up by `run_id`.
 
    dbt calls `set_query_tag` as the first statement of every node, in a session that it keeps from the node

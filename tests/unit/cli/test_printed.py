@@ -15,7 +15,7 @@ from veracitypro_pipeline.cli.terminal import Screen
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.monitoring.status import Hop, Run, Status
 from veracitypro_pipeline.monitoring.status import RedCheck as LastingCheck
-from veracitypro_pipeline.run_summary import (
+from veracitypro_pipeline.runs.summary import (
     CheckCounts,
     RedCheck,
     RunSummary,

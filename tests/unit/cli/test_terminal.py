@@ -10,8 +10,12 @@ from veracitypro_pipeline.cli.main import CannotDo
 from veracitypro_pipeline.cli.terminal import Screen
 from veracitypro_pipeline.doctor.check import Finding, State
 from veracitypro_pipeline.monitoring.status import LateFile, RedCheck, Run, Status
-from veracitypro_pipeline.run_summary import CheckCounts, RunSummary, StepFailure
-from veracitypro_pipeline.run_summary import RedCheck as RedCheckOfRun
+from veracitypro_pipeline.runs.summary import (
+    CheckCounts,
+    RunSummary,
+    StepFailure,
+)
+from veracitypro_pipeline.runs.summary import RedCheck as RedCheckOfRun
 from veracitypro_pipeline.settings import Settings
 
 # A key of S3: renames the window, then clears the screen, in codes of 7 and of 8 bits.

@@ -20,8 +20,8 @@ from veracitypro_pipeline.cli.dashboard import SCRIPT
 from veracitypro_pipeline.dashboard import reading
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.monitoring.tables import create_tables, record_statements
-from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
-from veracitypro_pipeline.run_summary import (
+from veracitypro_pipeline.resources.warehouse.on_duckdb import DuckDBWarehouse
+from veracitypro_pipeline.runs.summary import (
     CheckCounts,
     CheckResult,
     RunRecord,

@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veracitypro_pipeline.handover import NO_SYNC_ID, LandedFile, LandingIndex, SyncReport
 from veracitypro_pipeline.landing.manifest import (
     landed_file,
     manifest_of,
@@ -13,6 +12,12 @@ from veracitypro_pipeline.landing.manifest import (
     surplus_lines,
     sync_id_of,
 )
+from veracitypro_pipeline.stage_values.landing import (
+    NO_SYNC_ID,
+    LandedFile,
+    LandingIndex,
+)
+from veracitypro_pipeline.stage_values.sync import SyncReport
 
 ARRIVED_AT = datetime(2026, 2, 1, tzinfo=UTC)
 

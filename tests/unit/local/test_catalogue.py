@@ -22,7 +22,7 @@ from veracitypro_pipeline.keepa import (
     ChannelKind,
     minute_of,
 )
-from veracitypro_pipeline.local.catalogue import CatalogueSource, TrackedProduct
+from veracitypro_pipeline.local.sources.keepa.catalogue import CatalogueSource, TrackedProduct
 
 AT = datetime(2026, 1, 15, 0, 10, tzinfo=UTC)
 DAYS = 8
@@ -74,7 +74,7 @@ def test_the_same_question_gets_the_same_answer_in_another_process(
 ) -> None:
     asked = (
         "import hashlib, json\n"
-        "from veracitypro_pipeline.local.catalogue import *\n"
+        "from veracitypro_pipeline.local.sources.keepa.catalogue import *\n"
         f"source = CatalogueSource([{OWN!r}])\n"
         f"product = source.product(1, {OWN.asin!r}, datetime.fromisoformat({AT.isoformat()!r}))\n"
         "print(hashlib.sha256(json.dumps(product).encode()).hexdigest())"

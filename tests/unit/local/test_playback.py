@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from veracitypro_pipeline.local.airbyte_jobs import FAILED, JobStore
-from veracitypro_pipeline.local.playback import Playback, PlaybackError
-from veracitypro_pipeline.local.played_day import KEEP, TRACKED_ALONE
+from veracitypro_pipeline.local.played_day import KEEP, TRACKED_ALONE, PlaybackError
+from veracitypro_pipeline.local.services.airbyte.jobs import FAILED, JobStore
+from veracitypro_pipeline.local.stack.playback import Playback
 
 FIRST, SECOND = date(2026, 1, 10), date(2026, 1, 11)
 

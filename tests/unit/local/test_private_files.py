@@ -13,13 +13,13 @@ from click.testing import CliRunner
 
 from veracitypro_pipeline.cli.home import down, reset
 from veracitypro_pipeline.home import make_home
-from veracitypro_pipeline.local.airbyte_jobs import JobStore
 from veracitypro_pipeline.local.credentials import Credentials
-from veracitypro_pipeline.local.playback import Playback
-from veracitypro_pipeline.local.powerbi import Refreshes
 from veracitypro_pipeline.local.private_files import DamagedFileError, write_json
-from veracitypro_pipeline.local.slack import Inbox
-from veracitypro_pipeline.local.stack import STATE_FILE, read_started
+from veracitypro_pipeline.local.services.airbyte.jobs import JobStore
+from veracitypro_pipeline.local.services.powerbi import Refreshes
+from veracitypro_pipeline.local.services.slack import Inbox
+from veracitypro_pipeline.local.stack.lifecycle import STATE_FILE, read_started
+from veracitypro_pipeline.local.stack.playback import Playback
 
 
 @pytest.fixture(autouse=True)

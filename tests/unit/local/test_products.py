@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from veracitypro_pipeline.local.products import DirectorySource, PayloadError
+from veracitypro_pipeline.local.sources.keepa.products import DirectorySource, PayloadError
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ import pytest
 from veracitypro_pipeline.monitoring.recording import record_runs
 from veracitypro_pipeline.partitions import PARTITION_TAG
 from veracitypro_pipeline.resources.run_settings import RunSettings
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings
 
 LOG = logging.getLogger("test")

@@ -14,7 +14,7 @@ from veracitypro_pipeline.monitoring.tables import (
     record_statements,
 )
 from veracitypro_pipeline.partitions import daily_as_of
-from veracitypro_pipeline.run_events import run_record
+from veracitypro_pipeline.runs.events import run_record
 from veracitypro_pipeline.statement import Statement, positional
 
 from .conftest import Monitoring

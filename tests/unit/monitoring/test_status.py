@@ -10,7 +10,7 @@ from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.monitoring import status
 from veracitypro_pipeline.monitoring.status import Status, read_status
 from veracitypro_pipeline.monitoring.tables import create_tables, record_statements
-from veracitypro_pipeline.run_summary import (
+from veracitypro_pipeline.runs.summary import (
     CheckCounts,
     CheckResult,
     RunRecord,

@@ -15,7 +15,7 @@ from veracitypro_pipeline.notify.sensors import judge
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.slack import SlackNotDelivered
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.service_levels import MARTS
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.statement import Answer

@@ -14,7 +14,7 @@ import pytest
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.notify import messages
 from veracitypro_pipeline.notify.messages import Links, Message
-from veracitypro_pipeline.run_summary import (
+from veracitypro_pipeline.runs.summary import (
     CheckCounts,
     RedCheck,
     RunRecord,

@@ -12,7 +12,12 @@ from veracitypro_pipeline.cli.batch import Batch
 from veracitypro_pipeline.cli.main import vp
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.notify import runbooks
-from veracitypro_pipeline.run_summary import CheckCounts, RedCheck, RunSummary, StepFailure
+from veracitypro_pipeline.runs.summary import (
+    CheckCounts,
+    RedCheck,
+    RunSummary,
+    StepFailure,
+)
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 
 FOLDER = REPOSITORY_DIR / "infra" / "runbooks"

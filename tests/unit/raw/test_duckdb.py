@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from veracitypro_pipeline.handover import LandedFile
-from veracitypro_pipeline.raw.duckdb import CREATE_TABLES, load_statements
 from veracitypro_pipeline.raw.engines import line_batches
+from veracitypro_pipeline.raw.on_duckdb import CREATE_TABLES, load_statements
 from veracitypro_pipeline.raw.tables import FILES_UNLIKE_LEDGER, ROWS_OF_FILES, Load
-from veracitypro_pipeline.resources.duckdb_warehouse import DuckDBWarehouse
-from veracitypro_pipeline.resources.warehouse_engine import WarehouseMissing, WarehouseRefusal
+from veracitypro_pipeline.resources.warehouse.on_duckdb import DuckDBWarehouse
+from veracitypro_pipeline.resources.warehouse.protocol import WarehouseMissing, WarehouseRefusal
+from veracitypro_pipeline.stage_values.landing import LandedFile
 from veracitypro_pipeline.statement import Statement
 
 DAY = date(2026, 1, 31)

@@ -6,11 +6,15 @@ from pathlib import Path
 import pytest
 import sqlglot
 
-from veracitypro_pipeline.handover import LandedFile
-from veracitypro_pipeline.raw.snowflake import CREATE_STAGING, FILES_PER_COPY, load_statements
+from veracitypro_pipeline.raw.on_snowflake import (
+    CREATE_STAGING,
+    FILES_PER_COPY,
+    load_statements,
+)
 from veracitypro_pipeline.raw.tables import LEDGER_OF_FILES, ROWS_OF_FILES, Load, miscounted
-from veracitypro_pipeline.resources import snowflake_warehouse
-from veracitypro_pipeline.resources.warehouse_engine import relations_of
+from veracitypro_pipeline.resources.warehouse import on_snowflake
+from veracitypro_pipeline.resources.warehouse.protocol import relations_of
+from veracitypro_pipeline.stage_values.landing import LandedFile
 from veracitypro_pipeline.statement import Statement, positional
 
 PREFIX = "env=dev/source=keepa/stream=product_raw/"
@@ -58,7 +62,7 @@ def test_every_statement_is_snowflake_sql() -> None:
         *load_statements(load_of("a.gz"), PREFIX),
         Statement(LEDGER_OF_FILES, names),
         Statement(ROWS_OF_FILES, names),
-        Statement(snowflake_warehouse._USAGE_OF_RUN, {"run_id": "r"}),
+        Statement(on_snowflake._USAGE_OF_RUN, {"run_id": "r"}),
         relations_of("RAW"),
     ):
         (parsed,) = sqlglot.parse(positional(statement)[0], dialect="snowflake")

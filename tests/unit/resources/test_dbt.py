@@ -3,13 +3,13 @@
 import pytest
 
 from veracitypro_pipeline.failures import TransientFailure
-from veracitypro_pipeline.resources.dbt import failure_of
+from veracitypro_pipeline.resources.dbt.resource import failure_of
 
 # As dagster-dbt 0.29.27 hands on what dbt 1.11.16 said of a model and a test.
 SAID = """\
 The dbt CLI process with command
 
-`python -m veracitypro_pipeline.resources.dbt_process`
+`python -m veracitypro_pipeline.resources.dbt.process`
 
 failed with exit code `1`. Check the stdout in the Dagster compute logs.
 

@@ -8,7 +8,7 @@ import yaml
 from jinja2 import Environment
 from jinja2.nativetypes import NativeEnvironment
 
-from veracitypro_pipeline.resources import dbt_command
+from veracitypro_pipeline.resources.dbt import command as dbt_command
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
 PROFILE: Mapping[str, Any] = yaml.safe_load(

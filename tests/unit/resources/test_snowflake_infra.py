@@ -9,13 +9,7 @@ import pytest
 import sqlglot
 
 from veracitypro_pipeline.cli.infra import FOLDER, parameters_of
-from veracitypro_pipeline.handover import LandedFile
-from veracitypro_pipeline.lineage import STAGES
-from veracitypro_pipeline.monitoring.tables import create_tables
-from veracitypro_pipeline.raw.duckdb import CREATE_TABLES
-from veracitypro_pipeline.raw.snowflake import STAGE, load_statements
-from veracitypro_pipeline.raw.tables import Load
-from veracitypro_pipeline.resources.snowflake_infra import (
+from veracitypro_pipeline.infra_plan import (
     Grant,
     InfraError,
     InfraObject,
@@ -24,7 +18,13 @@ from veracitypro_pipeline.resources.snowflake_infra import (
     objects_shown,
     statements_of,
 )
+from veracitypro_pipeline.lineage import STAGES
+from veracitypro_pipeline.monitoring.tables import create_tables
+from veracitypro_pipeline.raw.on_duckdb import CREATE_TABLES
+from veracitypro_pipeline.raw.on_snowflake import STAGE, load_statements
+from veracitypro_pipeline.raw.tables import Load
 from veracitypro_pipeline.settings import Settings, SettingsError
+from veracitypro_pipeline.stage_values.landing import LandedFile
 
 ARN = "arn:aws:iam::123456789012:role/vp-snowflake-dev"
 SETTINGS = Settings.load(environment="dev", snowflake_storage_role_arn=ARN)

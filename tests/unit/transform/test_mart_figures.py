@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from veracitypro_pipeline.resources.run_settings import RunSettings
-from veracitypro_pipeline.resources.warehouse import WarehouseResource
+from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.statement import Statement
 from veracitypro_pipeline.transform.mart_figures import is_of_mart, with_figures

@@ -1,0 +1,1 @@
+"""A stand-in for Airbyte that runs the real connector manifests."""

@@ -1,0 +1,152 @@
+"""Runs the connector manifest with airbyte-cdk, as Airbyte's platform runs a source.
+
+The connector is a process of its own that speaks the Airbyte protocol on its standard output.
+
+Not here: what becomes of the records (`destination.py`).
+"""
+
+import json
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from veracitypro_pipeline.masking import masked
+from veracitypro_pipeline.resources.airbyte_source import STREAM, source_configuration
+from veracitypro_pipeline.settings import inherited_environment
+
+# Not the console script: it need not be on the PATH.
+_ENTRY_POINT: Final = "from airbyte_cdk.cli.source_declarative_manifest import run; run()"
+_LOGGED_LEVELS: Final = ("WARN", "ERROR", "FATAL")
+
+log = logging.getLogger(__name__)
+
+
+class SyncError(RuntimeError):
+    """A sync cannot go on. The message is shown as the job's failure reason."""
+
+
+def source_config(
+    tracked: Mapping[int, Sequence[str]], *, base_url: str, api_key: str
+) -> dict[str, Any]:
+    """The source's whole configuration, with the address of the local Keepa and its key."""
+    return {**source_configuration(tracked), "api_key": api_key, "base_url": base_url}
+
+
+class Connector:
+    """One use of the connector. `stop` may be called from another thread at any time."""
+
+    def __init__(self, manifest: Path, folder: Path) -> None:
+        """`folder` is private to this use; it gets the configuration with the API key."""
+        self._manifest = manifest
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_stopped = False
+        self._lock = threading.Lock()
+
+    def stop(self) -> None:
+        """End the reading now; `read` then ends too."""
+        with self._lock:
+            self._is_stopped = True
+            if self._process is not None:
+                self._process.kill()
+
+    def read(
+        self, config: Mapping[str, Any], schema: Mapping[str, Any]
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the data of each record as it arrives.
+
+        Raises:
+            SyncError: the connector reported an error or crashed; raised after its last record.
+        """
+        error: str | None = None
+        with self._started("read", {"config": config, "catalog": _catalog(schema)}) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                message = _message(line)
+                kind = message.get("type")
+                if kind == "RECORD" and message["record"]["stream"] == STREAM:
+                    yield message["record"]["data"]
+                elif kind == "TRACE" and message["trace"]["type"] == "ERROR":
+                    error = error or str(message["trace"]["error"]["message"])
+                elif kind == "LOG" and message["log"]["level"] in _LOGGED_LEVELS:
+                    log.warning("connector: %s", _masked(message["log"]["message"], config))
+            exit_code = process.wait()
+        if error is None and exit_code != 0:
+            error = f"The connector ended with exit code {exit_code}: {self._last_error_line()}"
+        if error is not None:
+            raise SyncError(_masked(error, config))
+
+    def check(self, config: Mapping[str, Any]) -> str | None:
+        """Why the source cannot be reached with this configuration; None if it can."""
+        with self._started("check", {"config": config}) as process:
+            assert process.stdout is not None
+            messages = [_message(line) for line in process.stdout]
+        said = [one for one in messages if one.get("type") == "CONNECTION_STATUS"]
+        if not said:
+            return f"The connector ended without an answer: {self._last_error_line()}"
+        status = said[-1]["connectionStatus"]
+        if status["status"] == "SUCCEEDED":
+            return None
+        return _masked(str(status.get("message") or "no reason given"), config)
+
+    @contextmanager
+    def _started(
+        self, command: str, files: Mapping[str, Mapping[str, Any]]
+    ) -> Iterator["subprocess.Popen[bytes]"]:
+        arguments = [command, "--manifest-path", str(self._manifest)]
+        for name, value in files.items():
+            file = self._folder / f"{name}.json"
+            file.touch(mode=0o600)
+            file.write_text(json.dumps(value))
+            arguments += [f"--{name}", str(file)]
+        with self._lock, (self._folder / "stderr").open("wb") as stderr:
+            if self._is_stopped:
+                raise SyncError("The sync was stopped before it began.")
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _ENTRY_POINT, *arguments],
+                cwd=self._folder,
+                env=inherited_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+            )
+        with self._process as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def _last_error_line(self) -> str:
+        lines = (self._folder / "stderr").read_text(errors="replace").split("\n")
+        return next((line for line in reversed(lines) if line.strip()), "it said nothing")
+
+
+def _catalog(schema: Mapping[str, Any]) -> dict[str, Any]:
+    stream = {
+        "name": STREAM,
+        "json_schema": schema,
+        "supported_sync_modes": ["full_refresh"],
+    }
+    return {
+        "streams": [
+            {"stream": stream, "sync_mode": "full_refresh", "destination_sync_mode": "append"}
+        ]
+    }
+
+
+def _message(line: bytes) -> dict[str, Any]:
+    """The protocol message; empty for a line that is none, which Airbyte ignores too."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return {}
+    return message if isinstance(message, dict) else {}
+
+
+def _masked(text: str, config: Mapping[str, Any]) -> str:
+    return masked(text, [str(config["api_key"])])

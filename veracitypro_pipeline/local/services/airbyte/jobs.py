@@ -1,0 +1,131 @@
+"""The sync jobs of the local Airbyte: one record each, kept in a file.
+
+Not here: running a sync (`sync.py`) and how the API words a job (`app.py`).
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, AwareDatetime, NonNegativeInt, PositiveInt
+
+from veracitypro_pipeline.local.private_files import read_json, write_json
+
+Status = Literal["running", "succeeded", "failed", "cancelled"]
+RUNNING: Final = "running"
+SUCCEEDED: Final = "succeeded"
+FAILED: Final = "failed"
+CANCELLED: Final = "cancelled"
+
+
+class SyncRunningError(RuntimeError):
+    """A sync is running already; the connection takes one at a time."""
+
+
+@dataclass
+class Job:
+    """One sync. Instants are UTC of the stack's clock; rows and bytes count what is in S3."""
+
+    job_id: PositiveInt
+    inputs: str  # Fingerprint of what was to be fetched.
+    started_at: AwareDatetime
+    updated_at: AwareDatetime
+    status: Status = RUNNING
+    rows: NonNegativeInt = 0
+    bytes: NonNegativeInt = 0
+    failure_reason: str | None = None
+
+    @property
+    def as_of_date(self) -> date:
+        """The last UTC day that was over when the sync began."""
+        return self.started_at.date() - timedelta(days=1)
+
+
+class JobStore:
+    """All jobs, oldest first. Safe to use from several threads."""
+
+    def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
+        """Read the file; a job that was running when the stack ended has failed.
+
+        Raises:
+            DamagedFileError: it is not as it was written. Files in S3 carry the numbers of its
+                jobs, so that it is not begun again.
+        """
+        self._path = path
+        self._now = now
+        self._lock = threading.RLock()
+        self._jobs = read_json(path, Jobs) or []
+        for job in self._jobs:
+            if job.status == RUNNING:
+                # Its last sign of life stays its end: the clock has gone on since, or elsewhere.
+                job.status = FAILED
+                job.failure_reason = "The local stack was stopped while the sync ran."
+                self._write()
+
+    def start(self, inputs: str) -> Job:
+        """Record a new running job.
+
+        Raises:
+            SyncRunningError: one is running.
+        """
+        with self._lock:
+            if self.running() is not None:
+                raise SyncRunningError
+            now = self._now()
+            job = Job(len(self._jobs) + 1, inputs, started_at=now, updated_at=now)
+            self._jobs.append(job)
+            self._write()
+            return job
+
+    def finish(self, job: Job, status: Status, failure_reason: str | None = None) -> None:
+        """End a running job; one that has ended stays as it is."""
+        with self._lock:
+            if job.status != RUNNING:
+                return
+            job.status, job.failure_reason, job.updated_at = status, failure_reason, self._now()
+            self._write()
+
+    def progress(self, job: Job, rows: int, size_bytes: int) -> None:
+        """Count what has arrived in S3 since the last call."""
+        with self._lock:
+            job.rows += rows
+            job.bytes += size_bytes
+            job.updated_at = self._now()
+            self._write()
+
+    def running(self) -> Job | None:
+        return next((job for job in self.newest_first() if job.status == RUNNING), None)
+
+    def get(self, job_id: int) -> Job | None:
+        with self._lock:
+            return self._jobs[job_id - 1] if 1 <= job_id <= len(self._jobs) else None
+
+    def newest_first(self) -> list[Job]:
+        with self._lock:
+            return self._jobs[::-1]
+
+    def of_day(self, as_of_date: date) -> list[Job]:
+        """The jobs of one as-of day, newest first."""
+        return [job for job in self.newest_first() if job.as_of_date == as_of_date]
+
+    def _write(self) -> None:
+        write_json(self._path, [_to_json(job) for job in self._jobs])
+
+
+def _in_order(jobs: list[Job]) -> list[Job]:
+    """A job is found by its number."""
+    if [job.job_id for job in jobs] != list(range(1, len(jobs) + 1)):
+        raise ValueError("a job is missing or out of its order")
+    return jobs
+
+
+# As the file holds them.
+Jobs = Annotated[list[Job], AfterValidator(_in_order)]
+
+
+def _to_json(job: Job) -> dict[str, Any]:
+    times = {"started_at": job.started_at.isoformat(), "updated_at": job.updated_at.isoformat()}
+    return asdict(job) | times

@@ -1,0 +1,1 @@
+"""Airbyte: the resource of runs, and its client."""

@@ -1,0 +1,82 @@
+"""Where stages leave what they tell each other: JSON objects in the monitoring bucket.
+
+One object per asset and as-of day, so that any stage can be run again alone, days later and on
+another machine.
+"""
+
+from typing import TypeVar
+
+import dagster as dg
+from pydantic import BaseModel, ValidationError
+
+from veracitypro_pipeline.failures import PermanentFailure
+from veracitypro_pipeline.partitions import day_of_run
+from veracitypro_pipeline.resources.run_settings import RunSettings
+from veracitypro_pipeline.resources.s3 import S3Resource
+
+Value = TypeVar("Value", bound=BaseModel)
+
+
+class UnreadableStateError(PermanentFailure):
+    """Somebody has cut or written over what a stage left."""
+
+
+class StateStore(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Reads and writes the values of `stage_values`."""
+
+    settings: dg.ResourceDependency[RunSettings]
+    s3: dg.ResourceDependency[S3Resource]
+
+    def read(self, name: str, kind: type[Value]) -> Value | None:
+        """The value stored under a name, or None.
+
+        Raises:
+            UnreadableStateError: what lies there is no such value.
+        """
+        bucket, key = self.settings.get().monitoring_bucket, self._key(name)
+        text = self.s3.read_text(bucket, key)
+        try:
+            return None if text is None else kind.model_validate_json(text)
+        except ValidationError as error:
+            raise UnreadableStateError(
+                f"s3://{bucket}/{key} is no {kind.__name__} ({error.errors()[0]['msg']}): restore"
+                " an older version of it, or delete it and run its day again."
+            ) from error
+
+    def write(self, name: str, value: BaseModel) -> None:
+        """Store a value under a name, replacing an older one."""
+        bucket = self.settings.get().monitoring_bucket
+        self.s3.write_text(bucket, self._key(name), value.model_dump_json(indent=1))
+
+    def _key(self, name: str) -> str:
+        return f"env={self.settings.get().environment}/handover/{name}.json"
+
+
+class StageValuesIOManager(dg.ConfigurableIOManager):
+    """Hands the value of an asset's partition to the assets and checks that ask for it.
+
+    Checks have no partition of their own: they are given the value of their run's day.
+    """
+
+    store: dg.ResourceDependency[StateStore]
+
+    def handle_output(self, context: dg.OutputContext, obj: BaseModel | None) -> None:
+        if obj is not None:
+            self.store.write(_name(context.asset_key, context.asset_partition_key), obj)
+
+    def load_input(self, context: dg.InputContext) -> BaseModel:
+        kind = context.dagster_type.typing_type
+        run = context.step_context.dagster_run
+        day = day_of_run(context.instance, run).isoformat()
+        value = self.store.read(_name(context.asset_key, day), kind)
+        if value is None:
+            raise PermanentFailure(
+                f"{context.asset_key.to_user_string()} has left nothing for {day}: materialize that"
+                " partition of it first."
+            )
+        assert isinstance(value, BaseModel)
+        return value
+
+
+def _name(asset: dg.AssetKey, day: str) -> str:
+    return f"{'/'.join(asset.path)}/{day}"

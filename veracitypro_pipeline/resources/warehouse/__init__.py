@@ -1,0 +1,1 @@
+"""The warehouse: what it can do, on DuckDB and on Snowflake, and the resource of runs."""

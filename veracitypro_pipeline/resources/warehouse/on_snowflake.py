@@ -1,0 +1,394 @@
+"""The warehouse of dev and prod: a Snowflake database, through Snowflake's own connector.
+
+No Dagster here, so that `vp sql` starts soon; dagster-snowflake wraps the same connector and takes
+seven seconds to import. Values are bound on the server, never written into a statement.
+"""
+
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from veracitypro_pipeline.masking import masked
+from veracitypro_pipeline.resources.warehouse.protocol import (
+    Reading,
+    WarehouseRefusal,
+    WarehouseUnavailable,
+    folded,
+    of_each,
+    relations_of,
+)
+from veracitypro_pipeline.resources.warehouse.snowflake_reads import (
+    refuse_several,
+    refuse_what_writes,
+)
+from veracitypro_pipeline.settings import Settings, SettingsError, asked_through_a_proxy
+from veracitypro_pipeline.statement import Answer, Rows, Statement, positional
+
+if TYPE_CHECKING:
+    from snowflake.connector.cursor import SnowflakeCursor
+
+APPLICATION_NAME: Final = "VeracityPro"
+# Seconds to sign in; to wait for one HTTP answer, which Snowflake gives within 45 even while a
+# statement runs; and to repeat a request that gets none. None of them limits a statement: Snowflake
+# ends that, by STATEMENT_TIMEOUT_IN_SECONDS.
+LOGIN_TIMEOUT_SECONDS: Final = 60
+SOCKET_TIMEOUT_SECONDS: Final = 60
+NETWORK_TIMEOUT_SECONDS: Final = 120
+# The connector's number for a request without an answer.
+NO_ANSWER: Final = 250003
+# Snowflake's limit for a query tag, in characters.
+TAG_CHARACTERS: Final = 2_000
+
+# Errors that time may heal (Snowflake's error numbers): an internal error of a statement, one that
+# was canceled, a lock waited for in vain, a statement ended by its timeout, an expired session.
+# Faults of the network and of the service come as classes of their own.
+TRANSIENT_ERRORS: Final = frozenset({603, 604, 625, 630, 390112, 390114})
+
+# `credits_compute` is an upper bound for the statements: each one's time at the rate of its
+# warehouse, as if it had run alone. Idle time before a warehouse is suspended is in no statement;
+# WAREHOUSE_METERING_HISTORY has it, hours later (infra/snowflake/README.md).
+_USAGE_OF_RUN: Final = """
+select
+    count(*) as statements,
+    coalesce(sum(bytes_scanned), 0) as bytes_scanned,
+    coalesce(sum(total_elapsed_time), 0) / 1000 as seconds,
+    coalesce(sum(credits_used_cloud_services), 0) as credits_cloud_services,
+    coalesce(
+        sum(
+            execution_time * case warehouse_size
+                when 'X-Small' then 1
+                when 'Small' then 2
+                when 'Medium' then 4
+                when 'Large' then 8
+                when 'X-Large' then 16
+            end
+        ),
+        0
+    ) / 3600000 as credits_compute
+from table(
+    information_schema.query_history_by_user(
+        end_time_range_start => dateadd(day, -1, current_timestamp()),
+        result_limit => 10000
+    )
+)
+where try_parse_json(query_tag):run_id::varchar = $run_id
+"""
+
+
+@dataclass(frozen=True)
+class SnowflakeTransaction:
+    """An open transaction of a session."""
+
+    cursor: "SnowflakeCursor"
+
+    def run(self, statement: Statement) -> None:
+        sql, values = positional(statement)
+        self.cursor.execute(sql, values or None)
+
+    def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
+        self.run(Statement(sql, values or {}))
+        rows: Any = self.cursor.fetchall()
+        return Answer([folded(column.name) for column in self.cursor.description], rows)
+
+    def refusal(self, sql: str) -> str | None:
+        """Why Snowflake does not take a statement, in its words on one line; None if it does."""
+        from snowflake.connector.errors import ProgrammingError
+
+        try:
+            self.run(Statement(sql))
+        except ProgrammingError as error:
+            return masked(" ".join(str(error.msg).split()))
+        return None
+
+
+@dataclass(frozen=True)
+class SnowflakeReading:
+    """A session in which nothing but what reads is asked."""
+
+    session: SnowflakeTransaction
+
+    def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
+        refuse_what_writes(sql)
+        return self.session.query(sql, values)
+
+
+@dataclass(frozen=True)
+class SnowflakeWarehouse:
+    """Queries and transactions, each in a session of its own, in UTC.
+
+    `arguments` are those of the connector; they hold secrets, so no repr shows them.
+    """
+
+    account: str
+    role: str
+    arguments: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        tag: Mapping[str, str | None],
+        *,
+        role: str | None = None,
+        is_reader: bool = False,
+    ) -> Self:
+        """The warehouse of the settings, for their role or another.
+
+        Raises:
+            SettingsError: account, user or sign-in is not set.
+        """
+        settings.require("snowflake_account", "snowflake_user")
+        role = role or (settings.snowflake_reader_role if is_reader else settings.snowflake_role)
+        warehouse = (
+            settings.snowflake_reader_warehouse if is_reader else settings.snowflake_warehouse
+        )
+        return cls(
+            account=str(settings.snowflake_account),
+            role=role,
+            arguments={
+                "account": settings.snowflake_account,
+                "user": settings.snowflake_user,
+                "role": role,
+                "warehouse": warehouse,
+                "database": settings.snowflake_database,
+                "application": APPLICATION_NAME,
+                "login_timeout": LOGIN_TIMEOUT_SECONDS,
+                "socket_timeout": SOCKET_TIMEOUT_SECONDS,
+                "backoff_policy": _backoff,
+                # Values are bound by the server.
+                "paramstyle": "qmark",
+                "session_parameters": {
+                    "QUERY_TAG": json.dumps({k: v for k, v in tag.items() if v})[:TAG_CHARACTERS],
+                    **session_parameters(settings),
+                },
+                **_address(settings),
+                **_sign_in(settings),
+            },
+        )
+
+    def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
+        """Rows of one statement that reads.
+
+        Raises:
+            WarehouseUnavailable, WarehouseRefusal: see `refuse_what_writes` and `session`.
+        """
+        refuse_what_writes(sql)
+        with self.session() as session:
+            return session.query(sql, values)
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """One session for several questions.
+
+        Raises:
+            WarehouseUnavailable, WarehouseRefusal: see `refuse_what_writes` and `session`.
+        """
+        with self.session() as session:
+            yield SnowflakeReading(session)
+
+    @contextmanager
+    def read(self, sql: str, *, first: int | None = None) -> Iterator[Rows]:
+        """Rows of one statement that reads, as they come; SNOWFLAKE_TIMEOUT_SECONDS ends it.
+
+        Raises:
+            WarehouseUnavailable, WarehouseRefusal: see `refuse_what_writes` and `session`.
+        """
+        refuse_several(sql)
+        refuse_what_writes(sql)
+        with self.session() as session:
+            session.run(Statement(sql))
+            cursor: Any = session.cursor
+            columns = [folded(column.name) for column in cursor.description]
+            yield Rows(columns, islice(cursor, first), cursor.rowcount or 0)
+
+    def row_counts(self, schema: str, *, has_views: bool = True) -> dict[str, int]:
+        """Rows of each table and view; of a table Snowflake knows them without reading it."""
+        counts = self._figures(relations_of(schema, has_views=has_views), "count(*)")
+        return {name: int(count) for name, count in counts.items()}
+
+    def content_hashes(self, schema: str) -> dict[str, str]:
+        """A hash over the rows of each table and view, whatever their order; reads them all."""
+        hashes = self._figures(relations_of(schema), "hash_agg(*)")
+        return {name: str(value) for name, value in hashes.items()}
+
+    def _figures(self, relations: Statement, figure: str) -> dict[str, Any]:
+        with self.session() as session:
+            names = [str(name) for (name,) in session.query(*relations).rows]
+            schema = relations.values["schema"]
+            figures = session.query(of_each(schema, names, figure)).rows[0] if names else ()
+        return dict(zip(map(folded, names), figures, strict=True))
+
+    @contextmanager
+    def transaction(
+        self, *, before: Sequence[Statement] = (), relations: Mapping[str, Any] | None = None
+    ) -> Iterator[SnowflakeTransaction]:
+        """Statements of which all count, or none.
+
+        `before` is for temporary tables: Snowflake ends a transaction at every DDL statement.
+
+        Raises:
+            WarehouseUnavailable, WarehouseRefusal: see `session`; nothing was changed.
+        """
+        assert not relations, "Snowflake reads from a stage, not from this process."
+        with self.session() as session:
+            for statement in before:
+                session.run(statement)
+            session.cursor.execute("begin")
+            try:
+                yield session
+            except BaseException:
+                # The first error is the one to tell of; a lost session is rolled back anyway.
+                with suppress(Exception):
+                    session.cursor.execute("rollback")
+                raise
+            session.cursor.execute("commit")
+
+    def usage(self, run_id: str) -> dict[str, float]:
+        (row,) = self.query(_USAGE_OF_RUN, {"run_id": run_id}).dicts()
+        return {name: round(float(figure), 6) for name, figure in row.items()}
+
+    @contextmanager
+    def session(self) -> Iterator[SnowflakeTransaction]:
+        """A session of its own, closed at the end of the block; each statement counts by itself.
+
+        Raises:
+            WarehouseUnavailable: no connection, a timeout, or an error that passes.
+            WarehouseRefusal: the sign-in or a statement is refused.
+        """
+        import snowflake.connector
+
+        whose = f"(account {self.account}, role {self.role})"
+        with explained(f"the sign-in as {self.arguments['user']} {whose}"):
+            connection = snowflake.connector.connect(**self.arguments)
+        with closing(connection), explained(f"a statement {whose}"), connection.cursor() as cursor:
+            # Otherwise the user's other roles count, too, and a missing grant shows nowhere.
+            cursor.execute("use secondary roles none")
+            yield SnowflakeTransaction(cursor)
+
+
+def session_parameters(settings: Settings) -> dict[str, str | int]:
+    """What every session is set to, the pipeline's and dbt's: an account may have other defaults.
+
+    An instant in our tables is UTC and carries no zone. Ids are made of instants as text.
+    """
+    # 0 would mean Snowflake's maximum, a week.
+    timeout = math.ceil(settings.snowflake_timeout_seconds)
+    return {
+        "STATEMENT_TIMEOUT_IN_SECONDS": timeout,
+        "LOCK_TIMEOUT": timeout,
+        "TIMEZONE": "UTC",
+        "TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ",
+        "TIMESTAMP_NTZ_OUTPUT_FORMAT": "YYYY-MM-DD HH24:MI:SS.FF6",
+        "DATE_OUTPUT_FORMAT": "YYYY-MM-DD",
+    }
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """What the connector raises, as a sentence about what was done.
+
+    Raises:
+        WarehouseUnavailable: no connection, a timeout, or an error that passes.
+        WarehouseRefusal: every other error.
+    """
+    from snowflake.connector import errors
+
+    # An answer that is cut leaves the connector as its HTTP library says it.
+    from snowflake.connector.vendored.requests.exceptions import RequestException
+
+    try:
+        yield
+    except RequestException as error:
+        raise WarehouseUnavailable(
+            f"Snowflake did not carry out {what}: the connection broke ({type(error).__name__})"
+            f"{_proxy_before_it()}"
+        ) from error
+    except errors.Error as error:
+        said = masked(" ".join(str(error.msg or error).split()))
+        is_passing = (
+            isinstance(
+                error,
+                errors.OperationalError
+                | errors.InternalServerError
+                | errors.ServiceUnavailableError
+                | errors.GatewayTimeoutError
+                | errors.BadGatewayError
+                | errors.RequestTimeoutError
+                | errors.TooManyRequests
+                | errors.OtherHTTPRetryableError
+                | errors.RequestExceedMaxRetryError,
+            )
+            or error.errno in TRANSIENT_ERRORS
+        )
+        if is_passing:
+            raise WarehouseUnavailable(
+                f"Snowflake did not carry out {what}: {said}{_proxy_before_it()}"
+            ) from error
+        raise WarehouseRefusal(f"Snowflake refuses {what}: {said}") from error
+
+
+def _proxy_before_it() -> str:
+    proxy = asked_through_a_proxy("https://snowflakecomputing.com")
+    return f".{proxy}" if proxy else ""
+
+
+def _backoff() -> Iterator[int]:
+    """Seconds before each repetition of a request, until NETWORK_TIMEOUT_SECONDS have passed.
+
+    The connector has a `network_timeout` for this, but also cancels every statement that lasts
+    longer.
+    """
+    from snowflake.connector.backoff_policies import exponential_backoff
+    from snowflake.connector.errors import OperationalError
+
+    began_at = time.monotonic()
+    for seconds in exponential_backoff()():
+        if time.monotonic() - began_at > NETWORK_TIMEOUT_SECONDS:
+            raise OperationalError(
+                f"no answer within {NETWORK_TIMEOUT_SECONDS} seconds", errno=NO_ANSWER
+            )
+        yield seconds
+
+
+def _address(settings: Settings) -> dict[str, Any]:
+    """Where Snowflake answers, if not at the account's public address."""
+    address = settings.snowflake_url
+    if address is None:
+        return {}
+    return {"protocol": address.scheme, "host": address.host, "port": address.port}
+
+
+def _sign_in(settings: Settings) -> dict[str, Any]:
+    """The key pair if there is one, else a token, which stands in for a password."""
+    passphrase = settings.snowflake_private_key_passphrase
+    phrase = passphrase.get_secret_value() if passphrase else None
+    if settings.snowflake_private_key_path is not None:
+        path = settings.snowflake_private_key_path.expanduser()
+        if not path.is_file():
+            raise SettingsError(
+                f"SNOWFLAKE_PRIVATE_KEY_PATH names {path}, where there is no file: put the private"
+                " key of SNOWFLAKE_USER there (PEM)."
+            )
+        return {
+            "authenticator": "SNOWFLAKE_JWT",
+            "private_key_file": str(path),
+            "private_key_file_pwd": phrase,
+        }
+    if settings.snowflake_private_key_base64 is not None:
+        return {
+            "authenticator": "SNOWFLAKE_JWT",
+            "private_key": settings.snowflake_private_key_base64.get_secret_value(),
+            "private_key_passphrase": phrase.encode() if phrase else None,
+        }
+    if settings.snowflake_password is not None:
+        return {"password": settings.snowflake_password.get_secret_value()}
+    raise SettingsError(
+        "None of SNOWFLAKE_PRIVATE_KEY_PATH, SNOWFLAKE_PRIVATE_KEY and SNOWFLAKE_PASSWORD is set:"
+        " sign in to Snowflake with a key pair (better), or with a programmatic access token in"
+        " SNOWFLAKE_PASSWORD."
+    )

@@ -1,0 +1,1 @@
+"""A run, from its events in the Dagster instance to what is kept and shown of it."""
