@@ -1,10 +1,12 @@
 """The stack's processes: what they know of the user, and that they end with their home."""
 
+import json
 import shutil
 import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,20 +61,28 @@ def test_processes_of_the_stack_know_no_secret_of_the_user_and_end_with_the_home
     finally:
         client.cancel_job(job["jobId"])
 
-    # A server that no file names is replaced, and only a start is told.
-    (folder / STATE_FILE).write_text("[]")
-    said: list[str] = []
-    replaced = ensure_stack(home, tracked_products=tracked_products, say=said.append)
-    assert replaced.pid != state.pid
-    assert ensure_stack(home, tracked_products=tracked_products, say=said.append) == replaced
-    assert said == [f"Starting the local stack of {home}"]
-    assert not processes.is_server(state.pid, folder)
+    # A server whose state file is damaged, and one of older code, are replaced.
+    for damage in (lambda _: [], without_code):
+        damaged = damage(json.loads((folder / STATE_FILE).read_text()))
+        (folder / STATE_FILE).write_text(json.dumps(damaged))
+        said: list[str] = []
+        replaced = ensure_stack(home, tracked_products=tracked_products, say=said.append)
+        assert replaced.pid != state.pid
+        assert ensure_stack(home, tracked_products=tracked_products, say=said.append) == replaced
+        assert said == [f"Starting the local stack of {home}"]
+        assert not processes.is_server(state.pid, folder)
+        state = replaced
 
     shutil.rmtree(home)
     deadline = time.monotonic() + SYNC_SECONDS
     while processes.find(f" {folder}", f" {folder}/") and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not processes.find(f" {folder}")
+
+
+def without_code(started: dict[str, Any]) -> dict[str, Any]:
+    """The state file of a version that did not write which code runs."""
+    return {name: value for name, value in started.items() if name != "code"}
 
 
 def _pid(mark: str) -> int:

@@ -6,6 +6,7 @@ objects, Airbyte jobs, Slack messages, refreshes, sign-ins, the clock.
 Not here: the background process itself (`server.py`) and the stand-ins.
 """
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -55,13 +57,15 @@ class StackError(RuntimeError):
 
 @dataclass(frozen=True)
 class Started:
-    """What the server writes when it has started: its addresses, and the files that it serves."""
+    """What the server writes when it has started: its addresses, the files that it serves, and a
+    hash of its code (empty if an older version wrote the file)."""
 
     pid: PositiveInt
     url: str
     s3_url: str
     tracked_products: str
     manifest: str
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,8 +140,8 @@ def ensure_stack(
 ) -> StackState:
     """Return the running stack of this home, or start one, which `say` is told of.
 
-    One that runs with other files, or that is broken, is replaced; what it kept stays. Several
-    callers at once end up with the same stack.
+    One that runs with other files or other code, or that is broken, is replaced; what it kept
+    stays. Several callers at once end up with the same stack.
 
     Raises:
         StackError: it does not start within `timeout` seconds.
@@ -149,7 +153,7 @@ def ensure_stack(
     try:
         with FileLock(folder / "start.lock", timeout=timeout):
             started = read_started(folder)
-            if started is not None and (started.tracked_products, started.manifest) == files:
+            if started is not None and _runs_with(started, files):
                 state = _healthy(folder, started)
                 if state is not None:
                     return state
@@ -161,6 +165,19 @@ def ensure_stack(
             f"Another process has been starting the local stack in {folder} for {timeout:.0f} s:"
             f" look into {folder / LOG_FILE}, or try again."
         ) from None
+
+
+def _runs_with(started: Started, files: tuple[str, str]) -> bool:
+    return (started.tracked_products, started.manifest, started.code) == (*files, code_hash())
+
+
+@cache
+def code_hash() -> str:
+    """A hash of the stack's code, as it was when this process first asked."""
+    digest = hashlib.sha256()
+    for path in sorted((PACKAGE_DIR / "local").rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def stop_stack(home: Path) -> bool:

@@ -52,6 +52,7 @@ from veracitypro_pipeline.local.stack.lifecycle import (
     SLACK_CHANNEL,
     STATE_FILE,
     Started,
+    code_hash,
     read_started,
 )
 from veracitypro_pipeline.local.stack.playback import Playback
@@ -102,6 +103,7 @@ def main() -> int:
         s3_url=s3.url,
         tracked_products=str(options.tracked_products),
         manifest=str(options.manifest),
+        code=code_hash(),
     )
     write_json(options.folder / STATE_FILE, asdict(started))
     # No access log: Keepa's key stands in URLs.
