@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -62,9 +61,11 @@ def test_processes_of_the_stack_know_no_secret_of_the_user_and_end_with_the_home
         client.cancel_job(job["jobId"])
 
     # A server whose state file is damaged, and one of older code, are replaced.
-    for damage in (lambda _: [], without_code):
-        damaged = damage(json.loads((folder / STATE_FILE).read_text()))
-        (folder / STATE_FILE).write_text(json.dumps(damaged))
+    for is_damaged in (True, False):
+        started = json.loads((folder / STATE_FILE).read_text())
+        # Versions before this one did not write which code runs.
+        del started["code"]
+        (folder / STATE_FILE).write_text("[]" if is_damaged else json.dumps(started))
         said: list[str] = []
         replaced = ensure_stack(home, tracked_products=tracked_products, say=said.append)
         assert replaced.pid != state.pid
@@ -78,11 +79,6 @@ def test_processes_of_the_stack_know_no_secret_of_the_user_and_end_with_the_home
     while processes.find(f" {folder}", f" {folder}/") and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not processes.find(f" {folder}")
-
-
-def without_code(started: dict[str, Any]) -> dict[str, Any]:
-    """The state file of a version that did not write which code runs."""
-    return {name: value for name, value in started.items() if name != "code"}
 
 
 def _pid(mark: str) -> int:

@@ -1,11 +1,4 @@
-"""`python -m tests.upgrade --from REV`: an upgrade from a commit and a rollback to it, played.
-
-A night with REV, one with the checkout, one with REV again, one with the checkout; in one home, in
-the Python environment of the checkout. Then every table is made again from RAW and compared with
-what the nights have left: whatever differs was lost or spoilt on the way.
-
-Takes some minutes. Exit code 1 if a night is not good or a table differs.
-"""
+"""Two versions of the project beside each other: a commit and the checkout, each run by `vp`."""
 
 import os
 import subprocess
@@ -15,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -67,9 +60,13 @@ class Version:
         return is_good
 
 
+def warehouse(home: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(str(home / "warehouse" / "vp_dwh.duckdb"), read_only=True)
+
+
 def tables(home: Path) -> dict[str, tuple[int, int]]:
     """Rows and a hash of every table of data, by name."""
-    with duckdb.connect(str(home / "warehouse" / "vp_dwh.duckdb"), read_only=True) as db:
+    with warehouse(home) as db:
         names = db.execute(
             "select table_schema || '.' || table_name from information_schema.tables where not ("
             + " or ".join(f"table_name like '{pattern}'" for pattern in OF_RUNS)
@@ -85,40 +82,17 @@ def tables(home: Path) -> dict[str, tuple[int, int]]:
 
 
 @contextmanager
-def versions(revision: str) -> Iterator[tuple[Version, Version]]:
-    """The older one, cloned, and the checkout; their home is deleted at the end."""
+def versions(revision: str, *, one_home: bool) -> Iterator[tuple[Version, Version]]:
+    """The older one, cloned, and the checkout; their homes are deleted at the end."""
     with tempfile.TemporaryDirectory(prefix="vp-upgrade-") as folder:
         clone, home = Path(folder) / "older", Path(folder) / "home"
         git = ["git", "-c", "advice.detachedHead=false"]
         subprocess.run([*git, "clone", "-q", "-n", REPOSITORY_DIR, clone], check=True)
         subprocess.run([*git, "-C", clone, "checkout", "-q", revision], check=True)
-        newer = Version("checkout", REPOSITORY_DIR, home)
+        older = Version(revision[:10], clone, home)
+        newer = Version("checkout", REPOSITORY_DIR, home if one_home else Path(folder) / "newer")
         try:
-            yield Version(revision[:10], clone, home), newer
+            yield older, newer
         finally:
-            newer.vp("down")
-
-
-@click.command()
-@click.option("--from", "revision", required=True, help="The commit to upgrade from and return to.")
-def upgrade(revision: str) -> None:
-    """Play an upgrade and a rollback."""
-    with versions(revision) as (older, newer):
-        is_good = True
-        for number, version in enumerate((older, newer, older, newer)):
-            is_good &= version.vp("run", "--date", str(FIRST + timedelta(days=number)))
-        left = tables(newer.home)
-        last = str(FIRST + timedelta(days=3))
-        is_good &= newer.vp("backfill", "--from", last, "--to", last, "--full-refresh")
-        made = tables(newer.home)
-    differing = sorted(
-        name for name in left.keys() | made.keys() if left.get(name) != made.get(name)
-    )
-    for name in differing:
-        click.echo(f"{name}: {left.get(name)} after the nights, {made.get(name)} from RAW")
-    click.echo(f"{len(made) - len(differing)} of {len(made)} tables are those made from RAW.")
-    sys.exit(0 if is_good and not differing else 1)
-
-
-if __name__ == "__main__":
-    upgrade()
+            for home in {older.home, newer.home}:
+                Version("checkout", REPOSITORY_DIR, home).vp("down")
