@@ -10,9 +10,11 @@ Not here: what to do with a value, and how a service is called.
 import os
 import re
 from datetime import date, datetime, time
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
+from dotenv.parser import parse_stream
 from pydantic import (
     AfterValidator,
     AliasChoices,
@@ -23,7 +25,7 @@ from pydantic import (
     field_validator,
 )
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from veracitypro_pipeline.full_disk import learn_places
 from veracitypro_pipeline.home import unusable
@@ -41,6 +43,9 @@ PACKAGE_DIR: Final = Path(__file__).resolve().parent
 _BUNDLE_DIR: Final = PACKAGE_DIR / "bundle"
 # The checkout; of an installed wheel, the folder with its copies of dbt_project and infra.
 REPOSITORY_DIR: Final = _BUNDLE_DIR if _BUNDLE_DIR.is_dir() else PACKAGE_DIR.parent
+
+# A value of a line of the `.env` file.
+_SINGLE_QUOTED: Final = re.compile(r"=\s*'")
 
 Environment = Literal["local", "dev", "prod"]
 
@@ -559,15 +564,41 @@ def _is_no_text(value: str) -> bool:
     return any(character == "\0" or "\udc80" <= character <= "\udcff" for character in value)
 
 
-def _refuse_unknown_names() -> None:
+def _names_in_file() -> set[str]:
+    """The variables of the `.env` file.
+
+    Raises:
+        SettingsError: it cannot be read, or python-dotenv takes a line in another sense: it skips
+            one that is not an assignment, and expands `${...}` also within single quotes.
+    """
+    path = Path(ENV_FILE)
+    if not path.is_file():
+        return set()
     try:
-        in_file = DotEnvSettingsSource(Settings, env_file=ENV_FILE, case_sensitive=True).env_vars
+        lines = list(parse_stream(StringIO(path.read_text(encoding="utf-8"))))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"The file {ENV_FILE} cannot be read ({error}): save it as text in UTF-8, or remove it."
         ) from error
+    for line in lines:
+        written = line.original.string
+        if line.error or (line.key is not None and line.value is None):
+            number = line.original.line + len(written) - len(written.lstrip("\n"))
+            raise SettingsError(
+                f"Line {number} of {ENV_FILE} is not NAME=value: correct it, close its quotes, or"
+                " begin it with # if it is a comment."
+            )
+        if "${" in (line.value or "") and _SINGLE_QUOTED.search(written):
+            raise SettingsError(
+                f"{line.key} in {ENV_FILE} holds ${{, which is expanded also within single quotes:"
+                " set the variable in the environment, or use double quotes if it is meant."
+            )
+    return {line.key for line in lines if line.key is not None}
+
+
+def _refuse_unknown_names() -> None:
     known = set(known_variables())
-    for name in sorted({*os.environ, *in_file}):
+    for name in sorted({*os.environ, *_names_in_file()}):
         if name.startswith(PREFIX) and name not in known:
             # In quotes, a file may call a variable whatever it likes.
             shown = name if name.isprintable() else repr(name)

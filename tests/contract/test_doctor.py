@@ -510,6 +510,14 @@ class InSnowflake:
                     for privilege in ("USAGE", "CREATE TABLE", "CREATE VIEW")
                 ),
             ],
+            'show grants to role "OPERATOR_ROLE"': [
+                grant("USAGE", "DATABASE", "VP_DWH"),
+                grant("USAGE", "WAREHOUSE", "WH_BI"),
+                *(
+                    grant("USAGE", "SCHEMA", f"VP_DWH.{schema}")
+                    for schema in ("RAW", "STG", "CORE", "MART", "MONITORING")
+                ),
+            ],
             "show stages like 'STAGE_KEEPA' in schema RAW": [
                 {"url": url, "storage_integration": "VP_S3_INT"}
             ],
@@ -524,15 +532,18 @@ class InSnowflake:
         return SimpleNamespace(columns=columns, rows=[tuple(row.values()) for row in rows])
 
 
-def in_snowflake(deployment: Deployment) -> tuple[InSnowflake, InSnowflake]:
-    """The account as the pipeline and as dbt see it; dbt's role is nothing to the pipeline's."""
+def in_snowflake(deployment: Deployment) -> tuple[InSnowflake, InSnowflake, InSnowflake]:
+    """The account as the pipeline, dbt and readers see it; a role sees its own grants alone."""
     settings = deployment.settings
     there = InSnowflake(f"s3://{settings.raw_bucket}/{settings.landing_prefix}")
-    to_dbt = InSnowflake("")
-    grants = 'show grants to role "DBT_ROLE"'
-    to_dbt.answers = {grants: there.answers.pop(grants)}
-    deployment.warehouse, deployment.dbt_warehouse = there, to_dbt  # type: ignore[assignment]
-    return there, to_dbt
+    to_dbt, to_readers = InSnowflake(""), InSnowflake("")
+    for of_role, role in ((to_dbt, "DBT_ROLE"), (to_readers, "OPERATOR_ROLE")):
+        grants = f'show grants to role "{role}"'
+        of_role.answers = {grants: there.answers.pop(grants)}
+    deployment.warehouse = there  # type: ignore[assignment]
+    deployment.dbt_warehouse = to_dbt  # type: ignore[assignment]
+    deployment.reader_warehouse = to_readers  # type: ignore[assignment]
+    return there, to_dbt, to_readers
 
 
 def grant(privilege: str, kind: str, name: str) -> dict[str, str]:
@@ -552,6 +563,11 @@ SNOWFLAKE_FAULTS: Final = {
         None,
         "DBT_ROLE lacks USAGE on DATABASE VP_DWH, USAGE on WAREHOUSE WH_INGEST, USAGE on SCHEMA"
         " VP_DWH.RAW, SELECT on TABLE VP_DWH.RAW.KEEPA_RAW, USAGE on SCHEMA VP_DWH.STG",
+    ),
+    "readers may read nothing": (
+        '"OPERATOR_ROLE"',
+        None,
+        "OPERATOR_ROLE lacks USAGE on DATABASE VP_DWH, USAGE on WAREHOUSE WH_BI, USAGE on SCHEMA",
     ),
     "no stage": ("show stages", None, "there is no stage RAW.STAGE_KEEPA"),
     "a stage elsewhere": ("show stages", {"url": "s3://other/"}, "is at s3://other/"),
@@ -579,18 +595,30 @@ def test_what_snowflake_lacks_is_named(fault: str) -> None:
 def test_a_bucket_that_snowflake_may_not_read_is_named() -> None:
     settings = Settings.load(environment="prod")
     deployment = Deployment(fixed(settings))
-    there, _ = in_snowflake(deployment)
+    there, *_ = in_snowflake(deployment)
     del there.answers["list @RAW.STAGE_KEEPA"]
     finding = the_fault(list(findings(snowflake.CHECKS, deployment, explain=sentence_of)))
     assert finding.name == "snowflake integration"
     assert "infra/aws/access.yaml" in (finding.fix or "")
 
 
-def test_dbt_is_asked_for_as_dbt_signs_in() -> None:
-    """A user without its role is refused where the night would be."""
+def test_dbt_and_readers_are_asked_for_as_they_sign_in() -> None:
+    """A user without their roles is refused where the night, or `vp sql`, would be."""
     deployment = Deployment(fixed(Settings.load(environment="prod", snowflake_dbt_role="BUILDER")))
-    assert deployment.dbt_warehouse.settings.get().snowflake_role == "BUILDER"
-    assert deployment.warehouse.settings.get().snowflake_role == "DAGSTER_ROLE"
+    signed_in = [
+        (settings.snowflake_role, settings.snowflake_warehouse)
+        for warehouse in (
+            deployment.warehouse,
+            deployment.dbt_warehouse,
+            deployment.reader_warehouse,
+        )
+        for settings in [warehouse.settings.get()]
+    ]
+    assert signed_in == [
+        ("DAGSTER_ROLE", "WH_INGEST"),
+        ("BUILDER", "WH_INGEST"),
+        ("OPERATOR_ROLE", "WH_BI"),
+    ]
 
 
 def dagster(answer: dict[str, Any] | None, status: int = 200) -> Starlette:

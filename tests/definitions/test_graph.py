@@ -236,8 +236,8 @@ def test_every_dbt_test_says_what_it_guards_what_breaks_and_what_to_do(graph: An
     ]
     assert of_key == (
         "No two rows have the same domain_id, asin, and none of these is null.\n\n"
-        "If red: the build stops here, and reports show the last good night. If this table is"
-        " wrong, reports lose products or mix our own with those of competitors.\n\n"
+        "If red: what reads this table is not built, and Power BI is not refreshed. If this table"
+        " is wrong, reports lose products or mix our own with those of competitors.\n\n"
         "Runbook: infra/runbooks/dbt_keys.md"
     )
 

@@ -143,6 +143,7 @@ def carry_out(self: Any, command: str, *args: Any, **kwargs: Any) -> Any:
         if explained := _EXPLAIN.match(command):
             # Names, types and rights, as far as DuckDB knows them without running it.
             self.check_db_and_schema(parse_one(explained.group(1)))
+            # None: fakesnow cannot describe it, so neither names nor types were looked at.
             if self._describe_only(explained.group(1)) is None:
                 raise NotImplementedError("explain of this statement")
             return _execute(self, "select 'GlobalStats:' as \"content\"", **kwargs)

@@ -13,7 +13,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -23,7 +22,6 @@ from typing import Any, Final
 
 import dagster as dg
 import duckdb
-import httpx
 import pytest
 from warehouse.products import a_product, an_unknown_asin
 
@@ -594,30 +592,6 @@ def test_a_port_in_use_is_named(home: Home) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert f"The port {port} cannot be had" in home.refusal("dev", "--port", str(port))
-
-
-def test_vp_dev_shows_the_runs_of_this_home_in_the_dagster_ui(
-    home: Home, nights: dict[str, Any]
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    process = home.start("dev", "--port", str(port), DAGSTER_DISABLE_TELEMETRY="1")
-    asked = {"query": "{runsOrError {... on Runs {results {runId}}}}"}
-    answer: dict[str, Any] = {}
-    deadline = time.monotonic() + RUN_SECONDS
-    try:
-        while process.poll() is None and not answer and time.monotonic() < deadline:
-            try:
-                answer = httpx.post(f"http://127.0.0.1:{port}/graphql", json=asked).json()
-            except httpx.HTTPError:
-                time.sleep(0.2)
-    finally:
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=RUN_SECONDS)
-    assert f"Dagster comes up at http://127.0.0.1:{port}" in said
-    assert answer, said
-    shown = {run["runId"] for run in answer["data"]["runsOrError"]["results"]}
-    assert shown >= {run["run_id"] for run in nights["runs"]}
 
 
 def test_reset_deletes_what_is_ours_and_nothing_else(home: Home, tmp_path: Path) -> None:

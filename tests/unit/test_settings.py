@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from pydantic import HttpUrl
+from pydantic import HttpUrl, SecretStr
 
 from veracitypro_pipeline.settings import (
     REPOSITORY_DIR,
@@ -159,6 +159,39 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"VP_HOME=\xff")
     with pytest.raises(SettingsError, match=r"The file \.env cannot be read .* in UTF-8"):
         Settings.load()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("# a comment\nnot an assignment\n", "Line 2 of .env is not NAME=value"),
+        ("SLACK_CHANNEL: '#x'\n", "Line 1 of .env is not NAME=value"),
+        ("SLACK_CHANNEL\n", "Line 1 of .env is not NAME=value"),
+        ("\n\nSLACK_CHANNEL='#x\nVP_ENVIRONMENT=prod\n", "Line 3 of .env is not NAME=value"),
+        ("SNOWFLAKE_PASSWORD='s3${HOME}cret'\n", "SNOWFLAKE_PASSWORD in .env holds ${"),
+    ],
+)
+def test_a_line_of_the_env_file_that_would_not_count_as_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    """And its value is not shown: it may be a secret."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(text)
+    with pytest.raises(SettingsError) as error:
+        Settings.load()
+    assert str(error.value).startswith(message)
+    assert "s3" not in str(error.value)
+
+
+def test_lines_of_the_env_file_that_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WHO", "ops")
+    (tmp_path / ".env").write_text(
+        "\n# comment\nexport SLACK_CHANNEL=\"#${WHO}\"\nSNOWFLAKE_PASSWORD='a#b $c'\nVP_HOME=\n"
+    )
+    settings = Settings.load()
+    assert settings.slack_channel == "#ops"
+    assert settings.snowflake_password == SecretStr("a#b $c")
 
 
 def test_a_password_in_an_address_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

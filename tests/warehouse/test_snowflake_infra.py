@@ -92,9 +92,7 @@ def test_a_column_that_an_older_account_lacks_is_added(
         "missing  06_tables.sql  alter table VP_DWH.MONITORING.LOAD_LEDGER add column if not exists"
     )
     applied = run.invoke(vp, ["infra", "apply"])
-    assert applied.output.endswith(
-        "1 statements have run; nothing of infra/snowflake is missing.\n"
-    )
+    assert applied.output.endswith(" statements 1 ran. Nothing is missing now.\n")
     with SnowflakeWarehouse.of(settings, {}, role="SYSADMIN").session() as session:
         assert session.query("select arrived_at from MONITORING.LOAD_LEDGER").rows == []
 

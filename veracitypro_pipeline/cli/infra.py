@@ -70,11 +70,11 @@ def apply(role: str) -> None:
         still = missing(statements, what_is_there(session, statements, settings, role))
     if still:
         raise CannotDo(
-            f"After all statements have run, {len(still)} things are still not there, first"
+            f"All statements ran, but {len(still)} of {len(statements)} are still missing, first"
             f" {still[0].file}: {still[0].title}; compare it with SHOW in a worksheet."
         )
     click.echo(
-        f"{len(lacking)} statements have run; nothing of infra/snowflake is missing."
+        f"Of {len(statements)} statements {len(lacking)} ran. Nothing is missing now."
         if lacking
         else "Nothing was missing."
     )

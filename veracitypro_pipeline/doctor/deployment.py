@@ -27,14 +27,21 @@ if TYPE_CHECKING:
     from veracitypro_pipeline.resources.powerbi import PowerBIClient
 
 
-class _DbtSettings(RunSettings):
-    """Those of a run, with dbt's role in the place of the pipeline's."""
+class _OtherRole(RunSettings):
+    """Those of a run, with the role and the warehouse of two other settings."""
 
     of_run: dg.ResourceDependency[RunSettings]
+    role: str
+    warehouse: str
 
     def _load(self) -> Settings:
         settings = self.of_run.get()
-        return settings.model_copy(update={"snowflake_role": settings.snowflake_dbt_role})
+        return settings.model_copy(
+            update={
+                "snowflake_role": getattr(settings, self.role),
+                "snowflake_warehouse": getattr(settings, self.warehouse),
+            }
+        )
 
 
 class Deployment:
@@ -55,7 +62,18 @@ class Deployment:
         self.state_store = StateStore(settings=run_settings, s3=self.s3)
         self.warehouse = WarehouseResource(settings=run_settings)
         self.slack = SlackResource(settings=run_settings)
-        self.dbt_warehouse = WarehouseResource(settings=_DbtSettings(of_run=run_settings))
+        self.dbt_warehouse = WarehouseResource(
+            settings=_OtherRole(
+                of_run=run_settings, role="snowflake_dbt_role", warehouse="snowflake_warehouse"
+            )
+        )
+        self.reader_warehouse = WarehouseResource(
+            settings=_OtherRole(
+                of_run=run_settings,
+                role="snowflake_reader_role",
+                warehouse="snowflake_reader_warehouse",
+            )
+        )
         self._airbyte = AirbyteResource(settings=run_settings)
         self._powerbi = PowerBIResource(settings=run_settings)
 

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from veracitypro_pipeline.doctor.check import Check, Fault
 from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentCheck
-from veracitypro_pipeline.doctor.warehouse import TABLES
+from veracitypro_pipeline.doctor.warehouse import SCHEMAS, TABLES
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 
 INTEGRATION: Final = "VP_S3_INT"
 STAGE: Final = "RAW.STAGE_KEEPA"
 # What the pipeline and dbt do, as (privilege, kind, name); the owner of an object may do all of it.
-# {database} and {warehouse} are the settings'.
+# The names in braces are the settings'.
 _BOTH: Final = (("USAGE", "DATABASE", "{database}"), ("USAGE", "WAREHOUSE", "{warehouse}"))
 NEEDED: Final = (
     *_BOTH,
@@ -35,6 +35,12 @@ NEEDED_BY_DBT: Final = (
         for privilege in ("USAGE", "CREATE TABLE", "CREATE VIEW")
         for schema in ("STG", "CORE", "MART", "MONITORING")
     ),
+)
+# Which tables readers may read comes with each table that is made, by grants on future tables.
+NEEDED_BY_READERS: Final = (
+    ("USAGE", "DATABASE", "{database}"),
+    ("USAGE", "WAREHOUSE", "{reader_warehouse}"),
+    *(("USAGE", "SCHEMA", "{database}." + schema) for schema in SCHEMAS),
 )
 
 
@@ -67,6 +73,12 @@ def _dbt_grants(deployment: Deployment) -> str:
     return _has_all(deployment, deployment.dbt_warehouse, role, NEEDED_BY_DBT)
 
 
+def _reader_grants(deployment: Deployment) -> str:
+    """As `vp sql` signs in."""
+    role = deployment.settings.snowflake_reader_role
+    return _has_all(deployment, deployment.reader_warehouse, role, NEEDED_BY_READERS)
+
+
 def _has_all(
     deployment: Deployment,
     warehouse: WarehouseResource,
@@ -74,7 +86,11 @@ def _has_all(
     needed: Sequence[tuple[str, str, str]],
 ) -> str:
     settings = deployment.settings
-    names = {"database": settings.snowflake_database, "warehouse": settings.snowflake_warehouse}
+    names = {
+        "database": settings.snowflake_database,
+        "warehouse": settings.snowflake_warehouse,
+        "reader_warehouse": settings.snowflake_reader_warehouse,
+    }
     granted = set(_granted(warehouse, role, set()))
     missing = [
         f"{privilege} on {kind} {name.format(**names)}"
@@ -143,6 +159,13 @@ CHECKS: Final[tuple[DeploymentCheck, ...]] = (
         _dbt_grants,
         "grant the role of SNOWFLAKE_DBT_ROLE to SNOWFLAKE_USER; `vp infra apply` gives DBT_ROLE"
         " what it needs",
+        after="snowflake session",
+    ),
+    Check(
+        "snowflake reader role",
+        _reader_grants,
+        "grant the role of SNOWFLAKE_READER_ROLE to SNOWFLAKE_USER; `vp infra apply` gives"
+        " OPERATOR_ROLE what it needs",
         after="snowflake session",
     ),
     Check("snowflake stage", _stage, _APPLY, after="snowflake session"),

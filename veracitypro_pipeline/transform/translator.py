@@ -198,7 +198,7 @@ def described(test: Mapping[str, Any], model_description: str, runbook: str) -> 
     if "If red:" not in guarded:
         meaning = _IF_WRONG.search(" ".join(model_description.split()))
         paragraphs.append(
-            "If red: the build stops here, and reports show the last good night."
+            "If red: what reads this table is not built, and Power BI is not refreshed."
             + (f" {meaning.group(0)}" if meaning else "")
         )
     return "\n\n".join([*paragraphs, f"Runbook: infra/runbooks/{runbook}.md"])
