@@ -31,7 +31,7 @@ def differences(older: Path, newer: Path, table: str) -> list[str]:
     for name, home in (("older", older), ("newer", newer)):
         with warehouse(home) as db:
             try:
-                content[name] = db.execute(query).to_arrow_table()
+                content[name] = db.sql(query).to_arrow_table()
             except duckdb.CatalogException:
                 return [f"it is not in the {name} warehouse"]
     if content["older"].schema != content["newer"].schema:
@@ -42,7 +42,7 @@ def differences(older: Path, newer: Path, table: str) -> list[str]:
             db.register(name, rows)
         for this, other in (("older", "newer"), ("newer", "older")):
             only = db.execute(f"from {this} except all from {other}").fetchall()
-            lines += [f"{len(only)} rows are in the {this} one alone", *map(str, only[:SHOWN_ROWS])]
+            lines += [f"rows in the {this} one alone: {len(only)}", *map(str, only[:SHOWN_ROWS])]
     return lines
 
 
