@@ -66,7 +66,6 @@ def build_definitions(
             retries,
             manifest,
             columns.read(settings.dbt_project_dir),
-            settings.deadline_time,
             runbooks.of_check,
             code,
             runbook,
@@ -89,7 +88,8 @@ def build_definitions(
         schedules=build_schedules(settings),
         sensors=[*monitoring_sensors.SENSORS, *notify_sensors.build_sensors(settings)],
         resources={**build_resources(run_settings(settings)), **(overrides or {})},
-        executor=executor(settings),
+        # The stages follow one another, and a process for each step costs more than most steps.
+        executor=dg.in_process_executor,
     )
 
 
@@ -122,13 +122,6 @@ def run_settings(settings: Settings) -> RunSettings:
     from veracitypro_pipeline.local.stack.run_settings import StackRunSettings
 
     return StackRunSettings()
-
-
-def executor(settings: Settings) -> dg.ExecutorDefinition:
-    """Steps in the run's own process on a laptop, where a process costs more than most steps."""
-    if settings.environment == "local":
-        return dg.in_process_executor
-    return dg.multiprocess_executor
 
 
 def exposed_marts(manifest: Path) -> list[dg.AssetKey]:

@@ -140,7 +140,6 @@ class Night:
                         dg.RetryPolicy(max_retries=0),
                         settings.dbt_target_dir / MANIFEST,
                         columns={},
-                        deadline=settings.deadline_time,
                         runbook_of=runbooks.of_check,
                         code=CodeLinks(),
                     ),

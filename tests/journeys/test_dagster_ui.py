@@ -288,7 +288,7 @@ def test_a_mart_shows_its_rows_its_columns_and_what_its_checks_mean(
     mart = f"{address}/assets/mart/fct_price_history_daily"
     page.set_viewport_size({"width": 1500, "height": 1000})
     page.goto(mart)
-    for heading in ("Row count", "Freshness policy", "Latest check results", "Columns"):
+    for heading in ("Row count", "Latest check results", "Columns"):
         expect(page.get_by_text(heading, exact=True).first).to_be_visible()
     expect(page.get_by_text("core/core_keepa_price_daily.asin")).to_be_visible()
     keep_picture(page.screenshot(), "asset")

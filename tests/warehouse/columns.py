@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
+from dagster_dbt import DagsterDbtTranslator
 from sqlglot import MappingSchema, exp, parse_one
 from sqlglot.lineage import lineage
 from sqlglot.optimizer.qualify import qualify
@@ -17,7 +18,6 @@ from sqlglot.optimizer.scope import build_scope
 
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 from veracitypro_pipeline.transform.columns import FILE, Column, Columns
-from veracitypro_pipeline.transform.translator import asset_name
 
 from .building import Project, Warehouse, parse_project
 
@@ -55,6 +55,11 @@ def derive(
         }
         for node in sorted(models, key=lambda node: str(node["name"]))
     }
+
+
+def asset_name(node: Mapping[str, Any]) -> str:
+    """The asset of a node as one text, e.g. `core/core_keepa_price_daily`."""
+    return DagsterDbtTranslator().get_asset_key(node).to_user_string()
 
 
 def _sources(

@@ -1,7 +1,6 @@
 """The dbt models as assets: one `dbt build` a run, an asset per model, a check per test."""
 
 from collections.abc import Callable, Iterator
-from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -30,23 +29,20 @@ def build_assets(
     retries: dg.RetryPolicy,
     manifest: Path,
     columns: Columns,
-    deadline: time,
     runbook_of: Callable[[str], str],
     code: CodeLinks,
     runbook_address: Callable[[str], str | None] = lambda _: None,
 ) -> list[dg.AssetsDefinition]:
     """The assets of this stage, as the dbt manifest declares them.
 
-    `columns` is what is known of their columns, `deadline` when marts are due, `runbook_of` names
+    `columns` is what is known of their columns, `runbook_of` names
     the runbook of a dbt test, `runbook_address` is where that is published, and `code` links to
     files.
     """
 
     @dbt_assets(
         manifest=manifest,
-        dagster_dbt_translator=StageTranslator(
-            deadline, columns, runbook_of, code, runbook_address
-        ),
+        dagster_dbt_translator=StageTranslator(columns, runbook_of, code, runbook_address),
         partitions_def=daily_as_of,
         backfill_policy=ONE_DAY_A_RUN,
         retry_policy=retries,

@@ -3,26 +3,20 @@ they are made of, and what it means if a test of it is red."""
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import time, timedelta
 from typing import Any, Final
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
 from veracitypro_pipeline.code_links import CodeLinks
-from veracitypro_pipeline.lineage import DBT_STAGES, MART, OWNERS, RAW_KEEPA, STG, model_key
+from veracitypro_pipeline.lineage import OWNERS, STG, model_key
 from veracitypro_pipeline.links import linked
-from veracitypro_pipeline.service_levels import MARTS
 from veracitypro_pipeline.transform.columns import Column, Columns, lineage_of
 
 # Of the columns that a column is made of.
 SHOWN_SOURCES: Final = 4
 # How each model's description says what breaks for a reader.
 _IF_WRONG: Final = re.compile(r"If this (?:table|view) is wrong, [^.]+\.")
-_POLICY: Final = (
-    "**Freshness policy**: Dagster's judges when this table was last written, not how far its rows"
-    " reach. That says the check `data_is_fresh`{where}."
-)
 # What a dbt test guards, by its kind; the rest of the sentence comes from its arguments.
 _GUARDS: Final = {
     "unique_combination": "No two rows have the same {columns}, and none of these is null.",
@@ -38,18 +32,14 @@ _GUARDS: Final = {
 
 
 class StageTranslator(DagsterDbtTranslator):
-    """A model of `models/<stage>/` is the asset `<stage>/<model>` in the group of its stage.
+    """Key and group are dagster-dbt's own: `<schema>/<model>`, and `meta.dagster.group`, which
+    dbt_project.yml states by folder.
 
-    A mart is overdue in the Dagster UI if nothing has written it between midnight UTC and the
-    deadline: a freshness policy of Dagster (1.13) looks at the instant of the last materialization
-    and at nothing else, so that it passes beside nights that failed once one of another day was
-    played. What its rows speak of is measured by the check `data_is_fresh`, and each mart's
-    description says so. `runbook_of` names the runbook of a test.
+    `runbook_of` names the runbook of a test.
     """
 
     def __init__(
         self,
-        deadline: time,
         columns: Columns,
         runbook_of: Callable[[str], str],
         code: CodeLinks,
@@ -59,24 +49,14 @@ class StageTranslator(DagsterDbtTranslator):
         super().__init__(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
         self._columns, self._runbook_of, self._code = columns, runbook_of, code
         self._runbook_address = runbook_address
-        self._freshness_policy = dg.FreshnessPolicy.cron(
-            deadline_cron=f"{deadline.minute} {deadline.hour} * * *",
-            lower_bound_delta=timedelta(hours=deadline.hour, minutes=deadline.minute),
-        )
 
     def get_asset_spec(
         self, manifest: Mapping[str, Any], unique_id: str, project: Any
     ) -> dg.AssetSpec:
         spec = super().get_asset_spec(manifest, unique_id, project)
         beside = self._read_beside(self.get_resource_props(manifest, unique_id))
-        spec = spec.replace_attributes(
-            deps=[dep for dep in spec.deps if dep.asset_key.path[-1] not in beside]
-        )
-        if spec.key.path[0] != MART:
-            return spec
         return spec.replace_attributes(
-            freshness_policy=self._freshness_policy,
-            description=_with_policy_explained(str(spec.description), spec.key.path[-1]),
+            deps=[dep for dep in spec.deps if dep.asset_key.path[-1] not in beside]
         )
 
     def _read_beside(self, dbt_resource_props: Mapping[str, Any]) -> set[str]:
@@ -134,41 +114,8 @@ class StageTranslator(DagsterDbtTranslator):
         """The model's own; dagster-dbt adds its SQL, which is a link away."""
         return str(dbt_resource_props["description"])
 
-    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        if dbt_resource_props["resource_type"] == "source":
-            return super().get_asset_key(dbt_resource_props)
-        return model_key(stage_of(dbt_resource_props), dbt_resource_props["name"])
-
-    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        return stage_of(dbt_resource_props)
-
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
         return [*OWNERS, *(super().get_owners(dbt_resource_props) or [])]
-
-
-def stage_of(dbt_resource_props: Mapping[str, Any]) -> str:
-    """`stg`, `core` or `mart`: the first folder below `models`. Seeds feed STG."""
-    if dbt_resource_props["resource_type"] == "seed":
-        return STG
-    folder = dbt_resource_props["fqn"][1]
-    if folder not in DBT_STAGES:
-        raise ValueError(
-            f"The dbt model {dbt_resource_props['name']} lies in models/{folder}: expected one of"
-            f" {', '.join(DBT_STAGES)}; move it."
-        )
-    return str(folder)
-
-
-def asset_name(dbt_resource_props: Mapping[str, Any]) -> str:
-    """The asset of a node as one text, e.g. `core/core_keepa_price_daily`; sources are RAW."""
-    if dbt_resource_props["resource_type"] == "source":
-        return RAW_KEEPA.to_user_string()
-    return model_key(stage_of(dbt_resource_props), dbt_resource_props["name"]).to_user_string()
-
-
-def _with_policy_explained(description: str, mart: str) -> str:
-    where = "" if mart in MARTS else " of `mart/dim_product`"
-    return f"{description.rstrip()}\n\n{_POLICY.format(where=where)}"
 
 
 def _gates(dbt_resource_props: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 -- What it holds depends on which loads came last. STG depends on the set of loads alone, so this is
 -- kept with the other notes of a build.
-{{ config(schema='MONITORING') }}
+{{ config(
+    schema='monitoring',
+    meta={'dagster': {'group': 'stg', 'asset_key': ['stg', 'stg_keepa_payload']}}
+) }}
 
 with
 
