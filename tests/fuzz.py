@@ -1,7 +1,7 @@
-"""Bytes that nobody promised us not to get: the lines of landing files, and the settings.
+"""Any bytes at all: as the lines of landing files, and as settings.
 
-A target takes any bytes and raises if a promise is broken. `test_fuzz.py` gives each some hundreds
-in the suite; a longer search is guided by the branches that an input reaches:
+A target takes any bytes and raises if a promise is broken. `tests/unit/test_fuzz.py` tries some
+hundreds of inputs; a longer search is guided by the branches that an input reaches:
 
     pip install atheris==3.0.0
     python -m tests.fuzz lines --seconds 300

@@ -6,10 +6,19 @@ from typing import Final
 
 import click
 
+from tests.bench import (
+    cosmos,
+    explode,
+    nights,
+    orchestration,
+    pages,
+    soak,
+    starting,
+    statements,
+    tokens,
+)
+from tests.bench.harness import Benchmark, machine, show, write
 from veracitypro_pipeline.home import make_home
-
-from . import cosmos, explode, nights, orchestration, pages, soak, starting, statements, tokens
-from .harness import Benchmark, machine, show, write
 
 FULL: Final = "full"
 TINY: Final = "tiny"

@@ -27,10 +27,9 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 import httpx
-from journeys.conftest import Home
 
-from .harness import Benchmark, Cost, cost_of_process
-from .orchestration import (
+from tests.bench.harness import Benchmark, Cost, cost_of_process
+from tests.bench.orchestration import (
     BUILD,
     BY_DAEMON,
     DBT_BY_VP,
@@ -43,6 +42,7 @@ from .orchestration import (
     plain_dbt,
     second_night,
 )
+from tests.support.home import Home
 
 REQUIREMENTS: Final = (
     *("apache-airflow==3.3.2", "astronomer-cosmos==1.15.1"),

@@ -10,12 +10,11 @@ from typing import Final
 
 import duckdb
 
+from tests.bench.harness import Benchmark, Cost, cost_of, cost_of_process
+from tests.bench.landing import Catalogue, Night, land_night
+from tests.bench.warehouse import BenchWarehouse
 from veracitypro_pipeline.keepa import CHANNELS
 from veracitypro_pipeline.resources.dbt import command as dbt_command
-
-from .harness import Benchmark, Cost, cost_of, cost_of_process
-from .landing import Catalogue, Night, land_night
-from .warehouse import BenchWarehouse
 
 DAY: Final = date(2026, 1, 1)
 # From RAW to typed points: which record counts, which series it has, who speaks for each minute.

@@ -7,9 +7,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
-from .harness import Benchmark
-from .landing import Catalogue, Night, land_night
-from .warehouse import BenchWarehouse
+from tests.bench.harness import Benchmark
+from tests.bench.landing import Catalogue, Night, land_night
+from tests.bench.warehouse import BenchWarehouse
 
 FIRST_DAY: Final = date(2026, 1, 1)
 # What a limited fetch asks for.

@@ -17,16 +17,14 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from journeys.conftest import RUN_SECONDS
-from journeys.dagster_dev import dagster_dev
-
+from tests.bench.harness import Benchmark, Cost, cost_of_process
+from tests.bench.starting import VP
+from tests.support.dagster_dev import dagster_dev
+from tests.support.home import RUN_SECONDS
 from veracitypro_pipeline.lineage import DBT_STAGES
 from veracitypro_pipeline.local.stack.lifecycle import stop_stack
 from veracitypro_pipeline.resources.dbt import command as dbt_command
 from veracitypro_pipeline.settings import Settings
-
-from .harness import Benchmark, Cost, cost_of_process
-from .starting import VP
 
 NIGHT: Final = date(2026, 1, 31)
 PLAIN: Final = "dbt build"

@@ -6,13 +6,12 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
-from journeys.conftest import Home
-from journeys.looking import PATIENCE_MS, Dashboard, a_browser, drawn
 from playwright.sync_api import Browser
 
+from tests.bench.harness import Benchmark, Cost
+from tests.support.browser import PATIENCE_MS, Dashboard, a_browser, drawn
+from tests.support.home import Home
 from veracitypro_pipeline.local.stack.lifecycle import stop_stack
-
-from .harness import Benchmark, Cost
 
 LAST: Final = date(2026, 1, 31)
 NIGHTS_AT_ONCE: Final = 5

@@ -20,13 +20,11 @@ from random import Random
 from signal import SIGKILL
 from typing import Any, Final
 
-from journeys.conftest import Home
-from killing import environment_of
-from killing.points import OF_DBT, OF_THE_RUN
-
+from tests.bench.harness import Benchmark, Cost
+from tests.support.home import Home
+from tests.support.killing import environment_of
+from tests.support.killing.points import OF_DBT, OF_THE_RUN
 from veracitypro_pipeline.local.stack.lifecycle import stop_stack
-
-from .harness import Benchmark, Cost
 
 FIRST_DAY: Final = date(2025, 11, 16)
 

@@ -9,10 +9,9 @@ from typing import Final
 
 import duckdb
 
+from tests.bench.harness import Benchmark, cost_of_process
 from veracitypro_pipeline.resources.dbt.command import manifest_path
 from veracitypro_pipeline.settings import Settings
-
-from .harness import Benchmark, cost_of_process
 
 # The six libraries of Dagster that a stack like ours is usually made of.
 LIBRARIES: Final = (

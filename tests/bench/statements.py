@@ -14,9 +14,11 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
-from emulator.running import s3_of, start_emulator
 from pydantic import SecretStr
 
+from tests.bench.harness import Benchmark, Cost, cost_of_process
+from tests.bench.landing import Catalogue, land_night
+from tests.support.emulator.running import s3_of, start_emulator
 from veracitypro_pipeline.cli.infra import FOLDER, make, parameters_of
 from veracitypro_pipeline.infra_plan import statements_of
 from veracitypro_pipeline.local.services.s3 import s3_client, start_s3
@@ -28,9 +30,6 @@ from veracitypro_pipeline.resources.s3 import S3Resource
 from veracitypro_pipeline.resources.warehouse.on_snowflake import SnowflakeWarehouse
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings
-
-from .harness import Benchmark, Cost, cost_of_process
-from .landing import Catalogue, land_night
 
 FIRST_DAY: Final = date(2026, 1, 1)
 _KEY_ID, _SECRET = "AKIABENCH", "not-a-secret"

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
+from tests.bench.__main__ import BENCHMARKS, bench
+from tests.bench.harness import Benchmark, Cost, write
 from veracitypro_pipeline.settings import REPOSITORY_DIR
-
-from .__main__ import BENCHMARKS, bench
-from .harness import Benchmark, Cost, write
 
 
 def test_a_benchmark_leaves_a_table_a_document_and_a_picture(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tests.bench.harness import Benchmark, cost_of
+from tests.bench.landing import Catalogue
 from veracitypro_pipeline.local.services.airbyte.connector import Connector
 from veracitypro_pipeline.local.sources.keepa.app import create_keepa_app
 from veracitypro_pipeline.local.sources.keepa.catalogue import CatalogueSource
@@ -21,9 +23,6 @@ from veracitypro_pipeline.resources.airbyte_source import (
     declared_schema,
     source_configuration,
 )
-
-from .harness import Benchmark, cost_of
-from .landing import Catalogue
 
 _KEY: Final = "k3y0f0urk33pa4cc0unt"
 _DOMAIN_ID: Final = 1

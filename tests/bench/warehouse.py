@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tests.bench.harness import Cost, cost_of, cost_of_process
+from tests.bench.landing import Night
 from veracitypro_pipeline.raw.engines import line_batches
 from veracitypro_pipeline.raw.on_duckdb import CREATE_TABLES, load_statements
 from veracitypro_pipeline.raw.tables import Load
@@ -13,9 +15,6 @@ from veracitypro_pipeline.resources.dbt import command as dbt_command
 from veracitypro_pipeline.resources.warehouse.on_duckdb import DuckDBWarehouse
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.statement import Statement
-
-from .harness import Cost, cost_of, cost_of_process
-from .landing import Night
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,20 +1,21 @@
 """What the stand-ins' tests share: one running stack, and any ASGI app behind a loopback port."""
 
-import socket
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import uvicorn
+from pydantic import HttpUrl, SecretStr
 from starlette.applications import Starlette
 
+from tests.support.servers import servers
+from tests.support.snowflake_service import PASSWORD, Service
 from veracitypro_pipeline.local.stack.lifecycle import (
     StackState,
     ensure_stack,
     stop_stack,
 )
+from veracitypro_pipeline.resources.warehouse import on_snowflake
+from veracitypro_pipeline.settings import Settings
 
 TRACKED_PRODUCTS = """domain_id,asin,role,product_line
 1,B0PADDLE01,own,Carbon
@@ -47,23 +48,23 @@ def serve() -> Iterator[Callable[[Starlette], str]]:
         yield start
 
 
-@contextmanager
-def servers() -> Iterator[Callable[[Starlette], str]]:
-    """The same for any length of time."""
-    running: list[tuple[uvicorn.Server, threading.Thread]] = []
+@pytest.fixture
+def service() -> Service:
+    """What answers as Snowflake."""
+    return Service()
 
-    def start(app: Starlette) -> str:
-        # A bound, listening socket queues connections until the server takes them.
-        listener = socket.create_server(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, access_log=False, log_config=None))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        running.append((server, thread))
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
-    try:
-        yield start
-    finally:
-        for server, thread in running:
-            server.should_exit = True
-            thread.join()
+@pytest.fixture
+def settings(
+    service: Service, serve: Callable[[Starlette], str], monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    """Those of a deployment whose Snowflake is `service`, with short time-outs."""
+    for name in ("LOGIN", "SOCKET", "NETWORK"):
+        monkeypatch.setattr(on_snowflake, f"{name}_TIMEOUT_SECONDS", 1)
+    return Settings.load(
+        environment="prod",
+        snowflake_account="acme",
+        snowflake_user="VP_PIPELINE",
+        snowflake_password=SecretStr(PASSWORD),
+        snowflake_url=HttpUrl(serve(service.app())),
+    )

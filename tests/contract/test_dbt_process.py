@@ -20,6 +20,7 @@ import pytest
 from dagster_dbt import DagsterDbtTranslator
 from packaging.version import Version
 
+from tests.support.settings import fixed
 from veracitypro_pipeline.code_links import CodeLinks
 from veracitypro_pipeline.notify import runbooks
 from veracitypro_pipeline.resources.dbt import command as dbt_command
@@ -35,8 +36,6 @@ from veracitypro_pipeline.resources.dbt.resource import DbtResource
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 from veracitypro_pipeline.transform.assets import build_assets
-
-from .fixed_settings import fixed
 
 DAY: Final = "2026-01-01"
 RUN_ID: Final = "11111111-1111-1111-1111-111111111111"
@@ -324,9 +323,8 @@ def running(folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
     """A run in a process of its own, in the middle of the second model; and the id of its dbt."""
     at_work = settings_of(folder).warehouse_path.parent / "at_work"
     process = subprocess.Popen(
-        [sys.executable, "-m", "contract.test_dbt_process", str(folder)],
-        cwd=REPOSITORY_DIR / "tests",
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY_DIR / "tests")},
+        [sys.executable, "-m", "tests.contract.test_dbt_process", str(folder)],
+        cwd=REPOSITORY_DIR,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

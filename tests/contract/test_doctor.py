@@ -21,6 +21,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
+from tests.support.servers import servers
+from tests.support.settings import fixed
 from veracitypro_pipeline import settings as settings_module
 from veracitypro_pipeline.doctor import code_location, snowflake, storage
 from veracitypro_pipeline.doctor.check import Check, Fault, Finding, State, findings
@@ -45,9 +47,6 @@ from veracitypro_pipeline.resources.airbyte_source import (
 )
 from veracitypro_pipeline.resources.dbt.command import FINGERPRINT, fingerprint
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
-
-from .conftest import servers
-from .fixed_settings import fixed
 
 pytestmark = pytest.mark.xdist_group("doctor")
 

@@ -7,13 +7,12 @@ from unittest.mock import patch
 import dagster as dg
 import pytest
 
+from tests.support.settings import StateInMemory
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.ingest.assets import SyncConfig, build_assets
 from veracitypro_pipeline.resources.airbyte.resource import AirbyteResource
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.stage_values.sync import SyncReport
-
-from .fixed_settings import StateInMemory
 
 DAY = "2026-01-31"
 BEFORE, AFTER = "2026-01-31T23:40:00Z", "2026-02-01T00:10:00Z"

@@ -2,122 +2,44 @@
 
 import gzip
 import json
-import logging
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from http import HTTPStatus
 from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
-from urllib.parse import parse_qs
 
 import pytest
-import yaml
 from airbyte_cdk.models import FailureType, Status, SyncMode  # type: ignore[attr-defined]
-from airbyte_cdk.sources.declarative.concurrent_declarative_source import (
-    ConcurrentDeclarativeSource,
-)
-from airbyte_cdk.test.catalog_builder import CatalogBuilder
-from airbyte_cdk.test.entrypoint_wrapper import discover, read
 from airbyte_cdk.test.models import ExpectedOutcome
 from backports import zstd
 from jsonschema import Draft7Validator  # type: ignore[import-untyped]
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
-from veracitypro_pipeline.local.sources.keepa.app import create_keepa_app
+from tests.support.keepa_connector import (
+    KEY,
+    MANIFEST,
+    PAUSES,
+    Connector,
+    Keepa,
+    empty_catalogue,
+)
 from veracitypro_pipeline.local.sources.keepa.catalogue import CatalogueSource, TrackedProduct
-from veracitypro_pipeline.local.sources.keepa.products import DirectorySource, ProductSource
+from veracitypro_pipeline.local.sources.keepa.products import DirectorySource
 from veracitypro_pipeline.local.sources.keepa.token_bucket import REFILL_SECONDS, TokenBucket
-from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
+from veracitypro_pipeline.settings import Settings
 
-MANIFEST: Final = yaml.safe_load((REPOSITORY_DIR / "infra/airbyte/source_keepa.yaml").read_text())
-KEY: Final = "k3y0f0urk33pa4cc0unt"
-AT: Final = datetime(2026, 1, 15, 0, 10, tzinfo=UTC)
 SEVERAL: Final = {
     1: [f"B0{number:08d}" for number in range(130)],
     3: ["0061958549"] + [f"{number:010d}" for number in range(1_500_000_000, 1_500_000_119)],
 }
 
-# Where airbyte-cdk takes `sleep` from, for its pauses before a request is repeated.
-PAUSES: Final = "airbyte_cdk.sources.streams.http.rate_limiting.time"
 
 Serve = Callable[[Any], str]
-
-
-class Keepa:
-    """The stand-in, and the requests that reached it."""
-
-    def __init__(self, source: ProductSource, bucket: TokenBucket | None = None) -> None:
-        self.queries: list[dict[str, str]] = []
-        self.paths: list[str] = []
-        self.faults: list[int | Response] = []
-        self._app = create_keepa_app(
-            api_key=KEY, now=lambda: AT, source=lambda: source, bucket=bucket
-        )
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app: ASGIApp = self._app
-        if scope["type"] == "http":
-            query = parse_qs(scope["query_string"].decode())
-            self.queries.append({name: ",".join(values) for name, values in query.items()})
-            self.paths.append(scope["path"])
-            if self.faults:
-                fault = self.faults.pop(0)
-                app = fault if isinstance(fault, Response) else JSONResponse({}, fault)
-        await app(scope, receive, send)
-
-
-class Connector:
-    """The manifest with a configuration, as Airbyte would run it."""
-
-    def __init__(self, address: str, asins: dict[int, list[str]], **options: Any) -> None:
-        marketplaces = [{"domain_id": domain_id, "asins": of} for domain_id, of in asins.items()]
-        self._config = {
-            "api_key": KEY,
-            "base_url": address,
-            "marketplaces": marketplaces,
-            **options,
-        }
-        self._catalog = CatalogBuilder().with_stream("product_raw", SyncMode.full_refresh).build()
-        self._source = ConcurrentDeclarativeSource(
-            catalog=self._catalog, config=self._config, state=[], source_config=MANIFEST
-        )
-
-    def read(self, outcome: ExpectedOutcome = ExpectedOutcome.EXPECT_SUCCESS) -> "Reading":
-        output = read(self._source, self._config, self._catalog, expected_outcome=outcome)
-        return Reading(
-            records=[message.record.data for message in output.records if message.record],
-            errors=[message.trace.error for message in output.errors if message.trace],
-            log_lines=[message.log.message for message in output.logs if message.log],
-        )
-
-    def check(self) -> Any:
-        return self._source.check(logging.getLogger("airbyte"), self._config)
-
-    def streams(self) -> dict[str, Any]:
-        catalog = discover(self._source, self._config).catalog.catalog
-        assert catalog is not None
-        return {stream.name: stream for stream in catalog.streams}
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What the connector said: records, errors in their order, log lines."""
-
-    records: list[dict[str, Any]]
-    errors: list[Any]
-    log_lines: list[str]
-
-
-def empty_catalogue() -> CatalogueSource:
-    """Every ASIN is unknown, so answers are small."""
-    return CatalogueSource([])
 
 
 # --- requests ------------------------------------------------------------------------------------

@@ -12,9 +12,7 @@ from typing import Final
 
 import pytest
 
-from veracitypro_pipeline.failures import TransientFailure
-
-from .faults import (
+from tests.support.faults import (
     CALLS,
     FAULTS,
     GOOD,
@@ -27,7 +25,8 @@ from .faults import (
     settings_for,
     without_waiting,
 )
-from .misbehaving import misbehaving
+from tests.support.misbehaving import misbehaving
+from veracitypro_pipeline.failures import TransientFailure
 
 ROWS: Final = MATRIX.read_text(encoding="utf-8").splitlines()
 # The calls that wait as long as a 429 says and then ask again, and those that leave it to the step.
@@ -57,7 +56,7 @@ def test_a_service_that_is_well_is_asked_once(
 def test_what_comes_of_a_fault_is_what_the_matrix_says(
     name: str, waits: list[float], tmp_path: Path
 ) -> None:
-    """`python -m tests.contract.faults` makes the matrix anew."""
+    """`python -m tests.support.faults` makes the matrix anew."""
     cell = FAULTS[name](tmp_path)
     assert cell.lost == "nothing"
     assert cell.row() in ROWS

@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
+from tests.support.settings import StateInMemory, fixed
 from veracitypro_pipeline.bi.assets import REFRESHED, RefreshConfig, build_assets
 from veracitypro_pipeline.bi.checks import dataset_is_current
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
@@ -23,8 +24,6 @@ from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.stage_values.landing import LandingManifest
 from veracitypro_pipeline.stage_values.refresh import RefreshReport
 from veracitypro_pipeline.statement import Statement
-
-from .fixed_settings import StateInMemory, fixed
 
 OWN = Credentials()
 DAY = "2026-01-31"

@@ -9,11 +9,10 @@ import pytest
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
+from tests.support.settings import fixed
 from veracitypro_pipeline.local.services.slack import Inbox, create_slack_app
 from veracitypro_pipeline.resources.slack import Posted, SlackNotDelivered, SlackResource
 from veracitypro_pipeline.settings import Settings
-
-from .fixed_settings import fixed
 
 TOKEN, WEBHOOK, CHANNEL = "xoxb-1", "T0/B0/x", "#data-alerts"
 TEXT = "It began"

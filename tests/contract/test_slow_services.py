@@ -9,15 +9,14 @@ from typing import Any
 
 import pytest
 
+from tests.support.faults import CALLS, GOOD, LIMIT, settings_for, without_waiting
+from tests.support.misbehaving import misbehaving
 from veracitypro_pipeline.cli import batch
 from veracitypro_pipeline.cli.batch import Teller
 from veracitypro_pipeline.failures import TransientFailure
 from veracitypro_pipeline.notify import telling
 from veracitypro_pipeline.resources import http, slack
 from veracitypro_pipeline.resources.slack import SlackAway, SlackNotDelivered
-
-from .faults import CALLS, GOOD, LIMIT, settings_for, without_waiting
-from .misbehaving import misbehaving
 
 CALL_SECONDS = 0.5
 # Far below what the dripping answers take, and far above the end of a call on a busy machine.

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 import pytest
 from streamlit.connections import SnowflakeConnection
 
+from tests.support.snowflake_service import Service
 from veracitypro_pipeline.resources.warehouse.on_snowflake import SnowflakeWarehouse
 from veracitypro_pipeline.resources.warehouse.protocol import WarehouseRefusal, WarehouseUnavailable
 from veracitypro_pipeline.resources.warehouse.snowflake_given import GivenSnowflake
 from veracitypro_pipeline.settings import Settings
 
-from .test_snowflake_warehouse import Service, service, settings
-
-__all__ = ["service", "settings"]
 SESSION_ENDED = ("390114", "Authentication token has expired.")
 
 

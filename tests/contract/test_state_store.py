@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from tests.support.settings import fixed
 from veracitypro_pipeline.local.services.s3 import S3Server, start_s3
 from veracitypro_pipeline.resources.s3 import S3Resource
 from veracitypro_pipeline.resources.state_store import StateStore, UnreadableStateError
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.stage_values.sync import SyncReport
-
-from .fixed_settings import fixed
 
 KEY_ID, SECRET = "AKIATEST", "not-on-the-command-line"
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from tests.support.settings import fixed
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.local.stack.lifecycle import StackState
 from veracitypro_pipeline.local.stack.run_settings import on_stack
@@ -14,8 +15,6 @@ from veracitypro_pipeline.resources.powerbi import PowerBIResource
 from veracitypro_pipeline.resources.s3 import S3Resource
 from veracitypro_pipeline.resources.slack import SlackAway, SlackResource
 from veracitypro_pipeline.settings import Settings
-
-from .fixed_settings import fixed
 
 # Nothing listens there.
 PROXY: Final = "http://127.0.0.1:9"

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 from dagster._grpc.client import DEFAULT_SENSOR_GRPC_TIMEOUT
 
+from tests.support.settings import fixed
 from veracitypro_pipeline.failures import PermanentFailure
 from veracitypro_pipeline.resources.warehouse.duckdb_turn import Gate
 from veracitypro_pipeline.resources.warehouse.on_duckdb import DuckDBWarehouse
@@ -20,8 +21,6 @@ from veracitypro_pipeline.resources.warehouse.protocol import WarehouseRefusal
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.statement import Statement
-
-from .fixed_settings import fixed
 
 
 def warehouse(path: Path) -> WarehouseResource:

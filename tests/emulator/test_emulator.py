@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from snowflake.connector.errors import Error, ProgrammingError
 
+from tests.support.emulator.running import Emulator, start_emulator
 from veracitypro_pipeline.resources.warehouse import on_snowflake
 from veracitypro_pipeline.resources.warehouse.on_snowflake import (
     SnowflakeTransaction,
@@ -17,8 +18,6 @@ from veracitypro_pipeline.resources.warehouse.on_snowflake import (
 )
 from veracitypro_pipeline.resources.warehouse.protocol import WarehouseRefusal, WarehouseUnavailable
 from veracitypro_pipeline.statement import Statement
-
-from .running import Emulator, start_emulator
 
 pytestmark = pytest.mark.xdist_group("snowflake")
 

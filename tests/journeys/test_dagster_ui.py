@@ -17,15 +17,14 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
+from tests.support.browser import CHROMIUM, PATIENCE_MS, a_browser
+from tests.support.dagster_dev import DagsterDev, dagster_dev, vp_dev
+from tests.support.home import RUN_SECONDS, Home
 from veracitypro_pipeline.lineage import CODE_LOCATION, JOB_NAME, SCHEDULE_NAME, STAGES
 from veracitypro_pipeline.local.stack.run_settings import started_stack
 from veracitypro_pipeline.partitions import newest_as_of_date
 from veracitypro_pipeline.runs.summary import CHECKS_ALONE
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
-
-from .conftest import RUN_SECONDS, Home
-from .dagster_dev import DagsterDev, dagster_dev, vp_dev
-from .looking import CHROMIUM, PATIENCE_MS, a_browser
 
 pytestmark = pytest.mark.xdist_group("ui")
 

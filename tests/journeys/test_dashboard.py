@@ -19,12 +19,11 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
+from tests.support.browser import CHROMIUM, PATIENCE_MS, Dashboard, a_browser, drawn
+from tests.support.home import SECOND, Home
 from veracitypro_pipeline.keepa import CHANNEL_BY_NAME
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.local.stack.lifecycle import stop_stack
-
-from .conftest import SECOND, Home
-from .looking import CHROMIUM, PATIENCE_MS, Dashboard, a_browser, drawn
 
 pytestmark = pytest.mark.xdist_group("nights")
 

@@ -23,8 +23,9 @@ from typing import Any, Final
 import dagster as dg
 import duckdb
 import pytest
-from warehouse.products import a_product, an_unknown_asin
 
+from tests.support.home import FIRST, RUN_SECONDS, SECOND, Home, counts
+from tests.support.warehouse.products import a_product, an_unknown_asin
 from veracitypro_pipeline.home import make_home
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.local.services.s3 import s3_client
@@ -32,8 +33,6 @@ from veracitypro_pipeline.local.stack.run_settings import on_stack, started_stac
 from veracitypro_pipeline.local.stack.server import LANDING_PREFIX, RAW_BUCKET
 from veracitypro_pipeline.resources.airbyte.client import SyncClient
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
-
-from .conftest import FIRST, RUN_SECONDS, SECOND, Home, counts
 
 pytestmark = pytest.mark.xdist_group("nights")
 

@@ -13,10 +13,10 @@ from signal import SIGINT, SIGKILL
 from typing import Any, Final
 
 import pytest
-from killing import environment_of
-from killing.points import BEFORE_ITS_ROW, OF_DBT, OF_THE_RUN
 
-from .conftest import SECOND, Home
+from tests.support.home import SECOND, Home
+from tests.support.killing import environment_of
+from tests.support.killing.points import BEFORE_ITS_ROW, OF_DBT, OF_THE_RUN
 
 pytestmark = pytest.mark.xdist_group("nights")
 

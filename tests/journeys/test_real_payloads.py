@@ -1,6 +1,6 @@
 """Real Keepa answers played night by night through the whole graph.
 
-What the tables hold is held against plain Python (`tests/warehouse/reference.py`) and against the
+The tables are compared with plain Python (`tests/support/warehouse/reference.py`) and with the
 public Python client of Keepa. How much was compared is in the output (`pytest -rP`).
 """
 
@@ -13,13 +13,12 @@ from typing import Any
 
 import keepa
 import pytest
-from warehouse import reference
-from warehouse.reference import Fetch
 
+from tests.support.home import Home, counts
+from tests.support.warehouse import reference
+from tests.support.warehouse.reference import Fetch
 from veracitypro_pipeline.keepa import CHANNELS, EPOCH, MARKETPLACES, ChannelKind
 from veracitypro_pipeline.settings import Settings
-
-from .conftest import Home, counts
 
 pytestmark = pytest.mark.xdist_group("real payloads")
 

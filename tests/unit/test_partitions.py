@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import dagster as dg
 import pytest
-from ui_runs import checks_alone
 
+from tests.support.ui_runs import checks_alone
 from veracitypro_pipeline import partitions
 from veracitypro_pipeline.partitions import (
     are_checks_alone,

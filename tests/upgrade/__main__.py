@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import click
 
-from . import FIRST, tables, versions
+from tests.upgrade import FIRST, tables, versions
 
 
 @click.command()

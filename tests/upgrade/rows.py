@@ -16,7 +16,7 @@ from typing import Any, Final
 import click
 import duckdb
 
-from . import FIRST, OF_ROWS, tables, versions, warehouse
+from tests.upgrade import FIRST, OF_ROWS, tables, versions, warehouse
 
 SCHEMAS: Final = ("STG", "CORE", "MART")
 # What a night keeps outside of the stand-ins: the copy makes its own.

@@ -16,10 +16,9 @@ from sqlglot.lineage import lineage
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import build_scope
 
+from tests.support.warehouse.building import Project, Warehouse, parse_project
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 from veracitypro_pipeline.transform.columns import FILE, Column, Columns
-
-from .building import Project, Warehouse, parse_project
 
 PROJECT: Final = REPOSITORY_DIR / "dbt_project"
 # The dialect of the target that is built; lineage is the same on the other.

@@ -3,29 +3,28 @@ emulated Snowflake account with its bucket."""
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
 from pathlib import Path
 from random import Random
 
 import pytest
-from emulator.running import Emulator, s3_of, start_emulator
 from pydantic import SecretStr
 
+from tests.support.emulator.running import Emulator, s3_of, start_emulator
+from tests.support.warehouse.building import Line, Project, Warehouse, parse_project
+from tests.support.warehouse.hostile import (
+    BROKEN_LINES,
+    HOSTILE_AS_OF,
+    HOSTILE_NIGHT,
+    hostile_products,
+)
+from tests.support.warehouse.mutations import FIRST_DAY, FIRST_NIGHT, Mutated, mutations
+from tests.support.warehouse.site import KEY_ID, SECRET, STORAGE_ROLE, Site
 from veracitypro_pipeline.cli.infra import FOLDER, make, parameters_of
 from veracitypro_pipeline.infra_plan import statements_of
 from veracitypro_pipeline.local.services.s3 import S3Server, start_s3
 from veracitypro_pipeline.raw.engines import raw_engine
 from veracitypro_pipeline.resources.warehouse.on_snowflake import SnowflakeWarehouse
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
-
-from .building import Line, Project, Warehouse, parse_project
-from .hostile import BROKEN_LINES, hostile_products
-from .mutations import FIRST_DAY, FIRST_NIGHT, Mutated, mutations
-from .site import KEY_ID, SECRET, Site
-
-HOSTILE_NIGHT = datetime(2026, 1, 15, 0, 10)
-HOSTILE_AS_OF = date(2026, 1, 14)
-STORAGE_ROLE = "arn:aws:iam::123456789012:role/vp-snowflake-dev"
 
 
 @pytest.fixture(scope="session")

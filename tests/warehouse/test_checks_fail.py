@@ -7,18 +7,16 @@ from datetime import timedelta
 import dagster as dg
 import duckdb
 import pytest
-from contract.fixed_settings import fixed
 
+from tests.support.settings import fixed
+from tests.support.warehouse.building import Project, Warehouse, fetch_at, line_of
+from tests.support.warehouse.histories import FIRST_NIGHT, START
+from tests.support.warehouse.products import a_product
 from veracitypro_pipeline.resources.airbyte_source import tracked_asins
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 from veracitypro_pipeline.stage_values.landing import LandedFile, LandingManifest
 from veracitypro_pipeline.transform.refusals import refusals_are_few
-
-from .building import Project, Warehouse, fetch_at, line_of
-from .histories import FIRST_NIGHT
-from .products import a_product
-from .test_load_order import START
 
 # What somebody, or a fault, does to the tables -> the checks that notice.
 DAMAGES = {

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.support.warehouse.building import Warehouse, line_of
+from tests.support.warehouse.histories import fetches_of
 from veracitypro_pipeline.resources.warehouse.on_duckdb import DuckDBWarehouse
 from veracitypro_pipeline.transform.conservation import COUNTS_OF_DAY, broken_equations
-
-from .building import Warehouse, line_of
-from .histories import fetches_of
 
 NewWarehouse = Callable[[], Warehouse]
 

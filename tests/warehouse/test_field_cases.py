@@ -14,16 +14,15 @@ from typing import Any, Final
 
 import dagster as dg
 import pytest
-from contract.fixed_settings import fixed
 
+from tests.support.settings import fixed
+from tests.support.warehouse.building import Project, Warehouse, fetch_at, line_of
+from tests.support.warehouse.products import a_product, csv_of
 from veracitypro_pipeline.keepa import minute_of
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.stage_values.landing import LandedFile, LandingManifest
 from veracitypro_pipeline.transform.refusals import refusals_are_few
-
-from .building import Project, Warehouse, fetch_at, line_of
-from .products import a_product, csv_of
 
 # For the as-of days 18 and 19 of November 2026.
 NIGHTS: Final = (datetime(2026, 11, 19, 0, 12), datetime(2026, 11, 20, 0, 12))

@@ -7,9 +7,17 @@ from collections import defaultdict
 
 import pytest
 
-from .building import Warehouse
-from .conftest import HOSTILE_AS_OF
-from .hostile import ASIN_OF, BROKEN_LINES, CASES, TITLES, Case, Kept, Refusal
+from tests.support.warehouse.building import Warehouse
+from tests.support.warehouse.hostile import (
+    ASIN_OF,
+    BROKEN_LINES,
+    CASES,
+    HOSTILE_AS_OF,
+    TITLES,
+    Case,
+    Kept,
+    Refusal,
+)
 
 pytestmark = pytest.mark.xdist_group("hostile")
 

@@ -14,35 +14,17 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.support.warehouse import reference
+from tests.support.warehouse.building import Line, Project, Warehouse, fetch_at, line_of
+from tests.support.warehouse.comparing import assert_same, tables
+from tests.support.warehouse.histories import FIRST_NIGHT, NIGHT, START, batches, fetches_of
+from tests.support.warehouse.products import ASIN, a_product, an_unknown_asin, csv_of
+from tests.support.warehouse.reference import Fetch
 from veracitypro_pipeline.keepa import CHANNEL_BY_NAME
 from veracitypro_pipeline.local.sources.keepa.catalogue import CatalogueSource
 from veracitypro_pipeline.local.sources.keepa.product_request import ProductRequest
 
-from . import reference
-from .building import Line, Project, Warehouse, fetch_at, line_of
-from .histories import FIRST_NIGHT, batches, fetches_of
-from .products import ASIN, a_product, an_unknown_asin, csv_of
-from .reference import Fetch
-
 NewWarehouse = Callable[[], Warehouse]
-
-# When a file came is no part of what it says.
-_ABOUT_THE_LOAD = ("load_id", "loaded_at")
-
-
-def tables(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table that dbt makes, in a fixed order."""
-    names = warehouse.query(
-        "select table_schema || '.' || table_name from information_schema.tables"
-        " where table_schema in ('STG', 'CORE', 'MART') order by 1"
-    )
-    assert len(names) == 58
-    return {
-        name: warehouse.query(
-            f"select columns(lambda c: c not in {_ABOUT_THE_LOAD}) from {name} order by all"
-        )
-        for (name,) in names
-    }
 
 
 def in_nights(lines: list[Line]) -> list[list[Line]]:
@@ -58,11 +40,6 @@ def lines_in_loads(loads: list[list[Line]]) -> list[list[Line]]:
         [replace(line, load_id=f"load-{number}") for line in lines]
         for number, lines in enumerate(loads)
     ]
-
-
-def assert_same(actual: dict[str, list[Any]], expected: dict[str, list[Any]]) -> None:
-    for name, rows in expected.items():
-        assert actual[name] == rows, name
 
 
 @settings(
@@ -135,11 +112,6 @@ def order_of_fetches(fetch: Fetch) -> tuple[Any, ...]:
     payload = line_of(fetch).payload
     assert payload is not None
     return fetch.fetched_at, hashlib.md5(payload.encode(), usedforsecurity=False).hexdigest()
-
-
-NIGHT = timedelta(days=1)
-# 2026-01-01T00:00Z on Keepa's clock.
-START = 7_889_760
 
 
 def points(warehouse: Warehouse, series: str) -> dict[int, int]:

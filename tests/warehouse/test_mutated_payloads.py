@@ -15,11 +15,10 @@ from typing import Any, Final
 
 import pytest
 
+from tests.support.warehouse import reference
+from tests.support.warehouse.building import Warehouse
+from tests.support.warehouse.mutations import FIRST_NIGHT, SOUND, Mutated, Path
 from veracitypro_pipeline.keepa import CHANNELS, EPOCH, ChannelKind
-
-from . import reference
-from .building import Warehouse
-from .mutations import FIRST_NIGHT, SOUND, Mutated, Path
 
 # Where each attribute stands after it was read: the table, and how it is read.
 PRODUCT: Final = {

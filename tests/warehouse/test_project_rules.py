@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.warehouse.building import Project, Warehouse
+from tests.warehouse.columns import text_of_project
 from veracitypro_pipeline.keepa import CHANNELS, MARKETPLACES
 from veracitypro_pipeline.lineage import DBT_STAGES, RAW_KEEPA
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 from veracitypro_pipeline.transform import columns
-
-from .building import Project, Warehouse
-from .columns import text_of_project
 
 SEEDS = REPOSITORY_DIR / "dbt_project" / "seeds"
 # What a build keeps for itself depends on the order of loads; STG must not.

@@ -15,12 +15,11 @@ from typing import Any
 import keepa
 import pytest
 
+from tests.support.warehouse import reference
+from tests.support.warehouse.building import Project, Warehouse, fetch_at, line_of
+from tests.support.warehouse.reference import Fetch, Point
 from veracitypro_pipeline.keepa import CHANNELS, EPOCH, MARKETPLACES, ChannelKind
 from veracitypro_pipeline.settings import Settings
-
-from . import reference
-from .building import Project, Warehouse, fetch_at, line_of
-from .reference import Fetch, Point
 
 PRICE_CHANNELS = {channel.name for channel in CHANNELS if channel.kind is ChannelKind.PRICE}
 Key = tuple[int, str]

@@ -26,13 +26,21 @@ import pytest
 import sqlglot
 import streamlit as st
 from click.testing import CliRunner
-from emulator.transactions import first_word
-from killing import dbt_statement, environment_of
 from sqlglot import exp
 from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from tests.support.emulator.transactions import first_word
+from tests.support.killing import dbt_statement, environment_of
+from tests.support.warehouse import spellings
+from tests.support.warehouse.building import Project
+from tests.support.warehouse.histories import fetches_of
+from tests.support.warehouse.hostile import hostile_products
+from tests.support.warehouse.landing_lines import LINES
+from tests.support.warehouse.reference import Fetch
+from tests.support.warehouse.site import Site
+from tests.support.warehouse.spellings import spelled_product
 from veracitypro_pipeline import service_levels
 from veracitypro_pipeline.cli.dashboard import SCRIPT
 from veracitypro_pipeline.cli.main import vp
@@ -58,15 +66,6 @@ from veracitypro_pipeline.transform import failing_rows
 from veracitypro_pipeline.transform.conservation import COUNTS_OF_DAY, broken_equations
 from veracitypro_pipeline.transform.missing import MISSING
 from veracitypro_pipeline.transform.refusals import REFUSALS_OF_FILES, REFUSED_ATTRIBUTES
-
-from . import spellings
-from .building import Project
-from .histories import fetches_of
-from .hostile import hostile_products
-from .reference import Fetch
-from .site import Site
-from .spellings import spelled_product
-from .test_snowflake_load import LINES
 
 pytestmark = pytest.mark.xdist_group("snowflake")
 

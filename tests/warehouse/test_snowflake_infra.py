@@ -7,16 +7,15 @@ import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from emulator.running import Emulator, start_emulator
 
+from tests.support.emulator.running import Emulator, start_emulator
+from tests.support.warehouse.site import STORAGE_ROLE
 from veracitypro_pipeline.cli.main import vp
 from veracitypro_pipeline.resources.dbt import command as dbt_command
 from veracitypro_pipeline.resources.warehouse.on_snowflake import SnowflakeWarehouse
 from veracitypro_pipeline.resources.warehouse.protocol import WarehouseRefusal
 from veracitypro_pipeline.settings import variable_of
 from veracitypro_pipeline.statement import Statement
-
-from .conftest import STORAGE_ROLE
 
 pytestmark = pytest.mark.xdist_group("snowflake")
 

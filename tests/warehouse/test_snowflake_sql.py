@@ -20,10 +20,9 @@ from dbt.adapters.snowflake.impl import SnowflakeAdapter
 from dbt.adapters.snowflake.relation import SnowflakeRelation
 from dbt.cli.main import dbtRunner
 
+from tests.support.warehouse.building import environment
+from tests.support.warehouse.snowflake_types import faults_of, known_tables
 from veracitypro_pipeline.settings import REPOSITORY_DIR
-
-from .building import environment
-from .snowflake_types import faults_of, known_tables
 
 # What only DuckDB understands.
 FOREIGN = (

@@ -6,8 +6,10 @@ from typing import Any
 import dagster as dg
 import pytest
 import sqlglot
-from contract.fixed_settings import fixed
 
+from tests.support.settings import fixed
+from tests.support.warehouse.landing_lines import LINES, envelope
+from tests.support.warehouse.site import DAY, Site
 from veracitypro_pipeline.lineage import LANDING_PRODUCT, RAW_KEEPA, STAGE_VALUES_IO
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.raw.assets import build_assets
@@ -18,9 +20,6 @@ from veracitypro_pipeline.statement import Statement, positional
 from veracitypro_pipeline.transform.conservation import COUNTS_OF_DAY
 from veracitypro_pipeline.transform.missing import MISSING
 from veracitypro_pipeline.transform.refusals import REFUSALS_OF_FILES, REFUSED_ATTRIBUTES
-
-from .site import DAY, Site
-from .test_snowflake_load import LINES, envelope
 
 pytestmark = pytest.mark.xdist_group("snowflake")
 

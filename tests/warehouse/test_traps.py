@@ -8,7 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Final
 
-from .building import Project
+from tests.support.warehouse.building import Project
 
 TRAPS: Final = {
     1: "pairs read where there are triples",

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import duckdb
 
-from .building import UNTESTED, Warehouse, fetch_at, line_of
-from .histories import FIRST_NIGHT
-from .products import a_product
-from .test_load_order import NIGHT, START, assert_same, tables
+from tests.support.warehouse.building import UNTESTED, Warehouse, fetch_at, line_of
+from tests.support.warehouse.comparing import assert_same, tables
+from tests.support.warehouse.histories import FIRST_NIGHT, NIGHT, START
+from tests.support.warehouse.products import a_product
 
 
 def bring(warehouse: Warehouse, night: int) -> None:

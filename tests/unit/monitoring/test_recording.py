@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 import sqlglot
 
+from tests.support.monitoring import Monitoring
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.monitoring.sensors import runs_are_recorded
 from veracitypro_pipeline.monitoring.tables import (
@@ -16,8 +17,6 @@ from veracitypro_pipeline.monitoring.tables import (
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.runs.events import run_record
 from veracitypro_pipeline.statement import Statement, positional
-
-from .conftest import Monitoring
 
 
 @dg.asset(key=["airbyte", "keepa", "product_raw"], partitions_def=daily_as_of)

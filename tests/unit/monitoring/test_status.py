@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import sqlglot
 
+from tests.support.monitoring import Monitoring
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.monitoring import status
 from veracitypro_pipeline.monitoring.status import Status, read_status
@@ -19,8 +20,6 @@ from veracitypro_pipeline.runs.summary import (
     StepFailure,
 )
 from veracitypro_pipeline.statement import Statement
-
-from .conftest import Monitoring
 
 FIRST = date(2026, 1, 31)
 GREEN, WARNS, RED = ("ERROR", True), ("WARN", False), ("ERROR", False)

@@ -8,8 +8,8 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._core.storage.tags import HIDDEN_TAG_PREFIX
-from ui_runs import checks_alone
 
+from tests.support.ui_runs import checks_alone
 from veracitypro_pipeline.failures import (
     INTERRUPTED,
     Interrupted,

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from random import Random
 from typing import Any, Final
 
-from .products import a_product
+from tests.support.warehouse.products import a_product
 
 Path = tuple[str | int, ...]
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from . import Point, dbt_statement
+from tests.support.killing import Point, dbt_statement
 
 OF_THE_RUN: Final = (
     Point(

@@ -5,7 +5,7 @@ import re
 from random import Random
 from typing import Final
 
-from .products import a_product
+from tests.support.warehouse.products import a_product
 
 ASIN: Final = "B0NUMBERS0"
 # By series: minute to value.

@@ -1,4 +1,4 @@
-"""The emulator as a process: `python -m tests.emulator.launcher FILE` names its port in FILE.
+"""The emulator as a process: `python -m tests.support.emulator.launcher FILE` writes its port.
 
 One database instance for all sessions. The stock server answers HTTP 500 to what it cannot do,
 which the connector takes for a passing fault and repeats for half a minute; here it is an error.
@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from . import account, patches, statements
+from tests.support.emulator import account, patches, statements
 
 
 async def sign_in(request: Request) -> JSONResponse:

@@ -5,11 +5,10 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final
 
+from tests.support.warehouse.building import fetch_at
+from tests.support.warehouse.products import a_product, an_unknown_asin
+from tests.support.warehouse.reference import Fetch
 from veracitypro_pipeline.keepa import CHANNEL_BY_NAME, minute_of
-
-from .building import fetch_at
-from .products import a_product, an_unknown_asin
-from .reference import Fetch
 
 FIRST_NIGHT: Final = datetime(2026, 1, 10, 0, 10)
 NIGHTS: Final = 5
@@ -131,3 +130,8 @@ def batches(random: Random, items: Sequence[Any], count: int) -> list[list[Any]]
     shuffled = random.sample(items, len(items))
     cuts = sorted(random.randrange(len(items) + 1) for _ in range(count - 1))
     return [shuffled[a:b] for a, b in zip([0, *cuts], [*cuts, len(items)], strict=True)]
+
+
+NIGHT = timedelta(days=1)
+# 2026-01-01T00:00Z on Keepa's clock.
+START = 7_889_760

@@ -4,9 +4,13 @@ Each case is a product of its own, so that none hides another.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Final
 
-from .products import a_product, csv_of
+from tests.support.warehouse.products import a_product, csv_of
+
+HOSTILE_NIGHT: Final = datetime(2026, 1, 15, 0, 10)
+HOSTILE_AS_OF: Final = date(2026, 1, 14)
 
 Refusal = tuple[str | None, int | None, str]  # Series, position, reason.
 Kept = dict[str, list[tuple[int, int, int | None]]]  # Series -> minute, value, second.

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from contract.fixed_settings import fixed
-
+from tests.support.settings import fixed
 from veracitypro_pipeline.local.services.s3 import S3Server, s3_client
 from veracitypro_pipeline.raw.engines import raw_engine
 from veracitypro_pipeline.raw.tables import Load
@@ -90,3 +89,6 @@ class Site:
                 Statement("delete from MONITORING.LOAD_LEDGER"),
             ]
         )
+
+
+STORAGE_ROLE = "arn:aws:iam::123456789012:role/vp-snowflake-dev"

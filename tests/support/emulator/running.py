@@ -12,9 +12,8 @@ from typing import Any, Final
 
 from pydantic import HttpUrl, SecretStr
 
+from tests.support.emulator.copying import ENDPOINT, KEY_ID, SECRET
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
-
-from .copying import ENDPOINT, KEY_ID, SECRET
 
 START_SECONDS: Final = 120.0
 ACCOUNT: Final = "emulated"
@@ -51,7 +50,7 @@ def start_emulator(folder: Path, s3: Mapping[str, str] | None = None) -> Emulato
     port_file = folder / "port"
     log = (folder / "emulator.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "tests.emulator.launcher", str(port_file)],
+        [sys.executable, "-W", "ignore", "-m", "tests.support.emulator.launcher", str(port_file)],
         cwd=REPOSITORY_DIR,
         env={**os.environ, **(s3 or {})},
         stdout=log,

@@ -2,8 +2,8 @@
 
 Python imports a module of this name when it starts, if it finds one: a test puts this folder on the
 PYTHONPATH of the process, and nothing of it is in production code. `CRASH_POINTS` has the points as
-JSON (`killing.Point`). The file `marker` of a point is made by the process that dies there, and no
-other one dies once it is there.
+JSON (`Point` of this package). The file `marker` of a point is made by the process that dies there,
+and no other process dies once it exists.
 """
 
 import json

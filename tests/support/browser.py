@@ -10,7 +10,7 @@ from typing import Final
 import httpx
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from .conftest import Home
+from tests.support.home import Home
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
 START_SECONDS: Final = 120.0

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from snowflake.connector.errors import ProgrammingError
 
-from . import rights
+from tests.support.emulator import rights
 
 # By name, because the package has a function of the same name.
 SERVER: Final = importlib.import_module("fakesnow.server")

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from . import account
+from tests.support.emulator import account
 
 _FIRST_WORD: Final = re.compile(
     r"(?:\s|\(|--[^\n]*(?:\n|$)|//[^\n]*(?:\n|$)|/\*.*?\*/)*(\w+)", re.DOTALL

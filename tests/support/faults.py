@@ -4,7 +4,7 @@ Playing a line gives its `Cell`: what a person sees, what is asked again, what i
 heals it. `tests/fault_matrix.md` has the cells of all lines, and `test_misbehaving_services.py`
 holds it against what is seen. After a wanted change:
 
-    python -m tests.contract.faults
+    python -m tests.support.faults
 """
 
 import gzip
@@ -29,6 +29,11 @@ from airbyte_cdk.test.models import ExpectedOutcome
 from pydantic import HttpUrl, SecretStr
 from starlette.responses import Response
 
+from tests.support.keepa_connector import PAUSES, Connector, Keepa, empty_catalogue
+from tests.support.landing_and_load import Job, Pipeline
+from tests.support.misbehaving import Answer, misbehaving
+from tests.support.servers import servers
+from tests.support.settings import fixed
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.resources import (
     http,
@@ -46,12 +51,6 @@ from veracitypro_pipeline.resources.warehouse import on_duckdb, on_snowflake
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 from veracitypro_pipeline.statement import Statement
-
-from .conftest import servers
-from .fixed_settings import fixed
-from .misbehaving import Answer, misbehaving
-from .test_keepa_connector import PAUSES, Connector, Keepa, empty_catalogue
-from .test_late_files import Job, Pipeline
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -795,11 +794,11 @@ FAULTS: Final[dict[str, Fault]] = {
 
 _HEAD: Final = """# What fails, and what comes of it
 
-Made by the tests: each line is a fault that was played (`tests/contract/faults.py`), with the words
+Made by the tests: each line is a fault that was played (`tests/support/faults.py`), with the words
 that were read. A test fails where this table is not what it sees. To make it anew:
 
 ```bash
-python -m tests.contract.faults
+python -m tests.support.faults
 ```
 
 A fault that passes is asked for again where that can do no harm: within the step first, then by the

@@ -24,8 +24,8 @@ from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
 from starlette.requests import Request
 
-from . import account, copying, json_text, rights
-from .transactions import Transaction
+from tests.support.emulator import account, copying, json_text, rights
+from tests.support.emulator.transactions import Transaction
 
 # Snowflake's number for a feature that is not supported.
 UNSUPPORTED: Final = 2

@@ -18,9 +18,8 @@ import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
+from tests.support.warehouse.reference import Fetch
 from veracitypro_pipeline.raw.on_duckdb import CREATE_TABLES
-
-from .reference import Fetch
 
 FILE_NAME: Final = "warehouse.duckdb"
 LOADED_AT: Final = datetime(2026, 1, 1)

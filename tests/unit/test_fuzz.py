@@ -1,9 +1,10 @@
-"""A short search for input that breaks a promise of `fuzz.py`; the long one is run by hand."""
+"""A short search for input that breaks a promise of `tests/fuzz.py`; a long one runs by hand."""
 
 import pytest
-from fuzz import SEEDS, TARGETS
 from hypothesis import HealthCheck, given, settings, target
 from hypothesis import strategies as st
+
+from tests.fuzz import SEEDS, TARGETS
 
 # Text that a mutation puts in: what separates, escapes, ends or overflows.
 PIECES = [*(bytes([byte]) for byte in b"\n\r\0\xff\\\"'{="), b"[" * 99, b"9" * 20, b"${A}"]
