@@ -1,33 +1,30 @@
-"""What readers are promised: how fresh each mart is, by when, and what a usual night looks like.
+"""The promises to readers: how fresh each mart is, by when, and what a usual night looks like.
 
-Pure: questions to the warehouse as SQL of both engines, and what the answers mean. Days are as-of
-days (UTC), seconds wall time.
+Pure: queries in SQL of both engines, and functions that judge their answers. Days are as-of days
+(UTC), seconds wall time.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from statistics import median
 from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel
 
-from veracitypro_pipeline.statement import Answer
-
-# A query and its values to the answer of the warehouse.
-Ask = Callable[[str, Mapping[str, Any]], Answer]
+from veracitypro_pipeline.statement import Query
 
 
 class Promise(NamedTuple):
-    """How fresh a mart is to be: `newest_day` is SQL for the newest as-of day that its rows speak
-    of, `days_allowed` how far that may lie behind the day it should speak of. `filled_if` names the
-    configuration without which it has no rows."""
+    """How fresh a mart must be. `newest_day` is SQL for the newest as-of day in its rows, and may
+    be `days_allowed` behind the day of the night. `filled_if` is the configuration that it needs to
+    have any rows."""
 
     newest_day: str
     days_allowed: int = 0
     filled_if: str | None = None
 
 
-# A fetch speaks of the days that were over when it was made.
+# A fetch covers the days that were over when it was made.
 _DAY_BEFORE_FETCH: Final = "cast(max(last_fetched_at) - interval '1 day' as date)"
 
 MARTS: Final[Mapping[str, Promise]] = {
@@ -37,7 +34,7 @@ MARTS: Final[Mapping[str, Promise]] = {
     "fct_category_rank_history_daily": Promise("max(date)"),
     "fct_monthly_sold": Promise("max(date)"),
     "fct_offer_count_history_daily": Promise("max(date)"),
-    # An offer is known up to when Keepa last saw it, which looks at offers every few days.
+    # Rows of an offer end when Keepa last saw it, and Keepa looks at offers every few days.
     "fct_offer_price_daily": Promise(
         "max(date)", days_allowed=7, filled_if="the Airbyte source asks Keepa for `offers`"
     ),
@@ -48,10 +45,10 @@ MARTS: Final[Mapping[str, Promise]] = {
 
 
 class Freshness(BaseModel):
-    """The newest day of a mart, None if it has no rows, against the day it should reach.
+    """The newest day of a mart, None if it is empty, compared with the day it should reach.
 
-    A mart without rows has nothing that could be late; other checks look at that. `filled_if` is
-    what an empty mart needs in order to have some, where a configuration decides.
+    An empty mart is never late; other checks cover it. `filled_if` is the configuration that an
+    empty mart needs to have rows, if it depends on one.
     """
 
     mart: str
@@ -62,7 +59,7 @@ class Freshness(BaseModel):
 
 
 def newest_days(marts: Iterable[str]) -> str:
-    """The question for the newest day of these marts: `mart`, `newest_date`."""
+    """The query for the newest day of each of these marts: columns `mart`, `newest_date`."""
     return "\nunion all\n".join(
         f"select '{mart}' as mart, {MARTS[mart].newest_day} as newest_date from MART.{mart}"  # noqa: S608 - names of this module
         for mart in sorted(marts)
@@ -70,8 +67,9 @@ def newest_days(marts: Iterable[str]) -> str:
 
 
 def figures_of(marts: Iterable[str], known_until: Mapping[str, date]) -> str:
-    """The question for figures of these marts: `mart`, `row_count`, `newest_date`, which is null
-    where no rows have a day, and `new_rows`, those of later days than `known_until` has of it."""
+    """The query for figures of each of these marts: columns `mart`, `row_count`, `newest_date`
+    (null if its rows have no day) and `new_rows` (rows of days after the mart's in
+    `known_until`)."""
     return "\nunion all\n".join(
         f"select '{mart}' as mart, count(*) as row_count,"  # noqa: S608 - names of dbt models
         f" {_newest_day_or_null(mart)} as newest_date,"
@@ -85,14 +83,15 @@ def _newest_day_or_null(mart: str) -> str:
 
 
 def _new_rows_or_null(mart: str, known_until: date | None) -> str:
-    """Most marts have a row for each day, and lose the oldest as they gain the newest."""
+    """New rows are counted by day: a row count would not show them, because with a limited history
+    most marts lose the oldest day when they gain the newest."""
     if known_until is None or mart not in MARTS or MARTS[mart].newest_day != "max(date)":
         return "cast(null as bigint)"
     return f"count(case when date > date '{known_until}' then 1 end)"
 
 
 def freshness(rows: Iterable[Mapping[str, Any]], day: date) -> list[Freshness]:
-    """The answer, measured against the day that the marts should reach."""
+    """The rows of `newest_days`, compared with the day that the marts should reach."""
     found = []
     for row in rows:
         mart, newest = row["mart"], row["newest_date"]
@@ -111,18 +110,20 @@ def freshness(rows: Iterable[Mapping[str, Any]], day: date) -> list[Freshness]:
 
 
 def day_due(now: datetime, deadline: time) -> date:
-    """The newest day whose batch must be done by `now`: each is due at `deadline` of the next."""
+    """The newest day whose batch must be done by `now`; each is due at `deadline` of the next
+    day."""
     return now.date() - timedelta(days=1 if now.time() >= deadline else 2)
 
 
-# A band is learned from so many nights, and from these on: with fewer, a single odd one shapes it.
+# The most and the fewest nights of a band: among fewer, one odd night would shape it.
 NIGHTS: Final = 28
 FEWEST_NIGHTS: Final = 7
-# Median absolute deviations, made comparable with standard deviations of a normal distribution.
+# The reach of a band in standard deviations, estimated from the median absolute deviation (MAD) as
+# for a normal distribution.
 DEVIATIONS: Final = 5.0
 _MAD_TO_SIGMA: Final = 1.4826
 
-# A night is one as-of day: its first good run, because a repetition finds most of its work done.
+# The first good run of each as-of day, because a repeated run finds most of its work done.
 _NIGHTS: Final = f"""
 select as_of_date, records, size_bytes, mart_rows_out, seconds, ingest_seconds
 from MONITORING.PIPELINE_RUN_MONITORING
@@ -131,7 +132,7 @@ qualify row_number() over (partition by as_of_date order by started_at) = 1
 order by as_of_date desc
 limit {NIGHTS}
 """  # noqa: S608 - constants
-_RUNS_ARE_KEPT: Final = """
+_RUNS_TABLE_EXISTS: Final = """
 select count(*) as tables
 from information_schema.tables
 where upper(table_schema) = 'MONITORING' and upper(table_name) = 'PIPELINE_RUN_MONITORING'
@@ -139,7 +140,7 @@ where upper(table_schema) = 'MONITORING' and upper(table_name) = 'PIPELINE_RUN_M
 
 
 class Night(NamedTuple):
-    """What a good night brought. Counts are None where the run did not say."""
+    """The figures of a good night. A count that the run did not record is None."""
 
     as_of_date: date
     records: int | None
@@ -149,15 +150,15 @@ class Night(NamedTuple):
     ingest_seconds: float | None
 
 
-def good_nights(ask: Ask, job: str, as_of_date: date) -> list[Night]:
-    """The newest good nights of a job other than that of the day, newest first."""
-    if not ask(_RUNS_ARE_KEPT, {}).rows[0][0]:
+def good_nights(query: Query, job: str, as_of_date: date) -> list[Night]:
+    """The last good nights of a job without that of the given day, newest first."""
+    if not query(_RUNS_TABLE_EXISTS, {}).rows[0][0]:
         return []
-    return [Night(*row) for row in ask(_NIGHTS, {"job": job, "as_of_date": as_of_date}).rows]
+    return [Night(*row) for row in query(_NIGHTS, {"job": job, "as_of_date": as_of_date}).rows]
 
 
 class Band(NamedTuple):
-    """What is usual: the median of so many nights, and how far a night may lie from it."""
+    """The usual range: the median of so many nights, and how far a night may be from it."""
 
     median: float
     reach: float
@@ -182,10 +183,10 @@ class Band(NamedTuple):
 
 
 def learned(values: Sequence[float], least_share: float) -> Band | None:
-    """The band that these nights teach; None if they are too few.
+    """The band of these nights; None if there are too few.
 
     It reaches `DEVIATIONS` robust standard deviations to both sides, and at least `least_share` of
-    the median: nights that were all alike would make every other night odd.
+    the median: after identical nights any other would be unusual.
     """
     if len(values) < FEWEST_NIGHTS:
         return None
@@ -195,7 +196,7 @@ def learned(values: Sequence[float], least_share: float) -> Band | None:
 
 
 class Measured(NamedTuple):
-    """A figure of a night, and the band it is held against."""
+    """A figure of a night, and the band that it is compared with."""
 
     name: str
     value: float
@@ -207,7 +208,7 @@ class Measured(NamedTuple):
 
     @property
     def is_slow(self) -> bool:
-        """Above the band; of a time, less is no fault."""
+        """Above the band: a short run time is no fault."""
         return self.band is not None and self.value > self.band.high
 
     def __str__(self) -> str:
@@ -226,16 +227,16 @@ class Measured(NamedTuple):
         return {key: self.value, f"{key}_low": self.band.low, f"{key}_high": self.band.high}
 
 
-# Records: products come and go by hand. Bytes: Keepa answers grow with their histories. Rows: some
-# days bring many new offers.
+# Records: people add and remove products. Bytes: Keepa's answers grow with their history. Rows:
+# some days have many new offers.
 _LEAST_SHARES: Final = {"records": 0.1, "bytes a record": 0.25, "rows added a day": 0.5}
-# Other work on the machine or the warehouse makes a night this much slower without being a fault.
+# Other work on the machine or the warehouse may slow a night by this much.
 _LEAST_SHARE_OF_SECONDS: Final = 0.5
 
 
 def volume(nights: Sequence[Night], tonight: Night) -> list[Measured]:
-    """How much the night brought against others; empty if a later day is there already, because
-    then nobody can tell what this one has added."""
+    """How much the night brought compared with others. Empty if a later day has been run: the rows
+    that this one added cannot be counted any more."""
     if any(night.as_of_date > tonight.as_of_date for night in nights):
         return []
     figures, *others = map(_volume_of, [tonight, *nights], [*nights, None])
@@ -250,7 +251,8 @@ def volume(nights: Sequence[Night], tonight: Night) -> list[Measured]:
 
 
 def _volume_of(night: Night, before: Night | None) -> dict[str, float]:
-    """By the names of `_LEAST_SHARES`; `before` is the good night before it, if one is known."""
+    """Figures by the names of `_LEAST_SHARES`; `before` is the last good night before it, if
+    known."""
     figures: dict[str, float] = {}
     if night.records is not None:
         figures["records"] = night.records
@@ -263,7 +265,7 @@ def _volume_of(night: Night, before: Night | None) -> dict[str, float]:
 
 
 def run_time(nights: Sequence[Night], seconds: float) -> Measured:
-    """How long the night took against others that began with a sync."""
+    """How long the night took compared with others that ran a sync."""
     synced = [night.seconds for night in nights if night.ingest_seconds]
     return Measured("seconds", seconds, learned(synced, _LEAST_SHARE_OF_SECONDS))
 

@@ -1,16 +1,16 @@
-"""A SQL statement as the stages make it, and the answer that a warehouse gives.
+"""A SQL statement with named values, and the answer of a warehouse.
 
-SQL of the stages is written for every engine: a value is named `$name` and bound, never written
-into the text; a list stands where its elements may, as in `source_file in ($files)`.
+The stages write SQL for every engine. A value is bound by its `$name` and never becomes part of the
+text; a list can be bound where its elements may be listed, as in `source_file in ($files)`.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
-# Not the `$` inside METADATA$FILENAME, nor the column $1 of a staged file.
+# Matches neither the `$` in METADATA$FILENAME nor the column $1 of a staged file.
 _NAME: Final = re.compile(r"(?<![\w$])\$([a-z]\w*)")
 
 
@@ -31,10 +31,14 @@ class Answer(NamedTuple):
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
 
-class Rows(NamedTuple):
-    """An answer that is read once, row by row.
+# Runs a query with these values.
+Query = Callable[[str, Mapping[str, Any]], Answer]
 
-    `total` counts all rows of the query, of which `rows` may give only the first.
+
+class Rows(NamedTuple):
+    """An answer whose rows can be iterated once.
+
+    `total` counts all rows of the query; `rows` may be only the first of them.
     """
 
     columns: list[str]
@@ -43,9 +47,10 @@ class Rows(NamedTuple):
 
 
 def named(statement: Statement) -> Statement:
-    """The statement with lists spelled out: `($files)` becomes `($files_0, $files_1)`.
+    """The statement with lists expanded: `($files)` becomes `($files_0, $files_1)`.
 
-    An empty list becomes null, which nothing equals. Only values that the statement names are left.
+    An empty list becomes null, which equals nothing. Values that the statement does not name are
+    dropped.
 
     >>> named(Statement("select 1 where 'a' in ($f)", {"f": ["a", "b"]}))
     Statement(sql="select 1 where 'a' in ($f_0, $f_1)", values={'f_0': 'a', 'f_1': 'b'})
@@ -65,12 +70,12 @@ def named(statement: Statement) -> Statement:
 
 
 def positional(statement: Statement) -> tuple[str, list[Any]]:
-    """The same for a client that knows only `?`: the text, and a value for each.
+    """The text with `?` for each value, and the values in order.
 
     >>> positional(Statement("select $x, $1 from t where a in ($f)", {"x": 1, "f": ["a", "b"]}))
     ('select ?, $1 from t where a in (?, ?)', [1, 'a', 'b'])
     """
-    # Without values a `$` is a letter, e.g. of a file's name.
+    # Without values, a `$` is ordinary text, as in the name of a file.
     if not statement.values:
         return statement.sql, []
     spelled = named(statement)

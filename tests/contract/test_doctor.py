@@ -25,9 +25,9 @@ from tests.support.servers import servers
 from tests.support.settings import fixed
 from veracitypro_pipeline import settings as settings_module
 from veracitypro_pipeline.doctor import code_location, snowflake, storage
-from veracitypro_pipeline.doctor.check import Check, Fault, Finding, State, findings
 from veracitypro_pipeline.doctor.checklist import checklist, examine
-from veracitypro_pipeline.doctor.deployment import Deployment, sentence_of
+from veracitypro_pipeline.doctor.deployment import Deployment, message_of
+from veracitypro_pipeline.doctor.probe import Fault, Finding, Probe, State, findings
 from veracitypro_pipeline.doctor.warehouse import MODELS, SCHEMAS, TABLES, VIEWS
 from veracitypro_pipeline.failures import PermanentFailure
 from veracitypro_pipeline.lineage import SCHEDULE_NAME
@@ -348,7 +348,7 @@ FAULTS: Final = {
     ),
     "slack: webhook revoked": (
         dead_webhook,
-        ("slack sign-in", "does not know the webhook", "SLACK_WEBHOOK_URL"),
+        ("slack sign-in", "no longer knows the webhook", "SLACK_WEBHOOK_URL"),
     ),
 }
 
@@ -361,10 +361,10 @@ def the_fault(found: list[Finding]) -> Finding:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_named_with_its_fix_and_nothing_else_is(stand: Stand, fault: str) -> None:
-    inject, (name, said, fix) = FAULTS[fault]
+    inject, (name, message, fix) = FAULTS[fault]
     finding = the_fault(stand.examine(**inject(stand)))
     assert finding.name == name
-    assert re.search(said, finding.said), finding.said
+    assert re.search(message, finding.message), finding.message
     assert re.search(fix, finding.fix or ""), finding.fix
     assert WRONG.get_secret_value() not in f"{finding}"
 
@@ -375,33 +375,33 @@ def test_a_missing_bucket_is_named(stand: Stand) -> None:
     s3 = s3_client(
         str(settings.aws_endpoint_url_s3), OWN.aws_access_key_id, OWN.aws_secret_access_key
     )
-    finding = the_fault(_look(settings, *storage.CHECKS))
+    finding = the_fault(_look(settings, *storage.PROBES))
     assert finding.name == "s3 list"
-    assert "vp-raw-dev-us-east-2" in finding.said
-    assert "NoSuchBucket" in finding.said
+    assert "vp-raw-dev-us-east-2" in finding.message
+    assert "NoSuchBucket" in finding.message
     assert "infra/aws/storage.yaml" in (finding.fix or "")
 
     s3.create_bucket(Bucket=settings.raw_bucket)
-    finding = the_fault(_look(settings, *storage.CHECKS))
+    finding = the_fault(_look(settings, *storage.PROBES))
     assert finding.name == "s3 handover"
-    assert "vp-monitoring-dev-us-east-2" in finding.said
+    assert "vp-monitoring-dev-us-east-2" in finding.message
 
     s3.create_bucket(Bucket=settings.monitoring_bucket)
-    found = _look(settings, *storage.CHECKS)
+    found = _look(settings, *storage.PROBES)
     assert [finding.state for finding in found] == [State.OK] * 3
 
 
 @pytest.mark.parametrize(
-    ("schemas", "tables", "name", "said"),
+    ("schemas", "tables", "name", "message"),
     [
         (None, (), "warehouse sign-in", "There is no warehouse at"),
-        (SCHEMAS[:-1], (), "warehouse schemas", "not there: MONITORING"),
-        (SCHEMAS, TABLES[:1], "warehouse tables", "not there: MONITORING.LOAD_LEDGER"),
+        (SCHEMAS[:-1], (), "warehouse schemas", "missing: MONITORING"),
+        (SCHEMAS, TABLES[:1], "warehouse tables", "missing: MONITORING.LOAD_LEDGER"),
         (
             SCHEMAS,
             (*TABLES, *VIEWS, *MODELS[:2]),
             "warehouse models",
-            "not there: MART.DIM_PRODUCT",
+            "missing: MART.DIM_PRODUCT",
         ),
     ],
 )
@@ -411,14 +411,14 @@ def test_what_the_warehouse_lacks_is_named(
     schemas: tuple[str, ...] | None,
     tables: tuple[str, ...],
     name: str,
-    said: str,
+    message: str,
 ) -> None:
     path = tmp_path / "dwh.duckdb"
     if schemas is not None:
         make_warehouse(path, schemas, tables)
     finding = the_fault(stand.examine(warehouse_file=path))
     assert (finding.name, "`vp run`" in (finding.fix or "")) == (name, True)
-    assert said in finding.said
+    assert message in finding.message
 
 
 def test_a_column_that_an_older_warehouse_lacks_is_named(stand: Stand, tmp_path: Path) -> None:
@@ -427,7 +427,7 @@ def test_a_column_that_an_older_warehouse_lacks_is_named(stand: Stand, tmp_path:
         connection.execute("alter table MONITORING.LOAD_LEDGER drop column arrived_at")
     finding = the_fault(stand.examine(warehouse_file=path))
     assert finding.name == "warehouse tables"
-    assert finding.said.endswith("not there: MONITORING.LOAD_LEDGER.ARRIVED_AT")
+    assert finding.message.endswith("missing: MONITORING.LOAD_LEDGER.ARRIVED_AT")
 
 
 def test_a_webhook_is_enough_and_nothing_is_posted(stand: Stand) -> None:
@@ -450,8 +450,8 @@ def _deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Setti
     yield settings
 
 
-def _look(settings: Settings, *checks: Check[Deployment]) -> list[Finding]:
-    return list(findings(checks, Deployment(fixed(settings)), explain=sentence_of))
+def _look(settings: Settings, *probes: Probe[Deployment]) -> list[Finding]:
+    return list(findings(probes, Deployment(fixed(settings)), explain=message_of))
 
 
 def test_a_stale_or_missing_manifest_is_named(
@@ -465,12 +465,12 @@ def test_a_stale_or_missing_manifest_is_named(
             model.write("-- changed after the build\n")
         (finding,) = _look(settings, code_location.MANIFEST)
         assert (finding.state, finding.name) == (State.FAULT, "dbt manifest")
-        assert "was made from other files" in finding.said
+        assert "was made from other files" in finding.message
         assert ".ci/build" in (finding.fix or "")
 
         shutil.rmtree(settings.dbt_target_dir)
         (finding,) = _look(settings, code_location.MANIFEST)
-        assert "There is no dbt manifest" in finding.said
+        assert "There is no dbt manifest" in finding.message
 
 
 class InSnowflake:
@@ -579,16 +579,16 @@ def test_what_snowflake_lacks_is_named(fault: str) -> None:
     """The judgement on Snowflake's answers; the statements themselves need an account."""
     settings = Settings.load(environment="prod")
     deployment = Deployment(fixed(settings))
-    asked, change, said = SNOWFLAKE_FAULTS[fault]
+    asked, change, message = SNOWFLAKE_FAULTS[fault]
     for there in in_snowflake(deployment):
         for sql, rows in there.answers.items():
             if asked and asked in sql:
                 there.answers[sql] = [] if change is None else [{**rows[0], **change}]
-    found = list(findings(snowflake.CHECKS, deployment, explain=sentence_of))
+    found = list(findings(snowflake.PROBES, deployment, explain=message_of))
     if fault == "nothing":
         assert {finding.state for finding in found} == {State.OK}
     else:
-        assert said in the_fault(found).said
+        assert message in the_fault(found).message
 
 
 def test_a_bucket_that_snowflake_may_not_read_is_named() -> None:
@@ -596,7 +596,7 @@ def test_a_bucket_that_snowflake_may_not_read_is_named() -> None:
     deployment = Deployment(fixed(settings))
     there, *_ = in_snowflake(deployment)
     del there.answers["list @RAW.STAGE_KEEPA"]
-    finding = the_fault(list(findings(snowflake.CHECKS, deployment, explain=sentence_of)))
+    finding = the_fault(list(findings(snowflake.PROBES, deployment, explain=message_of)))
     assert finding.name == "snowflake integration"
     assert "infra/aws/access.yaml" in (finding.fix or "")
 
@@ -639,7 +639,7 @@ def schedule(status: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("answer", "token", "said", "fix"),
+    ("answer", "token", "message", "fix"),
     [
         (schedule("RUNNING"), "token", None, None),
         (schedule("STOPPED"), "token", "is STOPPED", "switch"),
@@ -657,7 +657,7 @@ def test_the_schedule_must_be_on_in_production(
     serve: Callable[[Starlette], str],
     answer: dict[str, Any] | None,
     token: str,
-    said: str | None,
+    message: str | None,
     fix: str | None,
 ) -> None:
     url = f"{serve(dagster(answer))}/vp-prod"
@@ -665,10 +665,10 @@ def test_the_schedule_must_be_on_in_production(
     settings = settings.model_copy(update={"dagster_api_token": SecretStr(token)})
     in_order, finding = _look(settings, *code_location.SCHEDULE)
     assert in_order.state is State.OK
-    if said is None:
+    if message is None:
         assert finding.state is State.OK
     else:
-        assert said in finding.said
+        assert message in finding.message
         assert (fix or "") in (finding.fix or "")
 
 
@@ -691,33 +691,33 @@ def test_only_production_needs_the_schedule_and_only_accounts_need_snowflake() -
     assert names["local"] < names["dev"] < names["prod"]
 
 
-def test_what_a_check_waits_for_comes_before_it_and_each_name_is_there_once() -> None:
-    checks = checklist("prod")
-    names = [check.name for check in checks]
+def test_a_probe_comes_after_the_one_it_waits_for_and_names_are_unique() -> None:
+    probes = checklist("prod")
+    names = [probe.name for probe in probes]
     assert len(set(names)) == len(names)
-    for number, check in enumerate(checks):
-        assert check.after is None or check.after in names[:number], check.name
-        assert check.fix
+    for number, probe in enumerate(probes):
+        assert probe.after is None or probe.after in names[:number], probe.name
+        assert probe.fix
 
 
-def test_what_comes_after_a_fault_is_left_open_and_an_error_of_ours_is_raised() -> None:
+def test_probes_after_a_fault_wait_and_our_own_errors_are_raised() -> None:
     def faulty(_: None) -> str:
         raise Fault("broken", "mend it")
 
     def wrong(_: None) -> str:
         raise KeyError("ours")
 
-    checks = [
-        Check[None]("first", faulty, "own fix"),
-        Check[None]("second", wrong, "", after="first"),
-        Check[None]("third", wrong, "", after="second"),
-        Check[None]("fourth", lambda _: "fine", ""),
+    probes = [
+        Probe[None]("first", faulty, "own fix"),
+        Probe[None]("second", wrong, "", after="first"),
+        Probe[None]("third", wrong, "", after="second"),
+        Probe[None]("fourth", lambda _: "fine", ""),
     ]
-    assert [(f.state, f.fix) for f in findings(checks, None)] == [
+    assert [(f.state, f.fix) for f in findings(probes, None)] == [
         (State.FAULT, "mend it"),
         (State.WAITS, None),
         (State.WAITS, None),
         (State.OK, None),
     ]
     with pytest.raises(KeyError, match="ours"):
-        list(findings([Check[None]("one", wrong, "")], None))
+        list(findings([Probe[None]("one", wrong, "")], None))

@@ -1,4 +1,4 @@
-"""Services that are too slow, or ask for too much patience: every call has an end."""
+"""Services that are slow or ask for a long wait: every call ends in time."""
 
 import threading
 import time
@@ -12,14 +12,14 @@ import pytest
 from tests.support.faults import CALLS, GOOD, LIMIT, settings_for, without_waiting
 from tests.support.misbehaving import misbehaving
 from veracitypro_pipeline.cli import batch
-from veracitypro_pipeline.cli.batch import Teller
+from veracitypro_pipeline.cli.batch import Notifier
 from veracitypro_pipeline.failures import TransientFailure
-from veracitypro_pipeline.notify import telling
+from veracitypro_pipeline.notify import delivery
 from veracitypro_pipeline.resources import http, slack
 from veracitypro_pipeline.resources.slack import SlackAway, SlackNotDelivered
 
 CALL_SECONDS = 0.5
-# Far below what the dripping answers take, and far above the end of a call on a busy machine.
+# Far less than a dripping answer takes, far more than the end of a call takes on a busy machine.
 SOON = 5.0
 SLOW_BODY = " " * 300 + "{}"
 HTTP_CALLS = ("airbyte read", "airbyte start", "powerbi read", "powerbi start")
@@ -61,7 +61,7 @@ def test_a_wait_that_a_service_asks_for_is_capped(
 def test_slack_is_not_waited_for_if_it_asks_for_long(
     call: str, asked: str, waits: list[float], tmp_path: Path
 ) -> None:
-    """The next delivery says it; a wait that was given up would say it twice."""
+    """The next delivery sends it; after an abandoned wait it would be sent twice."""
     with (
         misbehaving(replace(LIMIT, headers={"Retry-After": asked})) as server,
         pytest.raises(SlackNotDelivered, match=r"ratelimited|429"),
@@ -73,25 +73,25 @@ def test_slack_is_not_waited_for_if_it_asks_for_long(
 def test_a_slack_that_hangs_holds_up_a_run_for_a_stated_time(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nor do two runs of one process tell Slack at once, which would say things twice."""
-    is_over, told = threading.Event(), []
+    """Deliveries of two runs of one process do not overlap, which would send messages twice."""
+    is_over, delivered = threading.Event(), []
 
-    def tell(*_: Any, **__: Any) -> None:
+    def deliver(*_: Any, **__: Any) -> None:
         is_over.wait()
-        told.append("a delivery")
+        delivered.append("a delivery")
 
-    monkeypatch.setattr(telling, "tell", tell)
+    monkeypatch.setattr(delivery, "deliver", deliver)
     monkeypatch.setattr(batch, "SLACK_SECONDS", 0.2)
-    monkeypatch.setattr(Teller, "_one_at_a_time", threading.Lock())
-    teller = Teller(None, None)  # type: ignore[arg-type]
+    monkeypatch.setattr(Notifier, "_one_at_a_time", threading.Lock())
+    notifier = Notifier(None, None)  # type: ignore[arg-type]
     began = time.monotonic()
     try:
-        beginning = teller.start()
-        teller.finish()
+        first = notifier.start()
+        notifier.finish()
         assert 0.2 <= time.monotonic() - began < SOON
-        assert "the next delivery says it" in caplog.text
-        assert (beginning.is_alive(), told) == (True, [])
+        assert "the next delivery sends them" in caplog.text
+        assert (first.is_alive(), delivered) == (True, [])
     finally:
         is_over.set()
-    Teller(None, None).finish()  # type: ignore[arg-type]
-    assert told == ["a delivery"] * 3
+    Notifier(None, None).finish()  # type: ignore[arg-type]
+    assert delivered == ["a delivery"] * 3

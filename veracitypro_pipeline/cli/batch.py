@@ -1,6 +1,6 @@
-"""Daily batches as real Dagster runs in this process, one after the other, and how they are shown.
+"""Runs daily batches as Dagster runs in this process, one after the other, and prints each.
 
-For `vp run` and `vp backfill`, which say which days and from where.
+`vp run` and `vp backfill` choose the days and where their data comes from.
 """
 
 import json
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
     from veracitypro_pipeline.resources.slack import SlackResource
     from veracitypro_pipeline.runs.summary import RunSummary
 
-# What a Slack that is slow may add to a run: a call that it does not answer, and a little.
+# The most that a slow Slack may add to a run: the time-out of one call, and a little.
 SLACK_SECONDS: Final = 75.0
-_UNHEARD: Final = logging.getLogger("vp.unheard")
-_UNHEARD.disabled = True
+_NO_LOG: Final = logging.getLogger("vp.no_log")
+_NO_LOG.disabled = True
 _QUIET_CONSOLE: Final = {"console": {"config": {"log_level": "CRITICAL"}}}
-# RAW loads the day's files again, although its ledger knows them.
+# RAW loads the day's files again, although the ledger lists them.
 _RELOAD: Final = {"raw__keepa_raw": {"config": {"reload": True}}}
 _FULL_REFRESH: Final = {"dbt_models": {"config": {"full_refresh": True}}}
 
 
 class Day(click.ParamType[date]):
-    """A day as an option."""
+    """A date as an option."""
 
     name = "YYYY-MM-DD"
 
@@ -53,16 +53,16 @@ class Day(click.ParamType[date]):
         try:
             return date.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is no date: write it as YYYY-MM-DD, e.g. 2026-01-31.", param, ctx)
+            self.fail(f"{value!r} is not a date: write YYYY-MM-DD, e.g. 2026-01-31.", param, ctx)
 
 
 @dataclass(frozen=True)
 class Batch:
     """The days to run, oldest first.
 
-    `products` is a payload folder for the local Keepa in place of its catalogue, or how many
-    products that has (0: the tracked ones). `is_from_s3` leaves Airbyte out: what S3 holds of the
-    days is loaded again; `is_full_refresh` then makes every table anew, on the first day.
+    `products` replaces the products of the local Keepa: a folder of payloads, or a number of
+    products of its catalogue (0: the tracked ones). `is_from_s3` leaves out Airbyte and loads again
+    what S3 holds of the days; `is_full_refresh` then rebuilds every table, on the first day.
     """
 
     as_of_dates: Sequence[date]
@@ -71,17 +71,16 @@ class Batch:
     is_full_refresh: bool = False
 
     def from_s3(self, as_of_date: date) -> dict[str, Any]:
-        """The run configuration of a day that is loaded again."""
+        """The run configuration of a day loaded from S3."""
         is_refreshed = self.is_full_refresh and as_of_date == self.as_of_dates[0]
         return {"ops": {**_RELOAD, **(_FULL_REFRESH if is_refreshed else {})}}
 
 
 def run_batch(batch: Batch, settings: Settings, *, as_json: bool, as_list: bool) -> None:
-    """Run the days in order and show each; ends after the first that is not good, with exit code 1,
-    or that of the signal which stopped it. A reader who goes away changes neither the runs nor the
-    code.
+    """Run the days in order and print each. A day that is not good ends the process: with exit code
+    1, or with that of the signal that stopped it. Closed output changes neither runs nor exit code.
 
-    `as_json` prints one document at the end instead: of the only run, or `as_list` of them all.
+    `as_json` prints one document at the end instead: of the only run, or `as_list` of all.
     """
     summaries = []
     try:
@@ -93,7 +92,7 @@ def run_batch(batch: Batch, settings: Settings, *, as_json: bool, as_list: bool)
                 with for_whoever_reads():
                     print_summary(summary)
     finally:
-        # Also of the days before one that could not be run.
+        # Printed even if a later day could not be run.
         if as_json and summaries:
             documents = [summary.model_dump(mode="json") for summary in summaries]
             with for_whoever_reads():
@@ -130,10 +129,10 @@ def _runs(batch: Batch, settings: Settings, *, quiet: bool) -> Iterator["RunSumm
 
 
 def _refuse_unsynced(as_of_dates: Sequence[date], settings: Settings) -> None:
-    """Before the first run, so that none is recorded that could not go well.
+    """Checked before the first run, so that no run is recorded that must fail.
 
     Raises:
-        CannotDo: S3 holds nothing of a day.
+        CannotDo: one of the days was never synced.
     """
     from veracitypro_pipeline import definitions
     from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT
@@ -153,8 +152,8 @@ def _refuse_unsynced(as_of_dates: Sequence[date], settings: Settings) -> None:
 def _turn(
     batch: Batch, settings: Settings, as_of_date: date, progress: "Progress"
 ) -> Iterator[dict[str, Any]]:
-    """Have the home to ourselves, and its local stack with the day in play; gives the run's
-    configuration."""
+    """Hold the home's run lock and bring the local stack to the day; yields the configuration of
+    the run."""
     from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT
     from veracitypro_pipeline.local.stack.lifecycle import play_day
     from veracitypro_pipeline.local.stack.run_settings import started_stack
@@ -178,7 +177,7 @@ def _turn(
                 f"The tables of {settings.home_dir} keep the products from {played.before} beside"
                 " these: for tables of these alone, name another folder with --home."
             )
-        # Other products than those of the day's last sync need another sync.
+        # Products other than those of the day's last sync need a new sync.
         op = AIRBYTE_PRODUCT.to_python_identifier()
         yield {"ops": {op: {"config": {"resync": True}}}} if played.changed else {}
 
@@ -186,9 +185,9 @@ def _turn(
 def _options(
     batch: Batch, as_of_date: date, run_config: dict[str, Any], job: "dg.JobDefinition"
 ) -> dict[str, Any]:
-    """What the run is asked to do, as `execute_in_process` takes it."""
+    """The arguments for `execute_in_process`."""
     from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT
-    from veracitypro_pipeline.notify.telling import ANNOUNCES_ITSELF_TAG, SILENT_TAG, marks
+    from veracitypro_pipeline.notify.delivery import ANNOUNCES_ITSELF_TAG, SILENT_TAG, marks
 
     run_id = str(uuid.uuid4())
     options: dict[str, Any] = {
@@ -198,7 +197,7 @@ def _options(
         "tags": marks(run_id, ANNOUNCES_ITSELF_TAG),
     }
     if batch.is_from_s3:
-        # Somebody sits before it; a month of days would be a month of threads.
+        # A person watches it, and a month of days would be a month of threads.
         options["tags"] |= marks(run_id, SILENT_TAG)
         keys = job.asset_layer.executable_asset_keys
         options["asset_selection"] = [key for key in keys if key != AIRBYTE_PRODUCT]
@@ -228,7 +227,7 @@ def _run(
     ):
 
         def stop(entry: dg.EventLogEntry) -> None:
-            """An interrupted step may be tried again, and others follow a check that failed."""
+            """Needed because Dagster may retry an interrupted step or go on to the next one."""
             event = entry.dagster_event
             begins = event is not None and event.event_type in (
                 dg.DagsterEventType.STEP_START,
@@ -251,7 +250,7 @@ def _run(
         if run is None:
             raise KeyboardInterrupt
         if was_interrupted() and run.status is not dg.DagsterRunStatus.SUCCESS:
-            # Dagster calls it a failure, because nobody had asked it for an end.
+            # Dagster calls it a failure, because the run was not cancelled through its instance.
             instance.report_run_canceled(run, f"Stopped by {stopping.name()}.")
         reporter.report_end()
     return run_summary(instance, run_id)
@@ -259,8 +258,8 @@ def _run(
 
 @contextmanager
 def _as_of_the_code_location(instance: "dg.DagsterInstance", job: str) -> Iterator[None]:
-    """Have Dagster create runs as those of the job in the code location, as its UI does: it lists
-    them with the job, and can execute them again. `execute_in_process` has no option for that."""
+    """Let Dagster create runs with the origin of the job in the code location. Its UI then lists
+    them with the job and can execute them again. `execute_in_process` has no option for this."""
     from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
     from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 
@@ -278,15 +277,15 @@ def _as_of_the_code_location(instance: "dg.DagsterInstance", job: str) -> Iterat
 
 
 class _Reporter:
-    """Tells the tables of runs and Slack that the run began and how it ended, as the sensors do
-    where a daemon runs."""
+    """Records the run and posts to Slack when it starts and ends, as the sensors do where a daemon
+    runs."""
 
     def __init__(self, instance: "dg.DagsterInstance", settings: Settings) -> None:
         from veracitypro_pipeline import definitions
 
         resources = definitions.build_resources(definitions.run_settings(settings))
         self._instance, self._warehouse = instance, resources["warehouse"]
-        self._teller = Teller(instance, resources["slack"])
+        self._notifier = Notifier(instance, resources["slack"])
         self._log = logging.getLogger("vp")
 
     def __call__(self, entry: "dg.EventLogEntry") -> None:
@@ -294,13 +293,13 @@ class _Reporter:
 
         event = entry.dagster_event
         if event is not None and event.event_type is dg.DagsterEventType.RUN_START:
-            # What cannot be recorded now is said at the end, if it still cannot be then.
-            self._record(_UNHEARD)
-            self._teller.start()
+            # A failure to record now is logged at the end, if it lasts.
+            self._record(_NO_LOG)
+            self._notifier.start()
 
     def report_end(self) -> None:
         self._record(self._log)
-        self._teller.finish()
+        self._notifier.finish()
 
     def _record(self, log: logging.Logger) -> None:
         from veracitypro_pipeline.monitoring.recording import record_runs
@@ -308,11 +307,11 @@ class _Reporter:
         record_runs(self._instance, self._warehouse, log)
 
 
-class Teller:
-    """Tells Slack beside the run, so that a Slack which hangs holds up nothing but its end, and
-    that for `SLACK_SECONDS` at most."""
+class Notifier:
+    """Posts to Slack in a thread, so that a slow Slack delays only the end of the run, by at most
+    `SLACK_SECONDS`."""
 
-    # Of all runs of the process: two at once would say things twice.
+    # Shared by all runs of the process: two deliveries at once would send messages twice.
     _one_at_a_time = threading.Lock()
 
     def __init__(self, instance: "dg.DagsterInstance", slack: "SlackResource") -> None:
@@ -320,25 +319,25 @@ class Teller:
         self._log = logging.getLogger("vp")
 
     def start(self) -> threading.Thread:
-        """Say what is due now."""
-        thread = threading.Thread(target=self._tell, name="slack", daemon=True)
+        """Send what is due now, in the background."""
+        thread = threading.Thread(target=self._deliver, name="slack", daemon=True)
         thread.start()
         return thread
 
     def finish(self) -> None:
-        """The same, once what was begun is said; returns when Slack knows, or in time."""
+        """Send what is due and wait for it, at most `SLACK_SECONDS`."""
         last = self.start()
         last.join(SLACK_SECONDS)
         if last.is_alive():
             self._log.warning(
-                f"Slack has not taken what happened within {SLACK_SECONDS:.0f} s; the next"
-                " delivery says it."
+                f"Slack did not accept the messages about this run within {SLACK_SECONDS:.0f} s;"
+                " the next delivery sends them."
             )
 
-    def _tell(self) -> None:
-        from veracitypro_pipeline.notify.telling import tell
+    def _deliver(self) -> None:
+        from veracitypro_pipeline.notify.delivery import deliver
 
         with self._one_at_a_time:
-            untold = tell(self._instance, self._slack, of_vp_run=True)
-        if untold is not None:
-            self._log.warning(untold)
+            undelivered = deliver(self._instance, self._slack, of_vp_run=True)
+        if undelivered is not None:
+            self._log.warning(undelivered)

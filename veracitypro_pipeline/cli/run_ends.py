@@ -14,7 +14,7 @@ from filelock import BaseFileLock, Timeout
 
 from veracitypro_pipeline.cli.instance import dagster_instance
 from veracitypro_pipeline.monitoring.status import Run
-from veracitypro_pipeline.notify.telling import ANNOUNCES_ITSELF_TAG, is_marked
+from veracitypro_pipeline.notify.delivery import ANNOUNCES_ITSELF_TAG, is_marked
 from veracitypro_pipeline.run_lock import no_run_at_work
 from veracitypro_pipeline.runs.events import run_record
 from veracitypro_pipeline.settings import Settings

@@ -103,7 +103,7 @@ def _print_hops(console: "Console", found: Status) -> None:
     from rich.table import Table
 
     run = next((run for run in found.runs if run.run_id == found.hops_of_run), found.runs[0])
-    table = Table(title=f"Hop by hop, {run.as_of_date or 'no partition'}: {run.status}")
+    table = Table(title=f"StageRow by hop, {run.as_of_date or 'no partition'}: {run.status}")
     table.add_column("stage")
     for column in ("rows in", "rows out", "refused", "seconds"):
         table.add_column(column, justify="right")

@@ -1,1 +1,1 @@
-"""Is this deployment set up? A checklist in which every item can be executed, each with its fix."""
+"""Is this deployment set up? A checklist of executable probes, each with its fix."""

@@ -1,10 +1,10 @@
-"""Airbyte: sign-in, connection, stream, source, destination, and the Keepa key that it holds."""
+"""Airbyte: sign-in, connection, stream, source, destination, and the Keepa key of the source."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from veracitypro_pipeline.doctor.check import Check, Fault
-from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentCheck, settings_check
+from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentProbe, settings_probe
+from veracitypro_pipeline.doctor.probe import Fault, Probe
 from veracitypro_pipeline.resources.airbyte.resource import REQUIRED
 from veracitypro_pipeline.resources.airbyte_source import (
     MANIFEST,
@@ -14,9 +14,9 @@ from veracitypro_pipeline.resources.airbyte_source import (
 )
 
 SHOWN_ASINS: Final = 5
-# Every answer of Keepa repeats the whole history (infra/airbyte/README.md).
+# Each answer of Keepa repeats the whole history (infra/airbyte/README.md).
 SYNC_MODES: Final = ("full_refresh", "append")
-# How the landing stage reads objects: text lines, gzip.
+# The only format that the landing stage reads: gzipped lines of JSON.
 FORMAT: Final = {"format_type": "JSONL", "compression": {"compression_type": "GZIP"}}
 
 
@@ -126,49 +126,49 @@ def _keepa_key(deployment: Deployment) -> str:
     return "Airbyte's own check of the source succeeded"
 
 
-CHECKS: Final[tuple[DeploymentCheck, ...]] = (
-    settings_check("airbyte", REQUIRED),
-    Check(
+PROBES: Final[tuple[DeploymentProbe, ...]] = (
+    settings_probe("airbyte", REQUIRED),
+    Probe(
         "airbyte sign-in",
         _sign_in,
         "make an application in Airbyte (Settings, Applications) whose owner sees the workspace,"
         " and set AIRBYTE_CLIENT_ID, AIRBYTE_CLIENT_SECRET and AIRBYTE_WORKSPACE_ID",
         after="airbyte settings",
     ),
-    Check(
+    Probe(
         "airbyte connection",
         _connection,
         "make the connection as infra/airbyte/README.md says, and set AIRBYTE_CONNECTION_ID to the"
         " UUID in its address",
         after="airbyte sign-in",
     ),
-    Check(
+    Probe(
         "airbyte stream",
         _stream,
         f"select {STREAM}, and no other, in the connection's schema tab",
         after="airbyte connection",
     ),
-    Check(
+    Probe(
         "airbyte schema",
         _schema,
         f"publish {MANIFEST.name} in Airbyte's Connector Builder, then refresh the connection's"
         " source schema",
         after="airbyte stream",
     ),
-    Check(
+    Probe(
         "airbyte source",
         _source,
         "set the source to what `python -m veracitypro_pipeline.resources.airbyte_source` prints"
         " (on a laptop: `vp run` without --products)",
         after="airbyte connection",
     ),
-    Check(
+    Probe(
         "airbyte destination",
         _destination,
         "set the S3 destination as infra/airbyte/README.md says",
         after="airbyte connection",
     ),
-    Check(
+    Probe(
         "keepa key",
         _keepa_key,
         "set a valid Keepa API key in the Airbyte source, the only place that holds it",

@@ -11,27 +11,27 @@ from veracitypro_pipeline.doctor import (
     storage,
     warehouse,
 )
-from veracitypro_pipeline.doctor.check import Finding, findings
-from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentCheck, sentence_of
+from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentProbe, message_of
+from veracitypro_pipeline.doctor.probe import Finding, findings
 from veracitypro_pipeline.settings import Environment
 
 
-def checklist(environment: Environment) -> tuple[DeploymentCheck, ...]:
-    """The checks of an environment: `local` runs on DuckDB, and only `prod` runs by itself."""
+def checklist(environment: Environment) -> tuple[DeploymentProbe, ...]:
+    """The probes of an environment: `local` uses DuckDB, and only `prod` has the schedule on."""
     is_on_snowflake = environment != "local"
     return (
         code_location.MANIFEST,
-        *storage.CHECKS,
-        *airbyte.CHECKS,
-        *warehouse.CHECKS,
-        *(snowflake.CHECKS if is_on_snowflake else ()),
-        *powerbi.CHECKS,
-        *slack.CHECKS,
+        *storage.PROBES,
+        *airbyte.PROBES,
+        *warehouse.PROBES,
+        *(snowflake.PROBES if is_on_snowflake else ()),
+        *powerbi.PROBES,
+        *slack.PROBES,
         *(code_location.SCHEDULE if environment == "prod" else ()),
     )
 
 
 def examine(deployment: Deployment) -> Iterator[Finding]:
-    """Go through the checklist of the deployment's environment."""
-    checks = checklist(deployment.settings.environment)
-    yield from findings(checks, deployment, explain=sentence_of)
+    """Run the checklist of the deployment's environment."""
+    probes = checklist(deployment.settings.environment)
+    yield from findings(probes, deployment, explain=message_of)

@@ -1,11 +1,11 @@
-"""The code location: its dbt manifest, and the schedule that Dagster runs it by."""
+"""The code location: its dbt manifest and its schedule in Dagster."""
 
 from typing import Any, Final
 
 import requests
 
-from veracitypro_pipeline.doctor.check import Check, Fault
-from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentCheck, settings_check
+from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentProbe, settings_probe
+from veracitypro_pipeline.doctor.probe import Fault, Probe
 from veracitypro_pipeline.lineage import SCHEDULE_NAME
 from veracitypro_pipeline.resources.dbt.command import manifest_fault, manifest_path
 from veracitypro_pipeline.resources.http import (
@@ -17,7 +17,7 @@ from veracitypro_pipeline.resources.http import (
 
 SERVICE: Final = "Dagster"
 CODE_LOCATION: Final = "veracitypro_pipeline"
-# The repository of a code location made from one `Definitions`.
+# The name that Dagster gives the repository of a `Definitions` object.
 REPOSITORY: Final = "__repository__"
 RUNNING: Final = "RUNNING"
 SCHEDULE_STATE: Final = """
@@ -35,14 +35,14 @@ query ScheduleState($selector: ScheduleSelector!) {
 def _manifest(deployment: Deployment) -> str:
     settings = deployment.settings
     if settings.is_dbt_parsed_here:
-        return f"made from these files: {manifest_path(settings).name}"
+        return f"built from these files: {manifest_path(settings).name}"
     if fault := manifest_fault(settings):
         raise Fault(fault)
     return "of the dbt project that is deployed"
 
 
 def _schedule(deployment: Deployment) -> str:
-    answer = _asked(deployment)
+    answer = _schedule_or_error(deployment)
     if answer["__typename"] != "Schedule":
         raise Fault(
             f"Dagster has no {SCHEDULE_NAME}: {answer.get('message') or answer['__typename']}",
@@ -54,8 +54,8 @@ def _schedule(deployment: Deployment) -> str:
     return f"{SCHEDULE_NAME} is {status}"
 
 
-def _asked(deployment: Deployment) -> dict[str, Any]:
-    """Dagster's answer on the schedule."""
+def _schedule_or_error(deployment: Deployment) -> dict[str, Any]:
+    """Dagster's GraphQL answer about the schedule. Raises dg.Failure."""
     settings = deployment.settings
     assert settings.dagster_api_token is not None
     url = f"{str(settings.dagster_url).rstrip('/')}/graphql"
@@ -75,19 +75,19 @@ def _asked(deployment: Deployment) -> dict[str, Any]:
             timeout=TIMEOUT_SECONDS,
         )
         refuse_errors(SERVICE, response)
-        # Without data if the question failed as a whole.
+        # `data` is null if the whole query failed.
         answer: dict[str, Any] = response.json()["data"]["scheduleOrError"]
     except (requests.JSONDecodeError, KeyError, TypeError) as error:
         raise unreachable(SERVICE, url, error) from error
     return answer
 
 
-MANIFEST: Final[DeploymentCheck] = Check(
+MANIFEST: Final[DeploymentProbe] = Probe(
     "dbt manifest", _manifest, "build with `.ci/build`, which makes the manifest, and deploy again"
 )
-SCHEDULE: Final[tuple[DeploymentCheck, ...]] = (
-    settings_check("schedule", ("dagster_url", "dagster_api_token")),
-    Check(
+SCHEDULE: Final[tuple[DeploymentProbe, ...]] = (
+    settings_probe("schedule", ("dagster_url", "dagster_api_token")),
+    Probe(
         "schedule",
         _schedule,
         f"switch {SCHEDULE_NAME} on in Dagster (Automation)",

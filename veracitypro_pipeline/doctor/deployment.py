@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from veracitypro_pipeline.doctor.check import Check, Fault
+from veracitypro_pipeline.doctor.probe import Fault, Probe
 from veracitypro_pipeline.resources.airbyte.resource import AirbyteResource
 from veracitypro_pipeline.resources.airbyte_source import (
     SourceError,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class _OtherRole(RunSettings):
-    """Those of a run, with the role and the warehouse of two other settings."""
+    """The settings of a run, with the role and the warehouse that two other settings name."""
 
     of_run: dg.ResourceDependency[RunSettings]
     role: str
@@ -45,10 +45,10 @@ class _OtherRole(RunSettings):
 
 
 class Deployment:
-    """One client per service, all with the settings that a run gets.
+    """One client per service, with the settings that a run gets.
 
-    `tracked` are the ASINs by domain id that the source has to fetch; those of the dbt seed unless
-    the local stack plays others.
+    `tracked` returns the ASINs by domain id that the source must fetch, if they are not those of
+    the dbt seed.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Deployment:
 
     @cached_property
     def connection(self) -> Mapping[str, Any]:
-        """The Airbyte connection; asked for once."""
+        """The Airbyte connection, requested once."""
         return self.airbyte.connection()
 
     @cached_property
@@ -97,11 +97,11 @@ class Deployment:
         return self._powerbi.client()
 
 
-DeploymentCheck = Check[Deployment]
+DeploymentProbe = Probe[Deployment]
 
 
-def settings_check(service: str, fields: Sequence[str]) -> DeploymentCheck:
-    """That the settings of a service are there; names all that are not, at once."""
+def settings_probe(service: str, fields: Sequence[str]) -> DeploymentProbe:
+    """A probe for the settings of a service; its fault names all that are missing."""
 
     def look(deployment: Deployment) -> str:
         missing = [
@@ -111,15 +111,15 @@ def settings_check(service: str, fields: Sequence[str]) -> DeploymentCheck:
             raise Fault(f"not set: {', '.join(missing)}")
         return "all set"
 
-    return Check(
+    return Probe(
         name=f"{service} settings",
         look=look,
-        fix="set them in the deployment's environment; .env.example says what each one is",
+        fix="set them in the deployment's environment; .env.example explains each one",
     )
 
 
-def sentence_of(error: Exception) -> str | None:
-    """What a client says of a fault of the deployment; None for an exception of another kind."""
+def message_of(error: Exception) -> str | None:
+    """The message of a client's error about the deployment; None for any other exception."""
     if isinstance(error, dg.Failure):
         return str(error.description)
     if isinstance(error, SlackNotDelivered | ManifestMissing | SourceError):

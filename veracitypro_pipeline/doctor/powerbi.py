@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from veracitypro_pipeline.doctor.check import Check, Fault
-from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentCheck, settings_check
+from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentProbe, settings_probe
+from veracitypro_pipeline.doctor.probe import Fault, Probe
 from veracitypro_pipeline.resources.powerbi import REQUIRED
 
 
@@ -26,23 +26,23 @@ def _history(deployment: Deployment) -> str:
     return f"{len(deployment.powerbi.history())} refreshes listed"
 
 
-CHECKS: Final[tuple[DeploymentCheck, ...]] = (
-    settings_check("powerbi", REQUIRED),
-    Check(
+PROBES: Final[tuple[DeploymentProbe, ...]] = (
+    settings_probe("powerbi", REQUIRED),
+    Probe(
         "powerbi sign-in",
         _sign_in,
         "make a client secret of the app registration, and set POWERBI_TENANT_ID, POWERBI_CLIENT_ID"
         " and POWERBI_CLIENT_SECRET",
         after="powerbi settings",
     ),
-    Check(
+    Probe(
         "powerbi dataset",
         _dataset,
         "add the service principal to the workspace as infra/powerbi/README.md says, and set"
         " POWERBI_WORKSPACE_ID and POWERBI_DATASET_ID",
         after="powerbi sign-in",
     ),
-    Check(
+    Probe(
         "powerbi history",
         _history,
         "give the service principal the workspace role Contributor",

@@ -1,9 +1,9 @@
-"""Slack: a sign-in, and a channel that the bot may write to. Nothing is posted."""
+"""Slack: sign-in, and a channel that the bot may post to. Nothing is posted."""
 
 from typing import Final
 
-from veracitypro_pipeline.doctor.check import Check, Fault
-from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentCheck
+from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentProbe
+from veracitypro_pipeline.doctor.probe import Fault, Probe
 
 
 def _settings(deployment: Deployment) -> str:
@@ -18,8 +18,8 @@ def _sign_in(deployment: Deployment) -> str:
         return deployment.slack.bot_name()
     if not deployment.slack.is_webhook_alive():
         raise Fault(
-            "Slack does not know the webhook any more",
-            "make a new incoming webhook of the app, and set SLACK_WEBHOOK_URL",
+            "Slack no longer knows the webhook",
+            "make a new incoming webhook for the app, and set SLACK_WEBHOOK_URL",
         )
     return "Slack knows the webhook"
 
@@ -27,7 +27,7 @@ def _sign_in(deployment: Deployment) -> str:
 def _channel(deployment: Deployment) -> str:
     settings = deployment.settings
     if settings.slack_bot_token is None:
-        return "the one that the webhook was made for"
+        return "the channel of the webhook"
     is_member = deployment.slack.is_member()
     if is_member is None:
         raise Fault(
@@ -39,19 +39,19 @@ def _channel(deployment: Deployment) -> str:
     return f"the bot is in {settings.slack_channel}"
 
 
-CHECKS: Final[tuple[DeploymentCheck, ...]] = (
-    Check(
+PROBES: Final[tuple[DeploymentProbe, ...]] = (
+    Probe(
         "slack settings",
         _settings,
         "set SLACK_BOT_TOKEN (or SLACK_WEBHOOK_URL) in the deployment's environment",
     ),
-    Check(
+    Probe(
         "slack sign-in",
         _sign_in,
         "install the app in the workspace again, and set SLACK_BOT_TOKEN to its bot token",
         after="slack settings",
     ),
-    Check(
+    Probe(
         "slack channel",
         _channel,
         "invite the bot to the channel; it needs the scopes chat:write, channels:read and"

@@ -1,21 +1,21 @@
-"""What only Snowflake has: session, grants, stage and integration, as infra/snowflake makes them.
+"""Snowflake alone: session, grants, stage and integration, as infra/snowflake creates them.
 
-Asked as the role of the pipeline, or of dbt for its own, with documented SHOW output or by using
-the thing; read-only.
+The probes sign in with the role whose rights they check. They read only: documented SHOW output, or
+a use of the object itself.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from veracitypro_pipeline.doctor.check import Check, Fault
-from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentCheck
+from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentProbe
+from veracitypro_pipeline.doctor.probe import Fault, Probe
 from veracitypro_pipeline.doctor.warehouse import SCHEMAS, TABLES
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 
 INTEGRATION: Final = "VP_S3_INT"
 STAGE: Final = "RAW.STAGE_KEEPA"
-# What the pipeline and dbt do, as (privilege, kind, name); the owner of an object may do all of it.
-# The names in braces are the settings'.
+# Privileges as (privilege, kind, name); ownership of an object implies them all. Names in braces
+# are filled in from settings.
 _BOTH: Final = (("USAGE", "DATABASE", "{database}"), ("USAGE", "WAREHOUSE", "{warehouse}"))
 NEEDED: Final = (
     *_BOTH,
@@ -36,7 +36,7 @@ NEEDED_BY_DBT: Final = (
         for schema in ("STG", "CORE", "MART", "MONITORING")
     ),
 )
-# Which tables readers may read comes with each table that is made, by grants on future tables.
+# Without tables: grants on future tables let readers read each table that is created.
 NEEDED_BY_READERS: Final = (
     ("USAGE", "DATABASE", "{database}"),
     ("USAGE", "WAREHOUSE", "{reader_warehouse}"),
@@ -68,13 +68,13 @@ def _grants(deployment: Deployment) -> str:
 
 
 def _dbt_grants(deployment: Deployment) -> str:
-    """As dbt signs in, which is refused if the user has not been granted its role."""
+    """Signs in as dbt does, which fails if the user has not been granted dbt's role."""
     role = deployment.settings.snowflake_dbt_role
     return _has_all(deployment, deployment.dbt_warehouse, role, NEEDED_BY_DBT)
 
 
 def _reader_grants(deployment: Deployment) -> str:
-    """As `vp sql` signs in."""
+    """Signs in as `vp sql` does."""
     role = deployment.settings.snowflake_reader_role
     return _has_all(deployment, deployment.reader_warehouse, role, NEEDED_BY_READERS)
 
@@ -105,7 +105,7 @@ def _has_all(
 def _granted(
     warehouse: WarehouseResource, role: str, seen: set[str]
 ) -> Iterator[tuple[str, str, str]]:
-    """The privileges of a role and of those granted to it."""
+    """The privileges of a role and of the roles granted to it."""
     seen.add(role)
     for row in _rows(warehouse, f"show grants to role {_identifier(role)}"):
         kind, name = str(row["granted_on"]).upper(), str(row["name"]).replace('"', "").upper()
@@ -129,7 +129,8 @@ def _stage(deployment: Deployment) -> str:
 
 
 def _integration(deployment: Deployment) -> str:
-    """LIST goes to S3 as Snowflake's own user: it fails unless both trust each other."""
+    """LIST reads S3 as Snowflake's own user, so it fails unless AWS and Snowflake trust each
+    other."""
     return f"{len(_rows(deployment.warehouse, f'list @{STAGE}'))} files seen through {INTEGRATION}"
 
 
@@ -145,31 +146,31 @@ def _identifier(name: str) -> str:
 
 _APPLY: Final = "`vp infra apply`"
 
-CHECKS: Final[tuple[DeploymentCheck, ...]] = (
-    Check(
+PROBES: Final[tuple[DeploymentProbe, ...]] = (
+    Probe(
         "snowflake session",
         _session,
         "grant the role to SNOWFLAKE_USER, and set SNOWFLAKE_ROLE, SNOWFLAKE_WAREHOUSE and"
         " SNOWFLAKE_DATABASE to what `vp infra apply` made",
         after="warehouse sign-in",
     ),
-    Check("snowflake grants", _grants, _APPLY, after="snowflake session"),
-    Check(
+    Probe("snowflake grants", _grants, _APPLY, after="snowflake session"),
+    Probe(
         "snowflake dbt role",
         _dbt_grants,
         "grant the role of SNOWFLAKE_DBT_ROLE to SNOWFLAKE_USER; `vp infra apply` gives DBT_ROLE"
         " what it needs",
         after="snowflake session",
     ),
-    Check(
+    Probe(
         "snowflake reader role",
         _reader_grants,
         "grant the role of SNOWFLAKE_READER_ROLE to SNOWFLAKE_USER; `vp infra apply` gives"
         " OPERATOR_ROLE what it needs",
         after="snowflake session",
     ),
-    Check("snowflake stage", _stage, _APPLY, after="snowflake session"),
-    Check(
+    Probe("snowflake stage", _stage, _APPLY, after="snowflake session"),
+    Probe(
         "snowflake integration",
         _integration,
         "give infra/aws/access.yaml the user and the external id that `desc integration"

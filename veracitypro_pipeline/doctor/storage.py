@@ -5,16 +5,16 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from veracitypro_pipeline.doctor.check import Check, Fault
-from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentCheck
+from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentProbe
+from veracitypro_pipeline.doctor.probe import Fault, Probe
 
-# The name of the value that is written and read again; it stays, and is overwritten.
-PROBE: Final = "doctor/probe"
-LOOKED_AT: Final = 1_000
+# The key of the value that is written and read back. It is not deleted; the next run overwrites it.
+WRITTEN_KEY: Final = "doctor/probe"
+MOST_LISTED: Final = 1_000
 
 
-class Probe(BaseModel):
-    """What is written to see that one may write."""
+class WrittenValue(BaseModel):
+    """The value that is written to prove the right to write."""
 
     note: str = "written by vp doctor"
 
@@ -22,8 +22,8 @@ class Probe(BaseModel):
 def _list(deployment: Deployment) -> str:
     settings = deployment.settings
     listing = deployment.s3.list_objects(settings.raw_bucket, settings.landing_prefix)
-    seen = sum(1 for _ in islice(listing, LOOKED_AT))
-    count = f"{seen} objects" if seen < LOOKED_AT else f"{LOOKED_AT} objects or more"
+    seen = sum(1 for _ in islice(listing, MOST_LISTED))
+    count = f"{seen} objects" if seen < MOST_LISTED else f"{MOST_LISTED} objects or more"
     return f"{count} in s3://{settings.raw_bucket}/{settings.landing_prefix}"
 
 
@@ -32,16 +32,18 @@ def _read(deployment: Deployment) -> str:
     listing = deployment.s3.list_objects(settings.raw_bucket, settings.landing_prefix)
     first = next(listing, None)
     if first is None:
-        return "nothing there to read yet; the first sync writes it"
+        return "no object to read yet; the first sync writes one"
     deployment.s3.read_start(settings.raw_bucket, first.key)
     return f"read the start of {first.key.removeprefix(settings.landing_prefix)}"
 
 
 def _handover(deployment: Deployment) -> str:
-    deployment.state_store.write(PROBE, Probe())
-    if deployment.state_store.read(PROBE, Probe) is None:
-        raise Fault(f"what was written to {deployment.settings.monitoring_bucket} is not there")
-    return f"wrote and read in s3://{deployment.settings.monitoring_bucket}"
+    deployment.state_store.write(WRITTEN_KEY, WrittenValue())
+    if deployment.state_store.read(WRITTEN_KEY, WrittenValue) is None:
+        raise Fault(
+            f"the value written to {deployment.settings.monitoring_bucket} cannot be read back"
+        )
+    return f"wrote and read a value in s3://{deployment.settings.monitoring_bucket}"
 
 
 _POLICY: Final = (
@@ -49,8 +51,8 @@ _POLICY: Final = (
     " the role or user of Dagster (AWS_ACCESS_KEY_ID, or the AWS default chain)"
 )
 
-CHECKS: Final[tuple[DeploymentCheck, ...]] = (
-    Check("s3 list", _list, _POLICY),
-    Check("s3 read", _read, _POLICY, after="s3 list"),
-    Check("s3 handover", _handover, _POLICY, after="s3 list"),
+PROBES: Final[tuple[DeploymentProbe, ...]] = (
+    Probe("s3 list", _list, _POLICY),
+    Probe("s3 read", _read, _POLICY, after="s3 list"),
+    Probe("s3 handover", _handover, _POLICY, after="s3 list"),
 )

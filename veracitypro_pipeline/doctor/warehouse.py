@@ -1,12 +1,12 @@
-"""The warehouse, on either engine: sign-in, schemas, tables, and that the models were built."""
+"""The warehouse, on either engine: sign-in, schemas, tables, and built models."""
 
 from typing import Final
 
-from veracitypro_pipeline.doctor.check import Check, Fault
-from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentCheck
+from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentProbe
+from veracitypro_pipeline.doctor.probe import Fault, Probe
 
 SCHEMAS: Final = ("RAW", "STG", "CORE", "MART", "MONITORING")
-# Filled by the load and by what tells of runs; dbt makes the others.
+# Written by the load, by the recording of runs and by failed dbt tests; dbt creates all others.
 TABLES: Final = (
     "RAW.KEEPA_RAW",
     "MONITORING.LOAD_LEDGER",
@@ -15,22 +15,22 @@ TABLES: Final = (
     "MONITORING.TEST_FAILURE_ROW",
 )
 VIEWS: Final = ("MONITORING.PIPELINE_RUN_STAGE",)
-# Younger than its table, so that an older deployment lacks it.
+# Added after its table, so an older deployment may lack it.
 COLUMNS: Final = ("MONITORING.LOAD_LEDGER.ARRIVED_AT",)
-# One per layer, read by what follows it.
+# One model per layer, which later models read.
 MODELS: Final = ("STG.STG_KEEPA_PRICE", "CORE.CORE_KEEPA_PRICE_DAILY", "MART.DIM_PRODUCT")
 
-_SCHEMAS_THERE: Final = """
+_EXISTING_SCHEMAS: Final = """
 select distinct upper(schema_name)
 from information_schema.schemata
 where catalog_name = current_database()
 """
-_TABLES_THERE: Final = """
+_EXISTING_TABLES: Final = """
 select upper(table_schema) || '.' || upper(table_name)
 from information_schema.tables
 where table_catalog = current_database()
 """
-_COLUMNS_THERE: Final = """
+_EXISTING_COLUMNS: Final = """
 select upper(table_schema) || '.' || upper(table_name) || '.' || upper(column_name)
 from information_schema.columns
 where table_catalog = current_database()
@@ -43,38 +43,38 @@ def _sign_in(deployment: Deployment) -> str:
 
 
 def _schemas(deployment: Deployment) -> str:
-    _all_there(deployment, _SCHEMAS_THERE, SCHEMAS)
+    _require(deployment, _EXISTING_SCHEMAS, SCHEMAS)
     return ", ".join(SCHEMAS)
 
 
 def _tables(deployment: Deployment) -> str:
-    _all_there(deployment, _TABLES_THERE, (*TABLES, *VIEWS))
-    _all_there(deployment, _COLUMNS_THERE, COLUMNS)
+    _require(deployment, _EXISTING_TABLES, (*TABLES, *VIEWS))
+    _require(deployment, _EXISTING_COLUMNS, COLUMNS)
     return ", ".join(TABLES)
 
 
 def _models(deployment: Deployment) -> str:
-    _all_there(deployment, _TABLES_THERE, MODELS)
+    _require(deployment, _EXISTING_TABLES, MODELS)
     rows = deployment.warehouse.row_counts("MART")
     return f"{len(rows)} marts with {sum(rows.values()):,} rows"
 
 
-def _all_there(deployment: Deployment, sql: str, expected: tuple[str, ...]) -> None:
+def _require(deployment: Deployment, sql: str, expected: tuple[str, ...]) -> None:
     there = {row[0] for row in deployment.warehouse.query(sql).rows}
     if missing := [name for name in expected if name not in there]:
-        raise Fault(f"not there: {', '.join(missing)}")
+        raise Fault(f"missing: {', '.join(missing)}")
 
 
-_MADE_BY_INFRA: Final = "`vp infra apply` (on a laptop: `vp run`) makes what is missing"
+_MADE_BY_INFRA: Final = "`vp infra apply` (on a laptop: `vp run`) creates what is missing"
 
-CHECKS: Final[tuple[DeploymentCheck, ...]] = (
-    Check(
+PROBES: Final[tuple[DeploymentProbe, ...]] = (
+    Probe(
         "warehouse sign-in",
         _sign_in,
         "set the SNOWFLAKE_* settings of the user that `vp infra apply` made, with its private key"
         " (on a laptop: `vp run` makes the file)",
     ),
-    Check("warehouse schemas", _schemas, _MADE_BY_INFRA, after="warehouse sign-in"),
-    Check("warehouse tables", _tables, _MADE_BY_INFRA, after="warehouse schemas"),
-    Check("warehouse models", _models, "run one day: `vp run`", after="warehouse tables"),
+    Probe("warehouse schemas", _schemas, _MADE_BY_INFRA, after="warehouse sign-in"),
+    Probe("warehouse tables", _tables, _MADE_BY_INFRA, after="warehouse schemas"),
+    Probe("warehouse models", _models, "run one day: `vp run`", after="warehouse tables"),
 )

@@ -1,1 +1,1 @@
-"""What is kept of every run: MONITORING.PIPELINE_RUN_MONITORING and its neighbours."""
+"""The tables of runs: MONITORING.PIPELINE_RUN_MONITORING and those beside it."""

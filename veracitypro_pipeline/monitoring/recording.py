@@ -1,8 +1,8 @@
-"""Brings the tables of runs up to date with what Dagster's instance knows.
+"""Updates the tables of runs from Dagster's instance.
 
-It compares recent runs with their rows and writes what differs. So it does not matter who calls it,
-when, or how often: a run whose process was killed, or that ended while the warehouse was in use, is
-recorded by whoever calls next.
+`record_runs` compares recent runs with their rows and writes the differences. So any process can
+call it, at any time: if a run's process was killed, or the warehouse was in use when it ended, the
+next call records the run.
 """
 
 import logging
@@ -22,9 +22,9 @@ from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.runs.events import run_record
 from veracitypro_pipeline.statement import Statement
 
-# Looked at each time: a month of nights and what people run beside them.
+# Runs compared per call: a month of nights, and what people run beside them.
 RECENT_RUNS: Final = 60
-# A run is in the table from its start on. Queued ones have done nothing yet.
+# A run is recorded from its start on, so not while it is queued.
 _RECORDED: Final = (
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.SUCCESS,
@@ -36,10 +36,11 @@ _RECORDED: Final = (
 def record_runs(
     instance: dg.DagsterInstance, warehouse: WarehouseResource, log: logging.Logger
 ) -> Exception | None:
-    """Write each recent run whose row is missing or tells of an older status; returns why some of
-    it could not be written.
+    """Write each recent run whose row is missing or has an older status; return the error if a
+    write failed.
 
-    Never raises: a warehouse that is in use or away is said in the log, and the next call writes.
+    Never raises: if the warehouse is in use or unreachable, a warning is logged and the next call
+    writes the rows.
     """
     try:
         records = instance.get_run_records(
@@ -62,18 +63,21 @@ def record_runs(
             if statements:
                 warehouse.transact(statements)
     except Exception as reason:
-        # Whatever is wrong with the warehouse, the run's data is not to suffer.
+        # A failure to record must not fail the run.
         log.warning(
-            masked(f"What the runs did is not in MONITORING yet; the next run writes it: {reason}")
+            masked(f"Runs are not recorded in MONITORING yet; the next run records them: {reason}")
         )
         return reason
     return None
 
 
 def _statements(instance: dg.DagsterInstance, run_id: str, log: logging.Logger) -> list[Statement]:
-    """None for a run whose events cannot be read: it must not keep the others out."""
+    """The statements that record a run; none, and a warning, if its events cannot be read, so that
+    the other runs are still recorded."""
     try:
         return record_statements(run_record(instance, run_id), datetime.now(UTC))
     except Exception as reason:
-        log.warning(masked(f"What run {run_id} did cannot be read, so it is in no table: {reason}"))
+        log.warning(
+            masked(f"The events of run {run_id} cannot be read, so it has no row: {reason}")
+        )
         return []

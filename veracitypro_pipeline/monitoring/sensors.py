@@ -1,7 +1,4 @@
-"""The sensor that keeps the tables of runs up to date where a daemon runs.
-
-`vp run` has no daemon and calls `record_runs` itself.
-"""
+"""The sensor that records runs where a daemon runs. `vp run` calls `record_runs` itself."""
 
 from typing import Final
 
@@ -24,8 +21,8 @@ from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 def runs_are_recorded(
     context: dg.SensorEvaluationContext, warehouse: WarehouseResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """Asks the warehouse only after some run has changed, for a query would wake it up; so would
-    the repetition of one that it refuses."""
+    """Queries the warehouse only after a run has changed, because a query wakes it. Rows that it
+    rejects are not retried until then, for the same reason."""
     newest = context.instance.get_run_records(limit=1, order_by="update_timestamp")
     changed = newest[0].update_timestamp.isoformat() if newest else ""
     if changed == (context.cursor or ""):
@@ -36,9 +33,9 @@ def runs_are_recorded(
     if isinstance(failure, PermanentFailure):
         return dg.SensorResult(
             cursor=changed,
-            skip_reason="The warehouse refuses the rows; the next run that changes tries again.",
+            skip_reason="The warehouse rejects the rows; the next run that changes retries.",
         )
-    return dg.SkipReason("The warehouse cannot be written now; the next tick tries again.")
+    return dg.SkipReason("The warehouse cannot be written now; the next tick retries.")
 
 
 SENSORS: Final = [runs_are_recorded]

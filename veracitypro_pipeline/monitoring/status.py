@@ -1,9 +1,8 @@
-"""How things stand, read from the tables of runs and from MART. Pure: rows in, values out.
+"""The state of the pipeline, read from the tables of runs and from MART. Pure: rows in, values out.
 
-No Dagster here, so that `vp status` starts at once. Instants are UTC, seconds wall time.
+It does not import Dagster, so `vp status` starts fast. Instants are UTC, seconds wall time.
 """
 
-from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final
 
@@ -16,13 +15,15 @@ from veracitypro_pipeline.runs.summary import (
     CheckCounts,
 )
 from veracitypro_pipeline.service_levels import MARTS, Freshness, freshness, newest_days
+from veracitypro_pipeline.statement import Query
 
 SHOWN_RUNS: Final = 10
-# The status of a run that has begun and not ended.
+# The status of a run in progress.
 STARTED: Final = "started"
 
-# A first run may have ended before the load, and an older warehouse has no arrivals.
-_TABLES_ARE_THERE: Final = """
+# The ledger is missing if no run has reached the load, its column of arrivals in an older
+# warehouse.
+_EXISTING_TABLES: Final = """
 select
     count(distinct case when upper(table_name) like 'PIPELINE_RUN_%' then table_name end)
         as tables,
@@ -31,7 +32,7 @@ from information_schema.columns
 where upper(table_schema) = 'MONITORING'
     and upper(table_name) in ('PIPELINE_RUN_MONITORING', 'PIPELINE_RUN_CHECK', 'LOAD_LEDGER')
 """
-# The limit bounds how far back "red since" looks: two months of nights.
+# "Red since" looks back over these runs only: two months of nights.
 RUNS_SHOWN: Final = """
 select
     run_id,
@@ -59,7 +60,7 @@ from MONITORING.PIPELINE_RUN_STAGE
 where run_id = $run_id
 order by stage_number
 """
-# A check is red since the first run after its last green one.
+# A check is red since the first red run after its last green one.
 _RED_CHECKS: Final = """
 with evaluations as (
     select
@@ -96,7 +97,7 @@ where not evaluations.passed
     and (green.last_at is null or evaluations.started_at > green.last_at)
 order by evaluations.asset, evaluations.check_name, evaluations.started_at
 """
-# Whatever a day's first run could not see, because S3 did not have it yet.
+# Files that reached S3 only after the first run of their day had ended.
 _LATE_FILES: Final = """
 with first_runs as (
     select as_of_date, min(ended_at) as ended_at
@@ -114,19 +115,19 @@ inner join first_runs on ledger.as_of_date = first_runs.as_of_date
 where ledger.arrived_at > first_runs.ended_at and ledger.arrived_at >= $since
 order by ledger.arrived_at desc, ledger.source_file
 """
-_MARTS_THAT_ARE_THERE: Final = """
+_EXISTING_MARTS: Final = """
 select lower(table_name) as mart
 from information_schema.tables
 where upper(table_schema) = 'MART'
 """
 
 
-# The tables keep UTC without a zone; whoever reads the answer is told.
+# The tables store UTC without a zone.
 Instant = Annotated[datetime, AfterValidator(lambda instant: instant.replace(tzinfo=UTC))]
 
 
 class Run(BaseModel):
-    """One run, newest first. `status` is Dagster's in lower case; `started` has not ended yet."""
+    """One row of PIPELINE_RUN_MONITORING; `status` is Dagster's in lower case."""
 
     run_id: str
     job: str = ""
@@ -154,14 +155,14 @@ class Run(BaseModel):
 
     @property
     def checks(self) -> CheckCounts:
-        """Those that were run."""
+        """Outcomes of the checks that ran."""
         return CheckCounts(
             passed=self.tests_passed, warned=self.tests_warned, failed=self.tests_failed
         )
 
 
-class Hop(BaseModel):
-    """What one stage took in and put out; units as in `runs.summary.Stage`."""
+class StageRow(BaseModel):
+    """One row of PIPELINE_RUN_STAGE; units as in `runs.summary.Stage`."""
 
     stage: str
     rows_in: int | None
@@ -170,11 +171,8 @@ class Hop(BaseModel):
     seconds: float | None
 
 
-class RedCheck(BaseModel):
-    """A check whose last evaluation is red, and the first since which it has been without a break.
-
-    `evaluations` counts them.
-    """
+class LastingRedCheck(BaseModel):
+    """A check that is red now, with the start and the length of its unbroken red streak."""
 
     check: str
     severity: str
@@ -190,7 +188,7 @@ class RedCheck(BaseModel):
 
 
 class LateFile(BaseModel):
-    """A file that came after the first run of its day had ended, and was loaded by a later one."""
+    """A file that arrived after the first run of its day had ended; a later run loaded it."""
 
     source_file: str
     as_of_date: date
@@ -200,46 +198,41 @@ class LateFile(BaseModel):
 
 
 class Status(BaseModel):
-    """How things stand. `hops` are those of the newest run that has ended, `hops_of_run`; checks
-    that were executed alone have none.
+    """The state of the pipeline; its fields are the contract of `vp status --json`.
 
-    Marts are measured against `as_of_date`, the newest day that has been run or is due. Late files
-    are those that came since the oldest of `runs`.
+    `runs` are the newest first. `hops` are the stages of the run `hops_of_run`: the newest that has
+    ended, other than of checks alone. Marts are compared with `as_of_date`, the newest day that was
+    run or is due. `late_files` arrived since the oldest of `runs`.
     """
 
     as_of_date: date | None
     runs: list[Run]
     hops_of_run: str
-    hops: list[Hop]
-    red_checks: list[RedCheck]
+    hops: list[StageRow]
+    red_checks: list[LastingRedCheck]
     marts: list[Freshness]
     late_files: list[LateFile]
 
 
-# A query and its values to the names of the columns and the rows.
-Ask = Callable[[str, Mapping[str, Any]], tuple[list[str], list[tuple[Any, ...]]]]
+def read_status(query: Query, due: date | None = None) -> Status | None:
+    """The state of the pipeline; None if no run has been recorded.
 
-
-def read_status(ask: Ask, due: date | None = None) -> Status | None:
-    """How things stand; None if no run has ever been recorded.
-
-    `ask` queries the warehouse; `due` is the newest day whose batch must be done by now, if
-    there is a deadline.
+    `due` is the newest day whose batch must be done by now, if there is a deadline.
     """
 
     def rows(sql: str, **values: Any) -> list[dict[str, Any]]:
-        columns, found = ask(sql, values)
+        columns, found = query(sql, values)
         # Snowflake names columns in upper case.
         names = [column.lower() for column in columns]
         return [dict(zip(names, row, strict=True)) for row in found]
 
-    (tables,) = rows(_TABLES_ARE_THERE)
+    (tables,) = rows(_EXISTING_TABLES)
     runs = [Run(**row) for row in rows(RUNS_SHOWN)] if tables["tables"] == 2 else []
     if not runs:
         return None
     days = [*(run.as_of_date for run in runs), due]
     as_of_date = max((day for day in days if day is not None), default=None)
-    there = sorted(MARTS.keys() & {row["mart"] for row in rows(_MARTS_THAT_ARE_THERE)})
+    there = sorted(MARTS.keys() & {row["mart"] for row in rows(_EXISTING_MARTS)})
     nights = [run for run in runs if not run.are_checks_alone] or runs
     ended = next((run for run in nights if run.ended_at is not None), nights[0])
     since = runs[:SHOWN_RUNS][-1].started_at.replace(tzinfo=None)
@@ -248,23 +241,23 @@ def read_status(ask: Ask, due: date | None = None) -> Status | None:
         as_of_date=as_of_date,
         runs=runs[:SHOWN_RUNS],
         hops_of_run=ended.run_id,
-        hops=[Hop(**row) for row in rows(_STAGES_OF_RUN, run_id=ended.run_id)],
+        hops=[StageRow(**row) for row in rows(_STAGES_OF_RUN, run_id=ended.run_id)],
         red_checks=red_checks(rows(_RED_CHECKS, since=runs[-1].started_at.replace(tzinfo=None))),
         marts=freshness(rows(newest_days(there)), as_of_date) if there and as_of_date else [],
         late_files=[LateFile(**row) for row in late],
     )
 
 
-def red_checks(evaluations: list[dict[str, Any]]) -> list[RedCheck]:
-    """From the red evaluations since each check's last green one, oldest first, to the checks.
+def red_checks(evaluations: list[dict[str, Any]]) -> list[LastingRedCheck]:
+    """One value per check from its rows of `_RED_CHECKS`, oldest first.
 
-    Errors come before warnings, then what has been red for longest.
+    Errors come before warnings, longer streaks before shorter ones.
     """
-    found: dict[str, RedCheck] = {}
+    found: dict[str, LastingRedCheck] = {}
     for row in evaluations:
         name = f"{row['asset']}: {row['check_name']}"
         first = found.get(name)
-        found[name] = RedCheck(
+        found[name] = LastingRedCheck(
             check=name,
             severity=row["severity"],
             rows_failing=row["rows_failing"],

@@ -1,8 +1,8 @@
-"""The tables of runs as SQL that both engines speak. Pure: values in, statements out.
+"""The tables of runs, as SQL for both engines. Pure: values in, statements out.
 
 `PIPELINE_RUN_MONITORING` has one row per run, `PIPELINE_RUN_CHECK` one per run and check, and the
-view `PIPELINE_RUN_STAGE` turns the former's columns of stages into one row per run and stage.
-`TEST_FAILURE_ROW`, which the transform stage writes, has the failing rows of red dbt tests.
+view `PIPELINE_RUN_STAGE` unpivots the stage columns of the former to one row per run and stage.
+The transform stage fills `TEST_FAILURE_ROW` with the failing rows of red dbt tests.
 Instants are UTC, seconds wall time.
 """
 
@@ -14,14 +14,14 @@ from veracitypro_pipeline.runs.summary import CheckResult, RunRecord
 from veracitypro_pipeline.statement import Statement
 from veracitypro_pipeline.transform import failing_rows
 
-# Of each stage, in `PIPELINE_RUN_MONITORING` as `<stage>_<measure>`.
+# `PIPELINE_RUN_MONITORING` has a column `<stage>_<measure>` for each stage.
 _MEASURES: Final = {
     "rows_in": "bigint",
     "rows_out": "bigint",
     "rows_refused": "bigint",
     "seconds": "double",
 }
-# One statement binds a value for each column of so many rows.
+# Rows per insert; each binds one value per column.
 _CHECKS_A_STATEMENT: Final = 200
 # A description can hold a whole list of files.
 _TEXT_CHARACTERS: Final = 4_000
@@ -66,7 +66,7 @@ where started_at >= $since
 
 
 def create_tables(stages: Sequence[str]) -> list[Statement]:
-    """What must be there before a run is recorded; nothing happens to what is."""
+    """Create the tables and the view that are missing."""
     rows_per_stage = "\nunion all\n".join(
         f"select run_id, as_of_date, started_at, {position} as stage_number, '{stage}' as stage, "
         + ", ".join(f"{stage}_{measure} as {measure}" for measure in _MEASURES)
@@ -83,7 +83,7 @@ def create_tables(stages: Sequence[str]) -> list[Statement]:
 
 
 def record_statements(record: RunRecord, recorded_at: datetime) -> list[Statement]:
-    """Replace what is kept of a run."""
+    """Replace the rows of a run."""
     of_run = {"run_id": record.summary.run_id}
     checks = [_check_row(record, check) for check in record.check_results]
     return [
@@ -116,7 +116,7 @@ def _run_row(record: RunRecord, recorded_at: datetime) -> dict[str, Any]:
     return {
         "run_id": summary.run_id,
         "job": record.job,
-        # A run of no partition, or of several, is for no day.
+        # Null for a run of no partition or of several.
         "as_of_date": date.fromisoformat(day) if day is not None else None,
         "status": summary.status,
         "started_at": _naive(record.started_at),
@@ -156,7 +156,7 @@ def _check_row(record: RunRecord, check: CheckResult) -> dict[str, Any]:
 
 
 def _naive(instant: datetime | None) -> datetime | None:
-    """UTC without a zone, as the tables' instants are."""
+    """UTC without a zone, as the tables store instants."""
     return None if instant is None else instant.astimezone(UTC).replace(tzinfo=None)
 
 
@@ -166,7 +166,7 @@ def _create_table(name: str, columns: Mapping[str, str]) -> Statement:
 
 
 def _insert(name: str, kinds: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> Statement:
-    """A null has no type when it is bound, so that each value is cast; VALUES takes no casts."""
+    """Casts each value, because a bound null has no type; VALUES would not allow casts."""
     columns = list(rows[0])
     selects = "\nunion all\n".join(
         "select "

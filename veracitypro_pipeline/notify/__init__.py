@@ -1,1 +1,1 @@
-"""Who is told what: Slack messages about runs."""
+"""Slack messages about runs and missed deadlines."""

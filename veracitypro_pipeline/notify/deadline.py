@@ -1,6 +1,6 @@
-"""The deadline of the batch: is the day that is due done; if not, what Slack and Dagster are told.
+"""The deadline of the batch: whether the due day is done, and what is reported if it is not.
 
-A day is done once RAW, every mart and Power BI have been brought up to it, whichever runs did it.
+A day is done once RAW, every mart and Power BI were materialized for it, by whichever runs.
 """
 
 from datetime import date
@@ -18,19 +18,19 @@ from veracitypro_pipeline.service_levels import MARTS, Freshness, freshness, new
 from veracitypro_pipeline.transform.service_levels import freshness_evaluations
 
 _STATES: Final = {
-    dg.DagsterRunStatus.STARTED: "is at work",
+    dg.DagsterRunStatus.STARTED: "is in progress",
     dg.DagsterRunStatus.FAILURE: "has failed",
     dg.DagsterRunStatus.CANCELED: "was canceled",
-    dg.DagsterRunStatus.SUCCESS: "has ended without all that makes the day",
+    dg.DagsterRunStatus.SUCCESS: "ended without all that the day needs",
 }
 
 
 class Missed(NamedTuple):
-    """A deadline that was missed: what to say, and how fresh each mart is, as its check says it.
+    """A missed deadline: the Slack message, and evaluations of `data_is_fresh` for each mart.
 
-    The check's last evaluation may be that of a better day, or "execution failed", while nobody has
-    looked at the rows. There are none while a run may still evaluate them, because the later one
-    would count as the older: Dagster writes it where the run has planned it.
+    Without these the check would still show its last result, from a better day, or "execution
+    failed". There are none while a run is in progress: its own evaluation, although newer, would
+    count as the older one, because Dagster dates it to when the run planned it.
     """
 
     message: Message
@@ -44,30 +44,30 @@ def missed(
     deadline: str,
     links: Links,
 ) -> Missed | None:
-    """What to say of the batch of a day at its deadline; None if it is done."""
+    """What to report about a day at its deadline (HH:MM UTC); None if the day is done."""
     if is_done(instance, day):
         return None
     newest = next(iter(runs_of_day(instance, day)), None)
     state = (
-        f"Run {newest.run_id[:8]} {_STATES.get(newest.status, 'waits for its turn')}."
+        f"Run {newest.run_id[:8]} {_STATES.get(newest.status, 'is queued')}."
         if newest
-        else "No run of it has begun."
+        else "No run of it has started."
     )
-    # Of a failed run, somebody has been told, unless its process was told to end.
+    # A failed run has already mentioned a person, unless its process was stopped from outside.
     is_news = (
         newest is None
         or newest.status is not dg.DagsterRunStatus.FAILURE
         or was_stopped(run_summary(instance, newest.run_id))
     )
     found = _freshness(warehouse, day)
-    late = None if found is None else _ends_of_late(found)
+    late = None if found is None else _newest_days_of_late(found)
     message = messages.deadline_missed(JOB_NAME, day, deadline, state, late, links, is_news=is_news)
     is_quiet = newest is None or newest.is_finished
     return Missed(message, freshness_evaluations(found or [], day) if is_quiet else [])
 
 
 def is_done(instance: dg.DagsterInstance, day: date) -> bool:
-    """Whether readers see the data of a day. A refresh of Power BI alone brings none."""
+    """Whether reports show the data of the day. A refresh of Power BI alone brings no data."""
     return all(
         instance.fetch_materializations(
             dg.AssetRecordsFilter(asset_key=key, asset_partitions=[day.isoformat()]), limit=1
@@ -76,12 +76,12 @@ def is_done(instance: dg.DagsterInstance, day: date) -> bool:
     )
 
 
-def _ends_of_late(found: list[Freshness]) -> dict[str, date]:
+def _newest_days_of_late(found: list[Freshness]) -> dict[str, date]:
     return {mart.mart: mart.newest_date for mart in found if mart.is_late and mart.newest_date}
 
 
 def _freshness(warehouse: WarehouseResource, day: date) -> list[Freshness] | None:
-    """Of each mart; None if nobody can tell now."""
+    """The freshness of each mart; None if the warehouse cannot be queried."""
     try:
         return freshness(warehouse.query(newest_days(MARTS)).dicts(), day)
     except dg.Failure:

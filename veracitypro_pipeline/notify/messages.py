@@ -1,12 +1,12 @@
-"""From a run to Slack messages. Pure: no Dagster, no Slack.
+"""Slack messages about runs. Pure: no Dagster, no Slack.
 
-A run is one thread: its headline, which says how things stand, then what the run brought or why it
-failed, then one digest of the checks that are red. Where there are no threads, one message at the
-end says it all (`at_once`). A batch that is not done at its deadline is a message of its own.
+A run is one thread: a headline with its state, what the run brought or why it failed, and one
+digest of the red checks. Where there are no threads, `at_once` joins them into one message at the
+end. A batch that is not done at its deadline gets a message of its own.
 
-What comes from outside (errors, titles in descriptions) stands in `plain_text`, where Slack reads
-no markup, or is escaped as mrkdwn asks. Source: Slack API, "Formatting text for app surfaces", and
-the limits of the Block Kit reference.
+Text from outside (errors, titles in descriptions) goes into `plain_text`, where Slack reads no
+markup, or is escaped for mrkdwn. Source: Slack API, "Formatting text for app surfaces", and the
+limits of the Block Kit reference.
 """
 
 import re
@@ -28,13 +28,13 @@ from veracitypro_pipeline.runs.summary import (
 BLOCKS: Final = 50
 TEXT_CHARACTERS: Final = 3000
 HEADER_CHARACTERS: Final = 150
-# A phone shows about so much without scrolling.
+# About what a phone shows without scrolling.
 REASON_CHARACTERS: Final = 500
 DESCRIPTION_CHARACTERS: Final = 300
 SHOWN_FAILURES: Final = 3
 SHOWN_CHECKS: Final = 10
-# Changes smaller than this share are a night like any other, and so are those of fewer rows: a
-# product comes, one refusal goes.
+# Smaller changes, as a share or in rows, are not worth a mention: a product was added, or one fewer
+# record refused.
 NOTABLE_SHARE: Final = 0.01
 NOTABLE_ROWS: Final = 5
 
@@ -58,17 +58,16 @@ _ALONE: Final = "A person executed them. No table was loaded or built, and no re
 
 
 class Message(NamedTuple):
-    """`text` is what a notification shows; `blocks` are what the channel shows."""
+    """`text` is shown in the notification, `blocks` in the channel."""
 
     text: str
     blocks: list[dict[str, Any]]
 
 
 class Links(NamedTuple):
-    """Where people look further; an empty address makes a name of the link.
+    """Addresses of Dagster's UI and of the folder infra/runbooks; without one, names replace links.
 
-    `dagster_url` is that of Dagster's UI, `runbooks_url` of the folder infra/runbooks, and
-    `mention` is whom a blocking failure calls, in Slack's markup.
+    `mention` is whom a blocking failure mentions, in Slack's markup.
     """
 
     dagster_url: str = ""
@@ -77,7 +76,7 @@ class Links(NamedTuple):
 
 
 def headline(record: RunRecord, job: str, *, recovered: bool = False) -> Message:
-    """How the run stands, in one line: the message that begins the thread."""
+    """The state of the run in one line: the first message of its thread."""
     text = _headline(record.summary, job, recovered=recovered)
     return Message(text, [_mrkdwn(f"*{text}*"), _footer([f"run `{record.summary.run_id}`"])])
 
@@ -97,17 +96,17 @@ def end(
         case "success":
             blocks = [_mrkdwn(_brought(record)), _mrkdwn(changed_most(summary, before))]
         case "canceled":
-            blocks = [_mrkdwn("Somebody stopped it. Reports show the last good night.")]
+            blocks = [_mrkdwn("A person stopped it. Reports show the last good night.")]
         case _:
             blocks = _failure(summary)
-    mention = [_mrkdwn(links.mention)] if links.mention and calls_for_somebody(summary) else []
+    mention = [_mrkdwn(links.mention)] if links.mention and needs_a_person(summary) else []
     return Message(
-        text, [_header(text), *mention, *blocks, _footer(_further(summary, links), summary)]
+        text, [_header(text), *mention, *blocks, _footer(_links(summary, links), summary)]
     )
 
 
 def checks(summary: RunSummary, links: Links) -> Message | None:
-    """All checks that are red, in one digest; None if all are green."""
+    """One digest of all red checks; None if there are none."""
     red = sorted(summary.red_checks, key=lambda check: not check.is_error)
     if not red:
         return None
@@ -134,18 +133,18 @@ def deadline_missed(
     *,
     is_news: bool,
 ) -> Message:
-    """The batch of a day is not done at its deadline (HH:MM UTC): how far it is, what is late.
+    """The batch of a day is not done at its deadline (HH:MM UTC): its state, and what is late.
 
-    `late` has each mart that is behind and its newest day, None if nobody could tell; somebody is
-    called if it `is_news`.
+    `late` maps each late mart to its newest day, None if the warehouse could not be queried. A
+    person is mentioned only if it `is_news`.
     """
     text = f"{_YELLOW} {job} for {day} is not done at {deadline} UTC"
     if late is None:
-        marts = "How fresh MART is cannot be told now."
+        marts = "The freshness of MART cannot be read now."
     elif late:
         marts = "Late: " + ", ".join(f"`{mart}` ends {newest}" for mart, newest in late.items())
     else:
-        marts = "MART speaks of the day already, Power BI does not."
+        marts = "MART has the day already, Power BI does not."
     ui = [f"<{links.dagster_url.rstrip('/')}/runs|runs>"] if links.dagster_url else []
     return Message(
         text,
@@ -166,16 +165,16 @@ def at_once(parts: Iterable[Message | None]) -> Message:
     return Message(messages[0].text, blocks[:BLOCKS])
 
 
-def calls_for_somebody(summary: RunSummary) -> bool:
-    """Whether reports will be wrong or old until a person does something. Whoever executes checks
-    alone is there to see them."""
+def needs_a_person(summary: RunSummary) -> bool:
+    """Whether reports stay wrong or old until a person acts. Checks executed alone do not count:
+    the person who executes them sees the result."""
     return not summary.is_good and summary.status != CANCELED and not summary.are_checks_alone
 
 
 def changed_most(summary: RunSummary, before: RunSummary | None) -> str:
-    """In a sentence, which count differs most from the run before, in proportion.
+    """A sentence with the count that changed most, in proportion, since the run before.
 
-    Of its time the check `run_time_is_usual` tells, which knows what is usual.
+    Run time is left to the check `run_time_is_usual`, which knows what is usual.
     """
     if before is None:
         return "There is no good run before it to compare with."
@@ -190,14 +189,14 @@ def changed_most(summary: RunSummary, before: RunSummary | None) -> str:
         )
         if now is not None and was is not None and abs(now - was) >= NOTABLE_ROWS
     ]
-    share, said = max(changes, default=(0.0, ""))
+    share, change = max(changes, default=(0.0, ""))
     if share < NOTABLE_SHARE:
         return f"Much the same as the run for {before.days}."
-    return f"Changed most since the run for {before.days}: {said} ({share:.0%})."
+    return f"Changed most since the run for {before.days}: {change} ({share:.0%})."
 
 
 def escaped(text: str) -> str:
-    """Text in which mrkdwn reads no link or mention."""
+    """The text with links and mentions of mrkdwn disarmed."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
@@ -221,7 +220,7 @@ def _headline(summary: RunSummary, job: str, *, recovered: bool) -> str:
 
 
 def _checks_headline(summary: RunSummary) -> str:
-    """Of checks that were executed alone: their outcomes are all that there is to say."""
+    """For checks executed alone, of which only the outcomes matter."""
     match summary.status:
         case "success" | "failure" if summary.checks.run:
             verb = f"executed alone for {summary.days}: {summary.checks}"
@@ -249,7 +248,7 @@ def _icon_of_checks(summary: RunSummary) -> str:
 
 
 def _brought(record: RunRecord) -> str:
-    """Counts a line per stage, and dbt's own summary."""
+    """One line of counts per stage, one for dbt, and one for Keepa's tokens if they are known."""
     summary = record.summary
     lines = [
         f"{stage.name}: {counted(stage.rows_in)} in, {counted(stage.rows_out)} out"
@@ -272,7 +271,7 @@ def _brought(record: RunRecord) -> str:
 
 
 def _failure(summary: RunSummary) -> list[dict[str, Any]]:
-    failures = summary.failures or [StepFailure(step="run", reason="No step gives a reason.")]
+    failures = summary.failures or [StepFailure(step="run", reason="No step gave a reason.")]
     blocks = [
         block
         for failure in failures[:SHOWN_FAILURES]
@@ -295,8 +294,8 @@ def _red_check(check: RedCheck, links: Links) -> list[dict[str, Any]]:
     ]
 
 
-def _further(summary: RunSummary, links: Links) -> list[str]:
-    """Where to look further: the run and, after a failure, the runbook."""
+def _links(summary: RunSummary, links: Links) -> list[str]:
+    """Links to the run and, after a failure, to the runbook."""
     run = summary.run_id
     if links.dagster_url:
         run = f"<{links.dagster_url.rstrip('/')}/runs/{run}|run {run[:8]}>"
@@ -326,31 +325,31 @@ def _duration(seconds: float) -> str:
 
 
 def _header(text: str) -> dict[str, Any]:
-    said = {"type": "plain_text", "text": _shortened(text, HEADER_CHARACTERS), "emoji": True}
-    return {"type": "header", "text": said}
+    plain = {"type": "plain_text", "text": _shortened(text, HEADER_CHARACTERS), "emoji": True}
+    return {"type": "header", "text": plain}
 
 
 def _mrkdwn(text: str) -> dict[str, Any]:
-    said = {"type": "mrkdwn", "text": _shortened(text, TEXT_CHARACTERS)}
-    return {"type": "section", "text": said}
+    mrkdwn = {"type": "mrkdwn", "text": _shortened(text, TEXT_CHARACTERS)}
+    return {"type": "section", "text": mrkdwn}
 
 
 def _plain(text: str) -> dict[str, Any]:
-    """Text from outside, as it is."""
+    """Text from outside, in which Slack reads no markup."""
     return {"type": "section", "text": {"type": "plain_text", "text": text, "emoji": False}}
 
 
 def _footer(texts: Sequence[str], summary: RunSummary | None = None) -> dict[str, Any]:
-    said = [*texts] if summary is None else [*texts, f"checks: {summary.checks}"]
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": " | ".join(said)}]}
+    parts = [*texts] if summary is None else [*texts, f"checks: {summary.checks}"]
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": " | ".join(parts)}]}
 
 
 def _code(text: str) -> str:
-    """Text for between two backticks."""
+    """Text that is safe between two backticks."""
     return escaped(re.sub(r"[`\s]+", " ", text))
 
 
 def _shortened(text: str, characters: int) -> str:
-    """At most so many characters, and at least one that can be seen."""
+    """The text cut to so many characters; "(empty)" if nothing in it is visible."""
     visible = text.replace("\x00", "").strip() or "(empty)"
     return visible if len(visible) <= characters else f"{visible[: characters - 3]}..."

@@ -1,13 +1,13 @@
-"""Which runbook of `infra/runbooks` an alert belongs to. Pure.
+"""The runbook in `infra/runbooks` for each alert. Pure.
 
-Every name here is a file there, and the other way round; a test compares them.
+A test compares the names here with the files there.
 """
 
 from typing import Final
 
 from veracitypro_pipeline.runs.summary import RunSummary
 
-# The checks of our own: each has a runbook of its name.
+# Our own checks: each has a runbook of the same name.
 OF_CHECKS: Final = frozenset(
     {
         "sync_succeeded",
@@ -26,7 +26,7 @@ OF_CHECKS: Final = frozenset(
         "run_time_is_usual",
     }
 )
-# dbt tests by what they guard: the start of a test's name to its runbook.
+# From the start of a dbt test's name to its runbook.
 OF_DBT_TESTS: Final = {
     "unique": "dbt_keys",
     "never_null": "dbt_keys",
@@ -37,7 +37,7 @@ OF_DBT_TESTS: Final = {
     "tracked_products_": "tracked_products_are_fetched",
 }
 OTHER_DBT_TESTS: Final = "dbt_values"
-# What a run that failed has to say of its stage.
+# From the stage of a failed step to its runbook.
 OF_STAGES: Final = {
     "ingest": "ingest_failed",
     "landing": "landing_failed",
@@ -52,12 +52,12 @@ OF_DEADLINE: Final = "deadline_missed"
 
 
 def file_of(runbook: str) -> str:
-    """Where it stands in the repository."""
+    """Its path in the repository."""
     return f"infra/runbooks/{runbook}.md"
 
 
 def of_check(name: str) -> str:
-    """The runbook of a check, by its name with or without its asset, `mart/x: its_name`."""
+    """The runbook of a check, named `check` or `asset: check`."""
     name = name.rpartition(": ")[2]
     if name in OF_CHECKS:
         return name
@@ -68,7 +68,7 @@ def of_check(name: str) -> str:
 
 
 def of_failure(summary: RunSummary) -> str:
-    """The runbook of a failed run: that of the check which stopped it, or of the stage."""
+    """The runbook of a failed run: that of the check that blocked it, else of its failed stage."""
     stopped_by = next((check for check in summary.red_checks if check.is_error), None)
     if stopped_by is not None:
         return of_check(stopped_by.name)

@@ -1,7 +1,7 @@
-"""The sensors that tell Slack where a daemon runs: of runs, and of a deadline that was missed.
+"""The sensors that post to Slack where a daemon runs: about runs, and about a missed deadline.
 
-What they say is in `messages.py`; what was said of runs and is due in `telling.py`, how a deadline
-is judged in `deadline.py`. `vp run` has no daemon and tells Slack of its runs itself.
+`messages.py` words the messages, `delivery.py` decides which are due, `deadline.py` judges the
+deadline. `vp run` has no daemon and calls `deliver` itself.
 """
 
 import json
@@ -11,8 +11,8 @@ import dagster as dg
 
 from veracitypro_pipeline.notify import deadline
 from veracitypro_pipeline.notify.deadline import Missed
+from veracitypro_pipeline.notify.delivery import deliver, links_of
 from veracitypro_pipeline.notify.messages import Message
-from veracitypro_pipeline.notify.telling import links_of, tell
 from veracitypro_pipeline.resources.slack import SlackNotDelivered, SlackResource
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.service_levels import day_due
@@ -20,8 +20,8 @@ from veracitypro_pipeline.settings import Settings
 
 
 def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
-    """The sensors of these settings. The deadline is on from the start only where the schedule is;
-    what is recorded and told of runs is true of any server's own runs."""
+    """The sensors, with these settings. `deadline_is_kept` starts switched on only where the
+    schedule does; `slack_is_told` always does, for the runs of any server."""
 
     @dg.sensor(
         name="deadline_is_kept",
@@ -32,8 +32,8 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
             else dg.DefaultSensorStatus.STOPPED
         ),
         description=(
-            "Tells Slack once if the batch of the day before is not done at VP_DEADLINE (UTC), and"
-            " what is late; evaluates data_is_fresh of each mart if no run does."
+            "Posts to Slack once if the batch of the day before is not done at VP_DEADLINE (UTC),"
+            " and lists what is late; evaluates data_is_fresh of each mart if no run does."
         ),
     )
     def deadline_is_kept(
@@ -49,13 +49,13 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
-        "Tells Slack that a run began, what it brought or why it failed and what that means, which"
-        " checks are red; what Slack did not take is said by the next tick."
+        "Posts to Slack that a run started, what it brought or why it failed and what that means,"
+        " and which checks are red; a message that Slack did not accept is sent by the next tick."
     ),
 )
 def slack_is_told(context: dg.SensorEvaluationContext, slack: SlackResource) -> dg.SkipReason:
-    """Starts no run, so each tick is a skip that says how it went."""
-    return dg.SkipReason(tell(context.instance, slack) or "Slack knows of every recent run.")
+    """The sensor starts no run, so the outcome of a tick is its skip reason."""
+    return dg.SkipReason(deliver(context.instance, slack) or "Slack has every message that is due.")
 
 
 def judge(
@@ -64,22 +64,22 @@ def judge(
     warehouse: WarehouseResource,
     now: datetime,
 ) -> dg.SensorResult:
-    """One tick. The cursor is the newest day judged: each day is judged once, at its deadline, and
-    what was due before the first tick is no news.
+    """One tick. The cursor holds the newest day judged: each day is judged once, at its deadline,
+    and days due before the first tick never.
 
-    A message that Slack did not take stands in the cursor behind the day, so that the next tick
-    need not wake the warehouse up to say it.
+    A message that Slack did not accept follows the day in the cursor, so the next tick can send it
+    without waking the warehouse.
     """
     settings = slack.settings.get()
     day = day_due(now, settings.deadline_time)
-    judged, _, untold = (context.cursor or str(day)).partition(" ")
+    judged, _, unsent = (context.cursor or str(day)).partition(" ")
     missed = None
     if judged < str(day):
         missed = deadline.missed(
             context.instance, warehouse, day, settings.deadline, links_of(settings)
         )
-    elif untold and not deadline.is_done(context.instance, day):
-        missed = Missed(Message(*json.loads(untold)), [])
+    elif unsent and not deadline.is_done(context.instance, day):
+        missed = Missed(Message(*json.loads(unsent)), [])
     if missed is None:
         return dg.SensorResult(cursor=str(day))
     try:
@@ -88,6 +88,6 @@ def judge(
         return dg.SensorResult(
             cursor=f"{day} {json.dumps(missed.message)}",
             asset_events=missed.evaluations,
-            skip_reason=f"{day} is late, and Slack was not told yet: {reason}",
+            skip_reason=f"{day} is late, and the message was not sent yet: {reason}",
         )
     return dg.SensorResult(cursor=str(day), asset_events=missed.evaluations)

@@ -16,7 +16,7 @@ import pytest
 from veracitypro_pipeline.cli import batch, stopping
 from veracitypro_pipeline.cli.instance import dagster_instance
 from veracitypro_pipeline.failures import PermanentFailure
-from veracitypro_pipeline.notify.telling import ANNOUNCES_ITSELF_TAG, marks
+from veracitypro_pipeline.notify.delivery import ANNOUNCES_ITSELF_TAG, marks
 from veracitypro_pipeline.run_lock import run_place
 from veracitypro_pipeline.settings import Settings
 

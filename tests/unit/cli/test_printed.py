@@ -13,8 +13,7 @@ from veracitypro_pipeline.cli.progress import Progress, print_summary
 from veracitypro_pipeline.cli.status import _print
 from veracitypro_pipeline.cli.terminal import Screen
 from veracitypro_pipeline.lineage import STAGES
-from veracitypro_pipeline.monitoring.status import Hop, Run, Status
-from veracitypro_pipeline.monitoring.status import RedCheck as LastingCheck
+from veracitypro_pipeline.monitoring.status import LastingRedCheck, Run, StageRow, Status
 from veracitypro_pipeline.runs.summary import (
     CheckCounts,
     RedCheck,
@@ -59,7 +58,7 @@ def a_summary(*red: RedCheck, status: str = "success", **fields: Any) -> RunSumm
     )
 
 
-def a_status(*red: LastingCheck, runs: int = 1) -> Status:
+def a_status(*red: LastingRedCheck, runs: int = 1) -> Status:
     a_run = Run(
         run_id="run-1",
         as_of_date=date(2026, 1, 31),
@@ -77,7 +76,7 @@ def a_status(*red: LastingCheck, runs: int = 1) -> Status:
         failure=None,
     )
     hops = [
-        Hop(stage=stage, rows_in=754_721, rows_out=754_721, rows_refused=0, seconds=1.0)
+        StageRow(stage=stage, rows_in=754_721, rows_out=754_721, rows_refused=0, seconds=1.0)
         for stage in STAGES
     ]
     return Status(
@@ -143,7 +142,7 @@ def test_a_failed_check_is_told_with_its_runbook_and_a_failed_step_with_that_of_
 def test_status_says_of_a_check_how_it_ended_since_when_and_what_to_do(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    red = LastingCheck(
+    red = LastingRedCheck(
         check=WARNED.name,
         severity="WARN",
         rows_failing=None,

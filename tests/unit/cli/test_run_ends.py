@@ -13,7 +13,7 @@ from veracitypro_pipeline.cli import run_ends
 from veracitypro_pipeline.cli.instance import dagster_instance
 from veracitypro_pipeline.home import make_home
 from veracitypro_pipeline.monitoring.status import Run
-from veracitypro_pipeline.notify.telling import ANNOUNCES_ITSELF_TAG, marks
+from veracitypro_pipeline.notify.delivery import ANNOUNCES_ITSELF_TAG, marks
 from veracitypro_pipeline.run_lock import run_place
 from veracitypro_pipeline.settings import Settings
 

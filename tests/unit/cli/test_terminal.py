@@ -1,4 +1,4 @@
-"""Text that others have written, printed by every command: it commands no terminal."""
+"""Text from outside, printed by every command: it cannot control the terminal."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,17 +8,17 @@ import pytest
 from veracitypro_pipeline.cli import doctor, progress, status
 from veracitypro_pipeline.cli.main import CannotDo
 from veracitypro_pipeline.cli.terminal import Screen
-from veracitypro_pipeline.doctor.check import Finding, State
-from veracitypro_pipeline.monitoring.status import LateFile, RedCheck, Run, Status
+from veracitypro_pipeline.doctor.probe import Finding, State
+from veracitypro_pipeline.monitoring.status import LastingRedCheck, LateFile, Run, Status
 from veracitypro_pipeline.runs.summary import (
     CheckCounts,
+    RedCheck,
     RunSummary,
     StepFailure,
 )
-from veracitypro_pipeline.runs.summary import RedCheck as RedCheckOfRun
 from veracitypro_pipeline.settings import Settings
 
-# A key of S3: renames the window, then clears the screen, in codes of 7 and of 8 bits.
+# An S3 key that renames the window, then clears the screen, in 7-bit and in 8-bit codes.
 HOSTILE = "\x1b]0;pwned\x07\x1b[2J\x9b2J.gz"
 
 
@@ -31,7 +31,7 @@ def run_summary() -> None:
             seconds=1,
             stages=[],
             checks=CheckCounts(failed=1),
-            red_checks=[RedCheckOfRun(name="lines", is_error=True, description=HOSTILE)],
+            red_checks=[RedCheck(name="lines", is_error=True, description=HOSTILE)],
             failures=[StepFailure(step="landing", reason=HOSTILE)],
         )
     )
@@ -42,7 +42,7 @@ def moving_line() -> None:
         shown.say(HOSTILE)
 
 
-def how_things_stand() -> None:
+def status_of_the_pipeline() -> None:
     instant = datetime(2026, 1, 31, tzinfo=UTC)
     run = Run(
         run_id="1",
@@ -60,7 +60,7 @@ def how_things_stand() -> None:
         failed_step="landing",
         failure=HOSTILE,
     )
-    check = RedCheck(
+    check = LastingRedCheck(
         check="lines",
         severity="ERROR",
         rows_failing=None,
@@ -91,15 +91,17 @@ def how_things_stand() -> None:
 
 
 def finding() -> None:
-    doctor._say(Finding("airbyte", State.FAULT, HOSTILE, HOSTILE))
+    doctor._print(Finding("airbyte", State.FAULT, HOSTILE, HOSTILE))
 
 
-def refusal() -> None:
+def cannot_do() -> None:
     CannotDo(HOSTILE).show()
 
 
-@pytest.mark.parametrize("say", [run_summary, moving_line, how_things_stand, finding, refusal])
-def test_no_text_commands_a_terminal(
+@pytest.mark.parametrize(
+    "say", [run_summary, moving_line, status_of_the_pipeline, finding, cannot_do]
+)
+def test_no_text_controls_the_terminal(
     say: Callable[[], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     say()
@@ -109,7 +111,7 @@ def test_no_text_commands_a_terminal(
     assert all(one.isprintable() or one == "\n" for one in printed)
 
 
-def test_colours_are_still_those_of_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
+def test_colours_of_our_own_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
     Screen(force_terminal=True, color_system="standard").print(HOSTILE, style="red")
     printed = capsys.readouterr().out
     assert printed.startswith("\x1b[31m\\x1b]0;pwned")

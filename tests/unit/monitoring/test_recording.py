@@ -1,4 +1,4 @@
-"""The tables of runs: one row for every run, however it ended and whoever wrote it."""
+"""The tables of runs: one row per run, however it ended and whichever process recorded it."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -56,7 +56,7 @@ def a_dbt_test() -> dg.AssetCheckResult:
 
 @dg.asset(key=["landing", "keepa", "product_raw"], deps=[sync], partitions_def=daily_as_of)
 def broken_landing() -> None:
-    raise dg.Failure("S3 refused to list the bucket.")
+    raise dg.Failure("S3 rejected the listing.")
 
 
 def test_a_run_is_one_row_with_what_it_moved_and_spent(monitoring: Monitoring) -> None:
@@ -88,7 +88,7 @@ def test_a_run_is_one_row_with_what_it_moved_and_spent(monitoring: Monitoring) -
     assert now - timedelta(minutes=1) < row["started_at"] < row["ended_at"] < now
 
 
-def test_checks_and_stages_are_rows_of_their_own(monitoring: Monitoring) -> None:
+def test_checks_and_stages_have_rows_of_their_own(monitoring: Monitoring) -> None:
     monitoring.run(sync, landing, raw, checks=[lines_are_json, a_dbt_test])
     monitoring.record()
 
@@ -114,7 +114,7 @@ def test_checks_and_stages_are_rows_of_their_own(monitoring: Monitoring) -> None
     assert stages[:3] == [("ingest", 3), ("landing", 3), ("raw", 2)]
 
 
-def test_a_failed_run_is_kept_with_the_first_reason_and_what_it_had_done(
+def test_a_failed_run_is_recorded_with_its_first_failure_and_its_counts(
     monitoring: Monitoring,
 ) -> None:
     run_id = monitoring.run(sync, broken_landing)
@@ -123,10 +123,10 @@ def test_a_failed_run_is_kept_with_the_first_reason_and_what_it_had_done(
     row = monitoring.row(run_id)
     assert (row["status"], row["records"], row["files"]) == ("failure", 3, None)
     assert row["failed_step"] == "landing__keepa__product_raw"
-    assert row["failure"] == "S3 refused to list the bucket."
+    assert row["failure"] == "S3 rejected the listing."
 
 
-def test_a_run_whose_process_is_killed_is_there_from_its_start_and_ends_at_its_last_sign_of_life(
+def test_a_killed_run_is_recorded_from_its_start_and_ends_at_its_last_event(
     monitoring: Monitoring,
 ) -> None:
     run_id = monitoring.killed_run(sync)
@@ -144,14 +144,14 @@ def test_a_run_whose_process_is_killed_is_there_from_its_start_and_ends_at_its_l
     assert monitoring.count() == 1
 
 
-def test_what_could_not_be_written_is_written_by_the_next_call(
+def test_the_next_call_writes_what_could_not_be_written(
     monitoring: Monitoring, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A file stands where the warehouse's folder should be."""
+    """A file is in the place of the warehouse's folder."""
     monitoring.path.parent.write_text("in the way")
     first = monitoring.run(sync)
     assert not monitoring.record()
-    assert "the next run writes it" in caplog.text
+    assert "the next run records them" in caplog.text
 
     monitoring.path.parent.unlink()
     second = monitoring.run(sync)
@@ -160,7 +160,7 @@ def test_what_could_not_be_written_is_written_by_the_next_call(
     assert {monitoring.row(run_id)["status"] for run_id in (first, second)} == {"success"}
 
 
-def test_a_run_that_cannot_be_read_keeps_no_other_out(
+def test_a_run_that_cannot_be_read_does_not_stop_the_others(
     monitoring: Monitoring, caplog: pytest.LogCaptureFixture
 ) -> None:
     @dg.asset(key=["raw", "of_another_project"])
@@ -173,7 +173,7 @@ def test_a_run_that_cannot_be_read_keeps_no_other_out(
 
     assert monitoring.record()
     assert monitoring.row(run_id)["status"] == "success"
-    assert f"run {unreadable} did cannot be read" in caplog.text
+    assert f"events of run {unreadable} cannot be read" in caplog.text
 
 
 def test_recording_again_changes_nothing(monitoring: Monitoring) -> None:
@@ -200,7 +200,9 @@ def tick(monitoring: Monitoring, cursor: str | None) -> dg.SensorResult | dg.Ski
     return outcome
 
 
-def test_the_sensor_asks_the_warehouse_only_when_a_run_has_changed(monitoring: Monitoring) -> None:
+def test_the_sensor_queries_the_warehouse_only_after_a_run_has_changed(
+    monitoring: Monitoring,
+) -> None:
     assert isinstance(tick(monitoring, None), dg.SkipReason)
     assert not monitoring.path.exists()
     run_id = monitoring.run(sync)
@@ -215,10 +217,10 @@ def test_the_sensor_asks_the_warehouse_only_when_a_run_has_changed(monitoring: M
     assert isinstance(tick(monitoring, ticked.cursor), dg.SkipReason)
 
 
-def test_a_warehouse_that_refuses_is_asked_again_by_the_next_run_only(
+def test_rejected_rows_are_retried_only_after_the_next_run(
     monitoring: Monitoring,
 ) -> None:
-    """Each tick would wake it up."""
+    """A retry at each tick would wake the warehouse."""
     monitoring.run(sync)
     monitoring.record()
     monitoring.warehouse.transact(
@@ -226,19 +228,19 @@ def test_a_warehouse_that_refuses_is_asked_again_by_the_next_run_only(
     )
     run_id = monitoring.run(sync)
 
-    refused = tick(monitoring, None)
-    assert isinstance(refused, dg.SensorResult)
-    assert "refuses" in str(refused.skip_reason)
-    assert tick(monitoring, refused.cursor) == dg.SkipReason("No run has changed.")
+    rejected = tick(monitoring, None)
+    assert isinstance(rejected, dg.SensorResult)
+    assert "rejects" in str(rejected.skip_reason)
+    assert tick(monitoring, rejected.cursor) == dg.SkipReason("No run has changed.")
     monitoring.warehouse.transact(
         [Statement("alter table MONITORING.PIPELINE_RUN_MONITORING add column records bigint")]
     )
     monitoring.run(sync)
-    tick(monitoring, refused.cursor)
+    tick(monitoring, rejected.cursor)
     assert monitoring.row(run_id)["status"] == "success"
 
 
-def test_every_statement_is_snowflake_too(monitoring: Monitoring) -> None:
+def test_every_statement_is_also_valid_on_snowflake(monitoring: Monitoring) -> None:
     run_id = monitoring.run(sync, raw, checks=[a_dbt_test])
     statements = [
         *create_tables(STAGES),
@@ -249,7 +251,7 @@ def test_every_statement_is_snowflake_too(monitoring: Monitoring) -> None:
         assert sqlglot.parse_one(sql, dialect="snowflake").sql(dialect="snowflake")
     for statement in statements[-2:]:
         inserted = sqlglot.parse_one(positional(statement)[0], dialect="snowflake")
-        # Some are null, and a null that is bound has no type.
+        # Values may be null, and a bound null has no type.
         bound = list(inserted.find_all(sqlglot.exp.Placeholder))
         assert len(bound) == len(statement.values) >= 8
         assert all(isinstance(one.parent, sqlglot.exp.Cast) for one in bound)

@@ -1,6 +1,6 @@
-"""Every Slack message, held against a golden file and Block Kit's limits.
+"""Every Slack message, compared with a golden file and with Block Kit's limits.
 
-After a wanted change: `python tests/unit/notify/test_messages.py` writes the files anew.
+After an intended change, `python tests/unit/notify/test_messages.py` writes the files again.
 """
 
 import json
@@ -26,7 +26,7 @@ from veracitypro_pipeline.runs.summary import (
 GOLDEN = Path(__file__).parent / "golden"
 JOB = "vp_daily_batch"
 LINKS = Links("https://dagster.example", "https://code.example/infra/runbooks", "<!here>")
-# Block Kit's limits, from Slack's reference; of elements in a context block 10.
+# Block Kit's limits, from Slack's reference: blocks a message, elements a context block.
 BLOCKS, ELEMENTS = 50, 10
 CHARACTERS = {"section": 3000, "header": 150, "context": 3000}
 HOSTILE = ["<!channel> & <@U1|boss>", "x" * 100_000, "```", "\x00\n*b* <https://a.example|b>", ""]
@@ -120,7 +120,7 @@ STOPPED = failed(
 
 def late(**fields: Any) -> Message:
     of_night: dict[str, Any] = {
-        "state": "No run of it has begun.",
+        "state": "No run of it has started.",
         "late": {"dim_product": date(2026, 1, 30), "fct_price_history_daily": date(2026, 1, 29)},
         "is_news": True,
     }
@@ -134,7 +134,7 @@ EVERY_MESSAGE = {
     "deadline_missed_after_failure": late(
         state="Run 0f7d6c48 has failed.", late=None, is_news=False
     ),
-    "deadline_missed_by_power_bi": late(state="Run 0f7d6c48 is at work.", late={}),
+    "deadline_missed_by_power_bi": late(state="Run 0f7d6c48 is in progress.", late={}),
     "started": messages.headline(a_record(status="started"), JOB),
     "headline_succeeded": messages.headline(a_record(), JOB),
     "headline_failed": messages.headline(STOPPED, JOB),
@@ -211,8 +211,8 @@ def test_no_golden_file_is_left_over() -> None:
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=["mention", "long", "code", "markup", "empty"])
-def test_hostile_words_neither_break_out_nor_exceed_the_limits(hostile: str) -> None:
-    """In mrkdwn nothing from outside is a mention or link; in plain text Slack reads none."""
+def test_hostile_text_neither_becomes_markup_nor_exceeds_the_limits(hostile: str) -> None:
+    """Text from outside makes no mention or link in mrkdwn; plain text has no markup."""
     for message in hostile_messages(hostile):
         assert is_within_the_limits(message)
         read = [
@@ -227,7 +227,7 @@ def test_hostile_words_neither_break_out_nor_exceed_the_limits(hostile: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "sentence"),
     [
         ({"seconds": 600.0}, "Much the same as the run for 2026-01-30."),
         ({"rows_refused": 5}, "Much the same as the run for 2026-01-30."),
@@ -243,30 +243,30 @@ def test_hostile_words_neither_break_out_nor_exceed_the_limits(hostile: str) -> 
         ({"rows_out": None}, "Much the same as the run for 2026-01-30."),
     ],
 )
-def test_what_changed_most_is_a_count_and_not_a_single_row_or_the_time(
-    change: dict[str, Any], said: str
+def test_the_largest_change_is_of_a_count_not_of_a_few_rows_or_of_the_time(
+    change: dict[str, Any], sentence: str
 ) -> None:
     stages = [
         stage.model_copy(update=change if stage.name == "stg" else {}) for stage in BEFORE.stages
     ]
     seconds = change.get("seconds", BEFORE.seconds)
     before = BEFORE.model_copy(update={"stages": stages, "seconds": seconds})
-    assert messages.changed_most(a_summary(), before) == said
+    assert messages.changed_most(a_summary(), before) == sentence
 
 
-def test_only_what_needs_somebody_calls_for_somebody() -> None:
+def test_a_person_is_mentioned_only_if_one_is_needed() -> None:
     for name, message in EVERY_MESSAGE.items():
-        calls = "<!here>" in json.dumps(message.blocks)
+        mentions = "<!here>" in json.dumps(message.blocks)
         is_grave = name.startswith(("failed", "ended_red", "webhook_failed", "deadline_missed"))
-        assert calls == (is_grave and name != "deadline_missed_after_failure"), name
+        assert mentions == (is_grave and name != "deadline_missed_after_failure"), name
 
 
-def test_without_addresses_and_mention_names_stand_in_their_place() -> None:
+def test_without_addresses_names_replace_links_and_no_one_is_mentioned() -> None:
     message = messages.end(STOPPED, JOB, None, Links(), recovered=False)
-    said = json.dumps(message.blocks)
-    assert "`infra/runbooks/records_equal_lines.md`" in said
-    assert "run `0f7d6c48-1111-2222-3333-444455556666`" in said
-    assert "<" not in said
+    blocks = json.dumps(message.blocks)
+    assert "`infra/runbooks/records_equal_lines.md`" in blocks
+    assert "run `0f7d6c48-1111-2222-3333-444455556666`" in blocks
+    assert "<" not in blocks
 
 
 if __name__ == "__main__":

@@ -48,11 +48,11 @@ def test_alerts_and_runbooks_have_the_same_names() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(RUNBOOKS))
-def test_a_runbook_has_its_five_sections_and_three_commands_that_vp_understands(name: str) -> None:
-    """The three only look; whoever types them half asleep must not start a run by that."""
+def test_a_runbook_has_five_sections_and_three_valid_commands(name: str) -> None:
+    """The three commands only read: typed half asleep, they must not start a run."""
     text = (FOLDER / f"{name}.md").read_text()
     assert text.startswith(f"# {name}\n\n{BEGINNING}\n")
-    assert not re.search(r"20\d\d-\d\d-\d\d", text), "a day that somebody would copy"
+    assert not re.search(r"20\d\d-\d\d-\d\d", text), "a date that a reader would copy"
     text = text.replace("<day>", "2026-01-31")
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS
     assert all(section.strip() for section in re.split(r"^#+ .+$", text, flags=re.MULTILINE)[2:])
@@ -70,32 +70,32 @@ def test_a_runbook_has_its_five_sections_and_three_commands_that_vp_understands(
         known.make_context(command, arguments, parent=context)
 
 
-def test_the_role_that_the_preparation_names_may_do_all_that_the_runbooks_ask() -> None:
-    """By infra/snowflake: its warehouse, and each schema. It can write nothing."""
+def test_the_role_named_before_the_first_command_may_run_every_query_of_the_runbooks() -> None:
+    """By the grants of infra/snowflake: its warehouse and each schema. It cannot write."""
     settings = dict(re.findall(r"^(SNOWFLAKE_\w+)=(\w+)$", README, re.MULTILINE))
     role = settings["SNOWFLAKE_READER_ROLE"]
     grants = (REPOSITORY_DIR / "infra" / "snowflake" / "04_grants.sql").read_text()
     warehouse = settings["SNOWFLAKE_READER_WAREHOUSE"]
     assert f"grant usage on warehouse {warehouse} to role {role};" in grants
-    asked = {
+    queried = {
         schema
         for file in FOLDER.iterdir()
         for query in re.findall(r'^vp sql "(.+)"$', file.read_text(), re.MULTILINE)
         for schema in re.findall(r"(?:from|join) ([A-Z]+)\.", query)
     }
-    assert asked == {"MART", "MONITORING", "RAW", "STG"}
+    assert queried == {"MART", "MONITORING", "RAW", "STG"}
     readable = set(
         re.findall(
             rf"grant select\b[^;]* future tables in schema \S+\.(\w+)\s+to role {role};",
             grants,
         )
     )
-    assert asked <= readable
+    assert queried <= readable
     privileges = set(re.findall(rf"grant ([\w, ]+) on [^;]* to role {role};", grants))
     assert privileges == {"usage", "select"}
 
 
-def test_a_day_is_run_again_in_dagster_with_the_settings_of_vp_backfill() -> None:
+def test_dagster_runs_a_day_again_with_the_configuration_of_vp_backfill() -> None:
     (block,) = re.findall(r"```yaml\n(.+?)```", README, re.DOTALL)
     shown = yaml.safe_load(block)["ops"]
     day = date(2026, 1, 31)
@@ -117,7 +117,7 @@ def test_a_day_is_run_again_in_dagster_with_the_settings_of_vp_backfill() -> Non
         ("accepted_values_dim_product_role__own__competitor", "dbt_values"),
     ],
 )
-def test_a_check_is_found_by_its_name_and_a_dbt_test_by_what_it_guards(
+def test_a_check_has_the_runbook_of_its_name_and_a_dbt_test_that_of_what_it_guards(
     name: str, runbook: str
 ) -> None:
     assert runbooks.of_check(name) == runbook
@@ -133,7 +133,7 @@ def test_a_check_is_found_by_its_name_and_a_dbt_test_by_what_it_guards(
         ("", None, "run_failed"),
     ],
 )
-def test_a_failed_run_has_the_runbook_of_the_check_that_stopped_it_or_of_its_stage(
+def test_a_failed_run_has_the_runbook_of_its_blocking_check_or_of_its_stage(
     stage: str, red: str | None, runbook: str
 ) -> None:
     checks = [RedCheck(name=red, is_error=True, description="")] if red else []

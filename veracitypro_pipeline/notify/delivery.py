@@ -1,8 +1,9 @@
-"""Brings Slack up to date with what Dagster's instance knows of recent runs.
+"""Sends Slack the messages that recent runs of a Dagster instance still lack.
 
-What was said of a run stands in the run's own tags, which people are not shown. So it does not
-matter who calls this, when, or how often: what is tagged is not said again, and what Slack did not
-take is said by the next call. Only a process that dies between the two has one message said twice.
+Each run's own tags, hidden in the UI, list the messages sent about it. So `deliver` can be called
+by any process, at any time and any number of times: it sends what is not tagged, and what Slack did
+not accept is sent by the next call. A message is sent twice only if the process dies between the
+message and its tag.
 """
 
 from collections.abc import Callable
@@ -31,27 +32,27 @@ from veracitypro_pipeline.runs.events import (
 from veracitypro_pipeline.runs.summary import RunSummary
 from veracitypro_pipeline.settings import Settings
 
-# Dagster's UI shows no tag that begins like this, while queries find it (`HIDDEN_TAG_PREFIX` in
-# `dagster._core.storage.tags`).
+# Dagster's UI hides tags with this prefix, but queries find them (`HIDDEN_TAG_PREFIX` in
+# `dagster._core.storage.tags`). The tags are stored with the runs: never change one.
 _HIDDEN: Final = ".dagster/vp_"
-# A run that carries this tag tells Slack itself, because no daemon may be there to do it.
+# A run with this tag posts to Slack itself, because there may be no daemon to do it.
 ANNOUNCES_ITSELF_TAG: Final = f"{_HIDDEN}announces_itself"
-# Somebody watches this run and need not be told.
+# Nothing is sent about a run with this tag: a person is watching it.
 SILENT_TAG: Final = f"{_HIDDEN}is_silent"
-# The message that began the run's thread, and the parts that were said since.
+# The message that began the run's thread, and the parts sent since.
 THREAD_TAG: Final = f"{_HIDDEN}slack_thread"
-SAID_TAG: Final = f"{_HIDDEN}slack_said"
+SENT_TAG: Final = f"{_HIDDEN}slack_said"
 _END, _CHECKS, _ALL = "end", "checks", "all"
 
-# Dagster's own: a failed run that the daemon repeats, and the run that was the first of such.
+# Dagster's own tags: a failed run that the daemon will retry, and the first run of its retries.
 _WILL_RETRY_TAG: Final = "dagster/will_retry"
 _ROOT_TAG: Final = "dagster/root_run_id"
 
-# Runs older than this are no news, even if Slack was away meanwhile.
+# Nothing is sent about older runs, even if Slack was unreachable since.
 NEWS_DAYS: Final = 3
-# Runs that the instance is asked for at once.
+# Runs per query of the instance.
 RUNS_A_PAGE: Final = 100
-_TOLD: Final = (
+_REPORTED: Final = (
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.SUCCESS,
     dg.DagsterRunStatus.FAILURE,
@@ -61,51 +62,53 @@ _TOLD: Final = (
 _JOB_TITLES: Final = {"__ASSET_JOB": "a run of selected assets"}
 
 
-def tell(
+def deliver(
     instance: dg.DagsterInstance, slack: SlackResource, *, of_vp_run: bool = False
 ) -> str | None:
-    """Say what is due of recent runs, oldest first; returns why some of it could not be said.
+    """Send the messages that are due, oldest run first; return why one could not be sent.
 
-    `of_vp_run` chooses the runs that announce themselves, or all others. Whatever is wrong with
-    Slack or its settings is no fault of the data, and is not raised.
+    `of_vp_run` selects the runs that announce themselves instead of all others. Errors of Slack and
+    of its settings are returned, not raised: they must not fail a run.
     """
-    untold = None
+    undelivered = None
     for record in reversed(_recent(instance)):
         run = record.dagster_run
         if is_marked(run, ANNOUNCES_ITSELF_TAG) is not of_vp_run or not _is_due(run):
             continue
         try:
-            _Thread(instance, slack, record).tell()
+            _Thread(instance, slack, record).deliver()
         except Exception as reason:
-            untold = masked(f"Slack was not told of a run yet; the next delivery says it: {reason}")
+            undelivered = masked(
+                f"A message about a run was not sent; the next delivery sends it: {reason}"
+            )
             if isinstance(reason, SlackAway):
                 break
-    return untold
+    return undelivered
 
 
 def marks(run_id: str, *names: str) -> dict[str, str]:
-    """Tags that say something of this run alone: Dagster gives those of a run to its re-execution,
-    of which they are not true."""
+    """Tags whose value is the run's id. Dagster copies tags to a re-execution, where `is_marked`
+    must be false."""
     return dict.fromkeys(names, run_id)
 
 
 def is_marked(run: dg.DagsterRun, tag: str) -> bool:
-    """Whether `marks` was said of this run."""
+    """Whether the run got this tag from `marks`, not from the run that it repeats."""
     return run.tags.get(tag) == run.run_id
 
 
 def links_of(settings: Settings) -> Links:
-    """Where messages point to, as the settings say."""
+    """The links and the mention of the settings."""
     return Links(
         settings.dagster_url or "", settings.runbooks_url or "", settings.slack_mention_markup
     )
 
 
 def _recent(instance: dg.DagsterInstance) -> list[dg.RunRecord]:
-    """Every run that may be news, newest first. All of them: a night that failed while Slack was
-    away may lie behind any number of runs of which nothing is due."""
+    """All runs of the last `NEWS_DAYS`, newest first. A limit could hide a failed night behind many
+    runs about which nothing is due."""
     since = datetime.now(UTC) - timedelta(days=NEWS_DAYS)
-    filters = dg.RunsFilter(statuses=list(_TOLD), created_after=since)
+    filters = dg.RunsFilter(statuses=list(_REPORTED), created_after=since)
     records: list[dg.RunRecord] = []
     cursor = None
     while page := instance.get_run_records(filters, limit=RUNS_A_PAGE, cursor=cursor):
@@ -120,18 +123,18 @@ def _is_due(run: dg.DagsterRun) -> bool:
     if run.status is dg.DagsterRunStatus.STARTED:
         return THREAD_TAG not in run.tags
     if run.tags.get(_WILL_RETRY_TAG) == "true":
-        return False  # The daemon tries again; its last try is what counts.
-    return _ALL not in _said(run)
+        return False  # Only the last retry is reported.
+    return _ALL not in _sent(run)
 
 
-def _said(run: dg.DagsterRun) -> list[str]:
-    """The parts, unless they were said of the run that this one repeats."""
-    run_id, _, parts = run.tags.get(SAID_TAG, "").partition(" ")
+def _sent(run: dg.DagsterRun) -> list[str]:
+    """The parts sent about this run; a re-execution inherits the tag of its parent."""
+    run_id, _, parts = run.tags.get(SENT_TAG, "").partition(" ")
     return parts.split(",") if run_id == run.run_id else []
 
 
 class _Thread:
-    """What is said of one run."""
+    """The messages about one run."""
 
     def __init__(
         self, instance: dg.DagsterInstance, slack: SlackResource, record: dg.RunRecord
@@ -139,16 +142,16 @@ class _Thread:
         self._instance, self._slack, self._dagster_record = instance, slack, record
         self._run = record.dagster_run
         self._job = _JOB_TITLES.get(self._run.job_name, self._run.job_name)
-        self._said = _said(self._run)
+        self._sent = _sent(self._run)
 
-    def tell(self) -> None:
-        """Raises SlackNotDelivered; what was said before that is remembered."""
-        # A webhook hears of the end only; the events of a run at work need not be read for it.
+    def deliver(self) -> None:
+        """Raises SlackNotDelivered; the parts sent before that are tagged."""
+        # A webhook gets one message, at the end, so events of a running run need not be read.
         if not self._run.is_finished and not self._slack.has_threads:
             return
         record = run_record(self._instance, self._run.run_id)
         if not self._run.is_finished:
-            self._begun(messages.headline(record, self._job))
+            self._started(messages.headline(record, self._job))
             return
         recovered = self._recovered()
         headline = messages.headline(record, self._job, recovered=recovered)
@@ -163,16 +166,16 @@ class _Thread:
         if not self._slack.has_threads:
             self._once(_ALL, lambda: self._slack.post(*messages.at_once([end, checks])))
             return
-        thread = self._begun(headline)
-        is_loud = messages.calls_for_somebody(record.summary) and not was_stopped(record.summary)
+        thread = self._started(headline)
+        is_loud = messages.needs_a_person(record.summary) and not was_stopped(record.summary)
         loud = recovered or is_loud
         self._once(_END, lambda: self._slack.post(*end, thread=thread, to_channel=loud))
         if checks is not None:
             self._once(_CHECKS, lambda: self._slack.post(*checks, thread=thread))
         self._once(_ALL, lambda: self._change(thread, headline))
 
-    def _begun(self, headline: Message) -> Posted:
-        """The message that begins the thread; a repetition goes on in the thread of the first."""
+    def _started(self, headline: Message) -> Posted:
+        """The first message of the thread; a re-execution continues the thread of its root run."""
         kept = self._run.tags.get(THREAD_TAG)
         root = self._instance.get_run_by_id(self._run.tags.get(_ROOT_TAG, self._run.run_id))
         if kept is None and root is not None:
@@ -188,7 +191,7 @@ class _Thread:
         return posted
 
     def _change(self, posted: Posted, headline: Message) -> None:
-        """Slack may refuse for good: somebody can delete a message."""
+        """Ignores a permanent error: the message may have been deleted."""
         try:
             self._slack.update(posted, *headline)
         except SlackAway:
@@ -196,11 +199,11 @@ class _Thread:
         except SlackNotDelivered:
             return
 
-    def _once(self, part: str, say: Callable[[], object]) -> None:
-        if part not in self._said:
-            say()
-            self._said.append(part)
-            self._tag({SAID_TAG: f"{self._run.run_id} {','.join(self._said)}"})
+    def _once(self, part: str, send: Callable[[], object]) -> None:
+        if part not in self._sent:
+            send()
+            self._sent.append(part)
+            self._tag({SENT_TAG: f"{self._run.run_id} {','.join(self._sent)}"})
 
     def _tag(self, tags: dict[str, str]) -> None:
         self._instance.add_run_tags(self._run.run_id, tags)
@@ -209,8 +212,8 @@ class _Thread:
         return links_of(self._slack.settings.get())
 
     def _recovered(self) -> bool:
-        """Whether this run brought what a failed one did not: a run before it, of the batch or of
-        its day, failed, and since this one readers see the data of the day."""
+        """Whether this run recovers from a failure: the run before it, of the batch or of its day,
+        failed, and reports show the data of the day since this run."""
         run, days = self._run, days_of(self._run)
         if run.status is not dg.DagsterRunStatus.SUCCESS or are_checks_alone(run):
             return False
@@ -223,7 +226,7 @@ class _Thread:
         if not any(one.status is dg.DagsterRunStatus.FAILURE for found in before for one in found):
             return False
         if is_batch and not run.asset_selection:
-            return True  # It went through the whole graph.
+            return True  # It materialized the whole graph.
         refreshed = not run.asset_selection or POWERBI_DATASET in run.asset_selection
         return refreshed and all(is_done(self._instance, day) for day in days)
 
@@ -232,7 +235,7 @@ class _Thread:
         return None if before is None else run_summary(self._instance, before.run_id)
 
     def _before(self, *statuses: dg.DagsterRunStatus) -> dg.DagsterRun | None:
-        """The newest run of the job that was created before this one and ended so."""
+        """The newest run of the job with such a status that was created before this one."""
         older = self._instance.get_runs(
             dg.RunsFilter(
                 job_name=self._run.job_name,

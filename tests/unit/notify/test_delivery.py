@@ -1,4 +1,4 @@
-"""What Slack hears of runs of a real Dagster instance: one thread a run, each thing once."""
+"""Slack messages about the runs of a real Dagster instance: one thread a run, each part once."""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -17,16 +17,16 @@ from veracitypro_pipeline.failures import (
     TransientFailure,
 )
 from veracitypro_pipeline.lineage import MART, POWERBI_DATASET, RAW_KEEPA, model_key
-from veracitypro_pipeline.notify import telling
-from veracitypro_pipeline.notify.sensors import slack_is_told
-from veracitypro_pipeline.notify.telling import (
+from veracitypro_pipeline.notify import delivery
+from veracitypro_pipeline.notify.delivery import (
     ANNOUNCES_ITSELF_TAG,
-    SAID_TAG,
+    SENT_TAG,
     SILENT_TAG,
     THREAD_TAG,
+    deliver,
     marks,
-    tell,
 )
+from veracitypro_pipeline.notify.sensors import slack_is_told
 from veracitypro_pipeline.partitions import mark_as_refused
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.slack import Posted, SlackAway, SlackNotDelivered
@@ -35,11 +35,11 @@ from veracitypro_pipeline.settings import Settings
 
 
 class Slack:
-    """Keeps what it takes; after `patience` messages it is away until somebody mends it."""
+    """Keeps the messages it accepts; after `accepts` of them it is unreachable."""
 
-    def __init__(self, *, has_threads: bool = True, patience: int = 99) -> None:
-        self.has_threads, self.patience = has_threads, patience
-        self.refuses = ""
+    def __init__(self, *, has_threads: bool = True, accepts: int = 99) -> None:
+        self.has_threads, self.accepts = has_threads, accepts
+        self.rejects = ""
         self.taken: list[tuple[str, str]] = []
         self.blocks: list[Sequence[dict[str, Any]]] = []
         self.settings = SimpleNamespace(get=Settings.load)
@@ -61,25 +61,25 @@ class Slack:
         self._take("update", text, blocks)
 
     def _take(self, where: str, text: str, blocks: Sequence[dict[str, Any]]) -> None:
-        if len(self.taken) >= self.patience:
+        if len(self.taken) >= self.accepts:
             raise SlackAway("Slack did not answer.")
-        if where == self.refuses:
-            raise SlackNotDelivered("Slack refused the message: message_not_found.")
+        if where == self.rejects:
+            raise SlackNotDelivered("Slack rejected the message: message_not_found.")
         self.taken.append((where, text.partition(" in ")[0]))
         self.blocks.append(blocks)
 
 
 class Team:
-    """An instance in which nights are run, and the Slack that hears of them."""
+    """An instance with runs, and the Slack that gets their messages."""
 
     def __init__(self, instance: dg.DagsterInstance, slack: Slack) -> None:
         self.instance, self.slack = instance, slack
         self.error: Exception | None = None
-        self.refuses = False
+        self.is_refused = False
         self.severity: dg.AssetCheckSeverity | None = None
 
     def defs(self) -> dg.Definitions:
-        """An asset that fails with `error` and a check that is red with `severity`, if they are
+        """An asset that raises `error`, and a check that is red with `severity`, if these are
         set."""
 
         @dg.asset(
@@ -88,7 +88,7 @@ class Team:
             retry_policy=dg.RetryPolicy(max_retries=2),
         )
         def keepa_raw(context: dg.AssetExecutionContext) -> None:
-            if self.refuses:
+            if self.is_refused:
                 mark_as_refused(context.instance, context.run.run_id)
                 raise PermanentFailure("The day has no sync.")
             if self.error is not None:
@@ -124,8 +124,8 @@ class Team:
             .run_id
         )
 
-    def hear(self, **options: Any) -> str | None:
-        return tell(self.instance, self.slack, **options)  # type: ignore[arg-type]
+    def deliver(self, **options: Any) -> str | None:
+        return deliver(self.instance, self.slack, **options)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -139,17 +139,17 @@ GREEN, YELLOW, RED = ":large_green_circle:", ":large_yellow_circle:", ":red_circ
 OF_NIGHT = "for 2026-01-31"
 
 
-def test_a_night_is_a_thread_whose_headline_says_how_it_ended(team: Team) -> None:
+def test_a_night_is_one_thread_whose_headline_shows_its_end(team: Team) -> None:
     run = team.instance.create_run_for_job(
         dg.job(name="vp_daily_batch")(lambda: None), tags={"dagster/partition": "2026-01-31"}
     )
     began = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, "vp_daily_batch")
     team.instance.report_dagster_event(began, run.run_id)
-    assert team.hear() is None
+    assert team.deliver() is None
     ended = dg.DagsterEvent(dg.DagsterEventType.RUN_SUCCESS.value, "vp_daily_batch")
     team.instance.report_dagster_event(ended, run.run_id)
-    assert team.hear() is None
-    assert team.hear() is None
+    assert team.deliver() is None
+    assert team.deliver() is None
 
     assert team.slack.taken == [
         ("channel", f":arrow_forward: vp_daily_batch started {OF_NIGHT}"),
@@ -158,11 +158,11 @@ def test_a_night_is_a_thread_whose_headline_says_how_it_ended(team: Team) -> Non
     ]
 
 
-def test_a_failure_is_loud_once_however_often_its_step_was_tried(team: Team) -> None:
+def test_a_failure_is_loud_once_however_often_its_step_was_retried(team: Team) -> None:
     team.error = TransientFailure("S3 is away.")
     team.night()
-    team.hear()
-    team.hear()
+    team.deliver()
+    team.deliver()
 
     headline = f"{RED} vp_daily_batch failed {OF_NIGHT}"
     assert team.slack.taken == [
@@ -192,7 +192,7 @@ def test_red_checks_are_one_digest_in_the_thread(
 ) -> None:
     team.severity = severity
     team.night()
-    team.hear()
+    team.deliver()
 
     headline = f"{icon} vp_daily_batch {verb} {OF_NIGHT}"
     assert team.slack.taken == [
@@ -210,10 +210,10 @@ def test_the_first_good_night_after_a_bad_one_is_a_recovery_and_loud(team: Team)
     team.error = None
     team.night()
     team.night()
-    team.hear()
+    team.deliver()
 
-    said = [text for where, text in team.slack.taken if where != "update"][2:]
-    assert said == [
+    messages = [text for where, text in team.slack.taken if where != "update"][2:]
+    assert messages == [
         *[f"{GREEN} vp_daily_batch recovered {OF_NIGHT}"] * 2,
         *[f"{GREEN} vp_daily_batch succeeded {OF_NIGHT}"] * 2,
     ]
@@ -221,15 +221,15 @@ def test_the_first_good_night_after_a_bad_one_is_a_recovery_and_loud(team: Team)
 
 
 def test_checks_that_are_executed_alone_raise_no_alarm(team: Team) -> None:
-    """A person executes a check in the UI, and it is red: nothing has failed at night, and the
-    night after it recovers from nothing."""
+    """A person executes a check in the UI, and it is red: the night has not failed, and the next
+    night is no recovery."""
     team.night()
     team.severity = dg.AssetCheckSeverity.ERROR
     checks_alone(team.instance, team.defs(), dg.AssetCheckKey(RAW_KEEPA, "lines_are_json"))
     team.severity = None
-    team.hear()
+    team.deliver()
     team.night()
-    team.hear()
+    team.deliver()
 
     title = f"{RED} Checks executed alone {OF_NIGHT}: 1 failed"
     assert team.slack.taken[3:7] == [
@@ -243,20 +243,20 @@ def test_checks_that_are_executed_alone_raise_no_alarm(team: Team) -> None:
     assert team.slack.taken[-1] == ("update", f"{GREEN} vp_daily_batch succeeded {OF_NIGHT}")
 
 
-def test_a_backfill_of_days_that_are_refused_is_not_told_run_by_run(team: Team) -> None:
-    """ "All" partitions are hundreds of runs, and whoever started them sees what became of them."""
-    team.refuses = True
+def test_rejected_days_of_a_backfill_are_not_reported(team: Team) -> None:
+    """ "All" partitions are hundreds of runs, and the person who started them sees their end."""
+    team.is_refused = True
     team.night(**{"dagster/backfill": "one"})
-    team.hear()
+    team.deliver()
     assert team.slack.taken == []
-    team.night()  # That of a schedule is told.
-    team.hear()
+    team.night()  # A rejected run of the schedule is reported.
+    team.deliver()
     assert team.slack.taken[0] == ("channel", f"{RED} vp_daily_batch failed {OF_NIGHT}")
 
 
-def test_checks_that_cannot_judge_any_day_are_no_alarm(team: Team) -> None:
+def test_checks_without_a_day_to_judge_raise_no_alarm(team: Team) -> None:
     checks_alone(team.instance, team.defs(), dg.AssetCheckKey(RAW_KEEPA, "lines_are_json"))
-    team.hear()
+    team.deliver()
     assert (
         team.slack.taken[0][1] == f"{YELLOW} Checks executed alone for no partition have no result"
     )
@@ -268,10 +268,10 @@ def test_checks_that_cannot_judge_any_day_are_no_alarm(team: Team) -> None:
 def test_selected_assets_recover_a_day_only_with_its_data(
     team: Team, is_whole: bool, verb: str
 ) -> None:
-    """Power BI can be refreshed for a day of which nothing was ever loaded."""
+    """Power BI can be refreshed for a day that was never loaded."""
     team.error = PermanentFailure("The bucket is gone.")
     team.night()
-    team.hear()
+    team.deliver()
     team.error = None
     marts = [model_key(MART, mart) for mart in MARTS]
     keys = [RAW_KEEPA, *marts, POWERBI_DATASET] if is_whole else [POWERBI_DATASET]
@@ -287,94 +287,95 @@ def test_selected_assets_recover_a_day_only_with_its_data(
         "dagster/asset_partition_range_end": "2026-01-31",
     }
     job.execute_in_process(instance=team.instance, tags=day_of_backfill)
-    team.hear()
+    team.deliver()
     icon_and_text = f"{GREEN} a run of selected assets {verb} {OF_NIGHT}"
     assert team.slack.taken[-1] == ("update", icon_and_text)
 
 
-@pytest.mark.parametrize("patience", range(5))
-def test_what_slack_did_not_take_is_said_by_the_next_delivery_and_nothing_twice(
-    team: Team, patience: int
+@pytest.mark.parametrize("accepts", range(5))
+def test_the_next_delivery_sends_what_slack_did_not_accept_and_nothing_twice(
+    team: Team, accepts: int
 ) -> None:
     team.severity = dg.AssetCheckSeverity.WARN
     team.night()
-    team.slack.patience = patience
-    untold = team.hear()
-    assert (untold is None) is (patience >= 4)
+    team.slack.accepts = accepts
+    undelivered = team.deliver()
+    assert (undelivered is None) is (accepts >= 4)
 
-    team.slack.patience = 99
-    assert team.hear() is None
+    team.slack.accepts = 99
+    assert team.deliver() is None
     assert [where for where, _ in team.slack.taken] == ["channel", "thread", "thread", "update"]
 
 
-def test_a_message_that_slack_refuses_for_good_holds_up_no_other(team: Team) -> None:
-    """The first night is loud, and its answer is refused; a deleted headline cannot be changed."""
+def test_a_message_that_slack_always_rejects_holds_up_no_other(team: Team) -> None:
+    """The reply about the first night is rejected; later, deleted headlines cannot be updated."""
     team.error = PermanentFailure("The bucket is gone.")
     team.night()
-    team.slack.refuses = "thread and channel"
-    assert "message_not_found" in str(team.hear())
+    team.slack.rejects = "thread and channel"
+    assert "message_not_found" in str(team.deliver())
     team.error = None
     team.severity = dg.AssetCheckSeverity.WARN
     team.night()
     team.night()
-    team.hear()
+    team.deliver()
     assert [where for where, _ in team.slack.taken] == [
         *["channel", "channel"],
         *["channel", "thread", "thread", "update"],
     ]
 
-    team.slack.refuses = "update"
-    assert team.hear() is None
-    assert team.hear() is None
+    team.slack.rejects = "update"
+    assert team.deliver() is None
+    assert team.deliver() is None
     assert [where for where, _ in team.slack.taken][6:] == [
         *["thread and channel"],
         *["thread and channel", "thread"],
     ]
 
 
-def test_a_webhook_says_all_at_once_and_only_at_the_end(team: Team) -> None:
+def test_a_webhook_gets_one_message_at_the_end(team: Team) -> None:
     team.slack.has_threads = False
     team.severity = dg.AssetCheckSeverity.WARN
     team.night()
-    team.hear()
-    team.hear()
+    team.deliver()
+    team.deliver()
 
     assert team.slack.taken == [("channel", f"{YELLOW} vp_daily_batch succeeded {OF_NIGHT}")]
     assert "lines_are_json" in str(team.slack.blocks[0])
 
 
-def test_a_run_that_the_daemon_repeats_is_told_by_its_last_try_in_one_thread(team: Team) -> None:
+def test_a_run_that_the_daemon_retries_is_reported_once_by_its_last_try(team: Team) -> None:
     team.error = TransientFailure("S3 is away.")
     first = team.night(**{"dagster/will_retry": "true"})
-    team.hear()
+    team.deliver()
     assert team.slack.taken == []
     team.night(**{"dagster/root_run_id": first})
-    team.hear()
+    team.deliver()
 
     assert [where for where, _ in team.slack.taken] == ["channel", "thread and channel", "update"]
 
 
-def test_a_run_whose_process_was_told_to_end_calls_nobody(team: Team) -> None:
-    """A container is stopped: Dagster calls that a failure. The deadline tells if it was needed."""
+def test_a_run_whose_process_was_stopped_mentions_no_one(team: Team) -> None:
+    """Dagster calls a stopped container a failure. The deadline reports it if the day is
+    missing."""
     team.error = Interrupted(INTERRUPTED)
     team.night()
-    team.hear()
+    team.deliver()
     assert [where for where, _ in team.slack.taken] == ["channel", "thread", "update"]
     assert "<!here>" not in str(team.slack.blocks)
 
 
-def test_a_night_that_somebody_runs_again_in_the_ui_is_told_anew(team: Team) -> None:
-    """Dagster gives the second run every tag of the first, also what was said of that one. It goes
-    on in the thread of the first, and so does whoever reads there."""
+def test_a_night_executed_again_in_the_ui_is_reported_in_the_same_thread(team: Team) -> None:
+    """Dagster copies all tags to the second run, with the parts sent about the first. Its messages
+    continue the thread of the first."""
     team.error = PermanentFailure("The bucket is gone.")
     first = team.night()
-    team.hear()
+    team.deliver()
     (failed,) = team.instance.get_runs()
     team.error = None
     team.night(**failed.tags, **{"dagster/root_run_id": first})
     team.slack.taken.clear()
     team.slack.taken.append(("channel", "the thread of the first"))
-    team.hear()
+    team.deliver()
     assert team.slack.taken[1:] == [
         ("thread and channel", f"{GREEN} vp_daily_batch recovered {OF_NIGHT}"),
         ("update", f"{GREEN} vp_daily_batch recovered {OF_NIGHT}"),
@@ -382,27 +383,27 @@ def test_a_night_that_somebody_runs_again_in_the_ui_is_told_anew(team: Team) -> 
 
 
 @pytest.mark.parametrize("mark", [ANNOUNCES_ITSELF_TAG, SILENT_TAG])
-def test_what_vp_run_says_of_its_run_is_not_true_of_a_repetition(team: Team, mark: str) -> None:
-    """`vp run` has failed, and somebody goes on from its failure in `vp dev`."""
+def test_marks_of_a_vp_run_do_not_hold_for_its_re_execution(team: Team, mark: str) -> None:
+    """`vp run` has failed, and a person executes it again in `vp dev`."""
     team.night(**marks("the run of vp run", mark))
-    team.hear()
+    team.deliver()
     assert len(team.slack.taken) == 3
 
 
-def test_people_are_shown_none_of_our_tags(team: Team) -> None:
+def test_the_ui_shows_none_of_our_tags(team: Team) -> None:
     team.night(RUN_OF_VP, **marks(RUN_OF_VP, ANNOUNCES_ITSELF_TAG))
-    team.hear(of_vp_run=True)
+    team.deliver(of_vp_run=True)
     (run,) = team.instance.get_runs()
     hidden = {tag for tag in run.tags if tag.startswith(HIDDEN_TAG_PREFIX)}
-    assert hidden == {ANNOUNCES_ITSELF_TAG, THREAD_TAG, SAID_TAG}
+    assert hidden == {ANNOUNCES_ITSELF_TAG, THREAD_TAG, SENT_TAG}
     assert {tag.partition("/")[0] for tag in run.tags.keys() - hidden} == {"dagster"}
 
 
-def test_who_announces_itself_is_left_to_itself(team: Team) -> None:
+def test_a_run_that_announces_itself_is_not_reported_by_the_sensor(team: Team) -> None:
     team.night(RUN_OF_VP, **marks(RUN_OF_VP, ANNOUNCES_ITSELF_TAG))
-    team.hear()
+    team.deliver()
     assert team.slack.taken == []
-    team.hear(of_vp_run=True)
+    team.deliver(of_vp_run=True)
     assert len(team.slack.taken) == 3
 
 
@@ -411,14 +412,14 @@ def test_who_announces_itself_is_left_to_itself(team: Team) -> None:
     [
         (False, [ANNOUNCES_ITSELF_TAG, SILENT_TAG]),  # vp backfill
         (True, [ANNOUNCES_ITSELF_TAG, SILENT_TAG]),
-        (True, []),  # The daemon's.
+        (True, []),  # Runs of the daemon.
     ],
 )
-def test_a_failed_night_is_told_however_many_runs_came_after_it(
+def test_a_failed_night_is_reported_however_many_runs_came_after_it(
     team: Team, monkeypatch: pytest.MonkeyPatch, is_of_vp_run: bool, marks_of_others: list[str]
 ) -> None:
-    """Slack was away that night, and then somebody loaded a month again."""
-    monkeypatch.setattr(telling, "RUNS_A_PAGE", 10)
+    """Slack was unreachable that night, and then a month was loaded again."""
+    monkeypatch.setattr(delivery, "RUNS_A_PAGE", 10)
     team.error = PermanentFailure("The bucket is gone.")
     team.night(RUN_OF_VP, **(marks(RUN_OF_VP, ANNOUNCES_ITSELF_TAG) if is_of_vp_run else {}))
     job = dg.job(name="vp_daily_batch")(lambda: None)
@@ -431,18 +432,18 @@ def test_a_failed_night_is_told_however_many_runs_came_after_it(
             status=dg.DagsterRunStatus.SUCCESS,
         )
 
-    assert team.hear(of_vp_run=is_of_vp_run) is None
+    assert team.deliver(of_vp_run=is_of_vp_run) is None
     assert team.slack.taken[0] == ("channel", f"{RED} vp_daily_batch failed {OF_NIGHT}")
 
 
-def test_old_runs_are_no_news(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telling, "NEWS_DAYS", 0)
+def test_old_runs_are_not_reported(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "NEWS_DAYS", 0)
     team.night()
-    team.hear()
+    team.deliver()
     assert team.slack.taken == []
 
 
-def test_the_sensor_says_how_the_telling_went(team: Team) -> None:
+def test_the_sensor_skips_with_the_outcome_of_the_delivery(team: Team) -> None:
     def tick() -> str:
         with dg.build_sensor_context(
             instance=team.instance, resources={"slack": team.slack}
@@ -452,7 +453,7 @@ def test_the_sensor_says_how_the_telling_went(team: Team) -> None:
         return str(outcome.skip_message)
 
     team.night()
-    team.slack.patience = 0
-    assert tick().endswith("the next delivery says it: Slack did not answer.")
-    team.slack.patience = 99
-    assert tick() == "Slack knows of every recent run."
+    team.slack.accepts = 0
+    assert tick().endswith("the next delivery sends it: Slack did not answer.")
+    team.slack.accepts = 99
+    assert tick() == "Slack has every message that is due."
