@@ -1,8 +1,31 @@
-"""What every test needs."""
+"""What every test needs: its level as a marker, and a process that knows no secret yet.
+
+A test that draws examples (hypothesis) draws few; `--hypothesis-profile=ci` draws more.
+"""
+
+from pathlib import Path
+from typing import Final
 
 import pytest
+from hypothesis import settings
 
 from veracitypro_pipeline import masking
+
+FOLDER: Final = Path(__file__).parent
+
+settings.register_profile("dev", max_examples=5, deadline=None)
+settings.register_profile("ci", max_examples=100, deadline=None)
+settings.load_profile("dev")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for level in sorted(path.name for path in FOLDER.iterdir() if (path / "__init__.py").exists()):
+        config.addinivalue_line("markers", f"{level}: the tests of tests/{level}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(item.path.relative_to(FOLDER).parts[0])
 
 
 @pytest.fixture(autouse=True)

@@ -471,9 +471,7 @@ events = st.one_of(
 )
 
 
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=st.lists(events, min_size=3, max_size=12))
 @example(story=[("sync", 0, [1, 1]), ("copy", 1, None), ("hide", 3, None), ("run", 0, None)])
 def test_whatever_happens_records_are_lines_are_rows_and_each_file_counts_once(

@@ -113,25 +113,6 @@ def test_only_what_passed_is_deployed_and_only_to_our_deployments() -> None:
     }
 
 
-def test_github_reads_the_workflows_as_they_are_meant() -> None:
-    names = [str(path) for path in WORKFLOWS]
-    checker = str(BIN / "check-jsonschema")
-    passes(checker, "--builtin-schema", "vendor.github-workflows", *names)
-    passes(checker, "--builtin-schema", "custom.github-workflows-require-timeout", *names)
-    passes(checker, "--builtin-schema", "vendor.dependabot", str(GITHUB / "dependabot.yml"))
-
-
-def test_the_workflows_are_open_to_no_known_attack() -> None:
-    passes(
-        str(BIN / "zizmor"),
-        "--offline",
-        "--no-progress",
-        "--strict-collection",
-        "--persona=auditor",
-        str(GITHUB),
-    )
-
-
 def test_actions_are_pinned_by_commit_with_their_version_beside_it() -> None:
     uses = [line for path in WORKFLOWS for line in path.read_text().splitlines() if "uses:" in line]
     assert len(uses) == sum("uses" in step for step in STEPS) > 0
@@ -170,20 +151,6 @@ def test_hooks_before_a_commit_call_tools_that_are_installed() -> None:
                 for path in (REPOSITORY_DIR / folder).rglob("*")
             )
             assert any(map(pattern.search, found)), hook["id"]
-
-
-@pytest.mark.parametrize(
-    "path",
-    [*GITHUB.rglob("*.md"), *REPOSITORY_DIR.glob("infra/**/*.md")],
-    ids=lambda path: path.name,
-)
-def test_paths_that_the_documents_name_exist(path: Path) -> None:
-    named = re.findall(
-        r"`((?:dbt_project|veracitypro_pipeline|infra|tests|\.ci)/[\w/.-]+)`", path.read_text()
-    )
-    assert [place for place in named if not (REPOSITORY_DIR / place).exists()] == []
-    links = re.findall(r"\]\((?!http)([^)#]+)", path.read_text())
-    assert [link for link in links if not (path.parent / link).exists()] == []
 
 
 def test_a_python_that_cannot_build_is_said_in_a_sentence(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_no_seed_breaks_a_promise(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
+@settings(suppress_health_check=[HealthCheck.differing_executors])
 @given(data=st.data())
 def test_no_mutation_breaks_a_promise(name: str, data: st.DataObject) -> None:
     mutation = data.draw(mutated(name) | st.binary(max_size=200))

@@ -3,6 +3,7 @@
 import io
 import re
 from datetime import UTC, date, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -175,7 +176,7 @@ def test_days_and_numbers_are_whole_on_every_terminal(
     status.runs[1] = status.runs[1].model_copy(
         update={"seconds": 12345.6, "tokens_spent": 72_000, "tests_warned": 1, "tests_failed": 12}
     )
-    _print(status, Settings.load())
+    _print(status, Settings.load(home=Path("/h")))
     stages = [
         Stage(
             name=name,

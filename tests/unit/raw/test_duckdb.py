@@ -230,9 +230,7 @@ lines = st.one_of(
 )
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     files=st.dictionaries(st.sampled_from("abcd"), st.lists(lines, min_size=1, max_size=4)),
     order=st.randoms(use_true_random=False),
