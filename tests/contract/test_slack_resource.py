@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from tests.support.settings import fixed
 from veracitypro_pipeline.local.services.slack import Inbox, create_slack_app
-from veracitypro_pipeline.resources.slack import Posted, SlackNotDelivered, SlackResource
+from veracitypro_pipeline.resources.slack import Posted, SlackError, SlackResource
 from veracitypro_pipeline.settings import Settings
 
 TOKEN, WEBHOOK, CHANNEL = "xoxb-1", "T0/B0/x", "#data-alerts"
@@ -66,7 +66,7 @@ def test_a_bot_answers_in_a_thread_and_changes_what_it_said(url: str, inbox: Inb
 
 
 def test_a_message_that_is_not_there_cannot_be_changed(url: str) -> None:
-    with pytest.raises(SlackNotDelivered, match="message_not_found"):
+    with pytest.raises(SlackError, match="message_not_found"):
         bot(url).update(Posted(CHANNEL, "1.0"), TEXT, BLOCKS)
 
 
@@ -87,7 +87,7 @@ def test_what_slack_does_not_take_is_said_without_the_secret(
     webhook = at_stand_in.get("slack_webhook_url")
     if webhook and webhook.get_secret_value().startswith("/"):
         at_stand_in["slack_webhook_url"] = SecretStr(url + webhook.get_secret_value())
-    with pytest.raises(SlackNotDelivered, match=said) as refusal:
+    with pytest.raises(SlackError, match=said) as refusal:
         slack(**at_stand_in).post(TEXT, BLOCKS)
     assert "xoxb" not in str(refusal.value)
     assert "services" not in str(refusal.value)

@@ -8,7 +8,10 @@ from streamlit.connections import SnowflakeConnection
 
 from tests.support.snowflake_service import Service
 from veracitypro_pipeline.resources.warehouse.on_snowflake import SnowflakeWarehouse
-from veracitypro_pipeline.resources.warehouse.protocol import WarehouseRefusal, WarehouseUnavailable
+from veracitypro_pipeline.resources.warehouse.protocol import (
+    WarehouseRejectedError,
+    WarehouseUnavailableError,
+)
 from veracitypro_pipeline.resources.warehouse.snowflake_given import GivenSnowflake
 from veracitypro_pipeline.settings import Settings
 
@@ -66,7 +69,7 @@ def test_a_service_that_stays_away_is_told_after_one_more_try(
 ) -> None:
     given.heals = False
     service.refusals["select"] = SESSION_ENDED
-    with pytest.raises(WarehouseUnavailable, match="did not carry out a statement of the app"):
+    with pytest.raises(WarehouseUnavailableError, match="did not carry out a statement of the app"):
         GivenSnowflake(lambda: given).query("select 1")
     assert service.statements == ["select 1"] * 2
 
@@ -76,8 +79,8 @@ def test_a_refusal_is_told_at_once_and_nothing_that_writes_is_asked(
 ) -> None:
     service.refusals["select"] = ("002003", "Object does not exist or not authorized.")
     warehouse = GivenSnowflake(lambda: given)
-    with pytest.raises(WarehouseRefusal, match="not authorized"):
+    with pytest.raises(WarehouseRejectedError, match="not authorized"):
         warehouse.query("select 1")
-    with pytest.raises(WarehouseRefusal, match="Only a statement that reads"):
+    with pytest.raises(WarehouseRejectedError, match="Only a statement that reads"):
         warehouse.query("delete from RAW.KEEPA_RAW")
     assert service.statements == ["select 1"]

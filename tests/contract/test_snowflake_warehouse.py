@@ -20,7 +20,10 @@ from veracitypro_pipeline.resources.dbt import command as dbt_command
 from veracitypro_pipeline.resources.warehouse import on_snowflake
 from veracitypro_pipeline.resources.warehouse.factory import open_warehouse
 from veracitypro_pipeline.resources.warehouse.on_snowflake import SnowflakeWarehouse
-from veracitypro_pipeline.resources.warehouse.protocol import WarehouseRefusal, WarehouseUnavailable
+from veracitypro_pipeline.resources.warehouse.protocol import (
+    WarehouseRejectedError,
+    WarehouseUnavailableError,
+)
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings, SettingsError
 from veracitypro_pipeline.statement import Statement
@@ -52,7 +55,7 @@ def test_a_statement_may_last_longer_than_the_network_is_waited_for(
 
 def test_a_service_that_no_longer_answers_is_given_up(service: Service, settings: Settings) -> None:
     service.seconds = service.held_seconds = 2.5
-    with pytest.raises(WarehouseUnavailable, match="no answer within 1 seconds"):
+    with pytest.raises(WarehouseUnavailableError, match="no answer within 1 seconds"):
         open_warehouse(settings).query("select 1 as N")
 
 
@@ -87,7 +90,7 @@ def test_a_transaction_is_rolled_back_when_a_statement_is_refused(
         with open_warehouse(settings).transaction() as transaction:
             transaction.run(Statement("insert into t values (1)"))
 
-    with pytest.raises(WarehouseRefusal, match="Table T does not exist"):
+    with pytest.raises(WarehouseRejectedError, match="Table T does not exist"):
         load()
     assert service.statements == ["begin", "insert into t values (1)", "rollback"]
 
@@ -126,7 +129,9 @@ def test_a_session_has_one_role(service: Service, settings: Settings) -> None:
 )
 def test_what_writes_is_not_sent(sql: str, service: Service, settings: Settings) -> None:
     for is_reader in (False, True):
-        with pytest.raises(WarehouseRefusal, match=r"Only a statement that reads|does not end"):
+        with pytest.raises(
+            WarehouseRejectedError, match=r"Only a statement that reads|does not end"
+        ):
             open_warehouse(settings, is_reader=is_reader).query(sql)
     assert not service.statements
 
@@ -238,5 +243,5 @@ def test_a_network_that_is_away_is_transient(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nowhere = settings.model_copy(update={"snowflake_url": HttpUrl("http://127.0.0.1:1/")})
-    with pytest.raises(WarehouseUnavailable, match="the sign-in as VP_PIPELINE"):
+    with pytest.raises(WarehouseUnavailableError, match="the sign-in as VP_PIPELINE"):
         open_warehouse(nowhere).query("select 1")

@@ -39,5 +39,7 @@ def test_what_cannot_be_read_is_named_with_the_next_step(
     assert store.read("a/day", SyncReport) is None
     key = store._key("a/other")
     s3.client().put_object(Bucket=settings.monitoring_bucket, Key=key, Body=body)
-    with pytest.raises(UnreadableStateError, match=f"{key} is no SyncReport .*: restore an older"):
+    with pytest.raises(
+        UnreadableStateError, match=f"{key} is not a valid SyncReport .*: restore an older"
+    ):
         store.read("a/other", SyncReport)

@@ -13,7 +13,7 @@ from veracitypro_pipeline.local.stack.run_settings import on_stack
 from veracitypro_pipeline.resources.airbyte.resource import AirbyteResource
 from veracitypro_pipeline.resources.powerbi import PowerBIResource
 from veracitypro_pipeline.resources.s3 import S3Resource
-from veracitypro_pipeline.resources.slack import SlackAway, SlackResource
+from veracitypro_pipeline.resources.slack import SlackResource, SlackUnavailableError
 from veracitypro_pipeline.settings import Settings
 
 # Nothing listens there.
@@ -74,7 +74,7 @@ def test_a_service_that_a_proxy_keeps_away_names_the_variable(
         [*S3Resource(settings=of_run).list_objects("bucket", "")]
     with pytest.raises(TransientFailure, match=said):
         PowerBIResource(settings=of_run).client().sign_in()
-    with pytest.raises(SlackAway, match=said):
+    with pytest.raises(SlackUnavailableError, match=said):
         SlackResource(settings=of_run).bot_name()
 
 

@@ -17,7 +17,7 @@ from tests.support.settings import fixed
 from veracitypro_pipeline.failures import PermanentFailure
 from veracitypro_pipeline.resources.warehouse.duckdb_turn import Gate
 from veracitypro_pipeline.resources.warehouse.on_duckdb import DuckDBWarehouse
-from veracitypro_pipeline.resources.warehouse.protocol import WarehouseRefusal
+from veracitypro_pipeline.resources.warehouse.protocol import WarehouseRejectedError
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.statement import Statement
@@ -28,7 +28,7 @@ def warehouse(path: Path) -> WarehouseResource:
 
 
 def test_a_wrong_statement_is_permanent(tmp_path: Path) -> None:
-    with pytest.raises(PermanentFailure, match="DuckDB refuses a statement"):
+    with pytest.raises(PermanentFailure, match="DuckDB rejects a statement"):
         warehouse(tmp_path / "dwh.duckdb").transact([Statement("select * from nowhere")])
 
 
@@ -39,7 +39,7 @@ def test_a_reader_reaches_no_other_file(tmp_path: Path) -> None:
         f"copy kept to '{tmp_path}/stolen.csv'",
         f"select * from read_text('{tmp_path}/dwh.duckdb')",
     ):
-        with pytest.raises(PermanentFailure, match="DuckDB refuses a statement"):
+        with pytest.raises(PermanentFailure, match="DuckDB rejects a statement"):
             here.query(sql)
     assert [file.name for file in tmp_path.iterdir()] == ["dwh.duckdb"]
 
@@ -50,7 +50,7 @@ ENDLESS = "select count(*) from range(10000000) as a, range(10000000) as b where
 def test_a_question_that_takes_too_long_is_ended_so_that_runs_can_write(tmp_path: Path) -> None:
     here = DuckDBWarehouse(tmp_path / "dwh.duckdb", read_seconds=0.05)
     duckdb.connect(str(here.path)).close()
-    with pytest.raises(WarehouseRefusal, match="takes longer than"), here.read(ENDLESS):
+    with pytest.raises(WarehouseRejectedError, match="takes longer than"), here.read(ENDLESS):
         pass
     duckdb.connect(str(here.path)).close()
 
@@ -168,5 +168,7 @@ def test_a_file_that_the_disk_has_damaged_is_named_with_the_way_out(tmp_path: Pa
     header = 3 * 4096
     content = here.path.read_bytes()
     here.path.write_bytes(content[:header] + bytes(len(content) - header))
-    with pytest.raises(WarehouseRefusal, match=r"dwh\.duckdb is damaged \(.*\): put a copy of it"):
+    with pytest.raises(
+        WarehouseRejectedError, match=r"dwh\.duckdb is damaged \(.*\): put a copy of it"
+    ):
         here.query("select sum(x) from kept")

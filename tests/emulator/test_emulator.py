@@ -16,7 +16,10 @@ from veracitypro_pipeline.resources.warehouse.on_snowflake import (
     SnowflakeTransaction,
     SnowflakeWarehouse,
 )
-from veracitypro_pipeline.resources.warehouse.protocol import WarehouseRefusal, WarehouseUnavailable
+from veracitypro_pipeline.resources.warehouse.protocol import (
+    WarehouseRejectedError,
+    WarehouseUnavailableError,
+)
 from veracitypro_pipeline.statement import Statement
 
 pytestmark = pytest.mark.xdist_group("snowflake")
@@ -49,7 +52,7 @@ def one(account: SnowflakeWarehouse, expression: str) -> Any:
 def test_what_it_cannot_do_is_an_error_at_once(account: SnowflakeWarehouse) -> None:
     """Stock: HTTP 500, which the connector repeats for half a minute."""
     started = time.monotonic()
-    with pytest.raises(WarehouseRefusal, match="The emulator cannot"):
+    with pytest.raises(WarehouseRejectedError, match="The emulator cannot"):
         account.query("select object_keys(parse_json('{}'))")
     assert time.monotonic() - started < 5
 
@@ -70,7 +73,7 @@ def test_a_statement_lasts_as_long_as_it_takes_and_can_be_ended(
 
     def timed_out(sql: str) -> str:
         of_a_second = emulator.settings(snowflake_timeout_seconds=1)
-        with pytest.raises(WarehouseUnavailable) as ended:
+        with pytest.raises(WarehouseUnavailableError) as ended:
             SnowflakeWarehouse.of(of_a_second, {}, role="ACCOUNTADMIN").query(sql)
         return str(ended.value)
 
@@ -99,7 +102,7 @@ def test_a_session_ends_with_its_connection_and_takes_temporary_tables_along(
         session.run(Statement("create temporary table RAW.OF_SESSION (a varchar)"))
         session.run(Statement("insert into RAW.OF_SESSION values ('x')"))
         assert session.query("select * from RAW.OF_SESSION").rows == [("x",)]
-    with pytest.raises(WarehouseRefusal, match="does not exist"):
+    with pytest.raises(WarehouseRejectedError, match="does not exist"):
         account.query("select * from RAW.OF_SESSION")
 
 
@@ -112,7 +115,7 @@ def test_a_transaction_is_undone_by_an_exception(account: SnowflakeWarehouse) ->
             transaction.run(Statement(f"insert into RAW.KEPT values ({value})"))
             transaction.run(Statement(f"insert into RAW.{into} values ({value})"))
 
-    with pytest.raises(WarehouseRefusal):
+    with pytest.raises(WarehouseRejectedError):
         insert(1, into="NOWHERE")
     insert(2, into="KEPT")
     assert account.query("select a from RAW.KEPT").rows == [(2,), (2,)]
@@ -261,7 +264,7 @@ def test_typeof_tells_what_a_variant_holds(account: SnowflakeWarehouse) -> None:
 def test_a_function_of_json_refuses_what_is_none(
     account: SnowflakeWarehouse, sql: str, value: str
 ) -> None:
-    with pytest.raises(WarehouseRefusal, match="Invalid argument types for function"):
+    with pytest.raises(WarehouseRejectedError, match="Invalid argument types for function"):
         account.query(f"with t as (select {value} as v) {sql}")
     assert account.query(f"with t as (select null::variant as v) {sql}").rows in ([], [(None,)])
 
@@ -492,9 +495,9 @@ def test_a_role_does_what_it_was_granted_and_nothing_else(
                 with pytest.raises(ProgrammingError, match=r"not authorized|Insufficient"):
                     session.run(Statement(sql.strip()))
     without_warehouse = emulator.settings(snowflake_warehouse="WH_ELSEWHERE")
-    with pytest.raises(WarehouseRefusal, match="No active warehouse"):
+    with pytest.raises(WarehouseRejectedError, match="No active warehouse"):
         SnowflakeWarehouse.of(without_warehouse, {}, role="LOADER").query(
             "select a from OWNED.LINES"
         )
-    with pytest.raises(WarehouseRefusal, match="Role 'NOBODY' specified in the connect"):
+    with pytest.raises(WarehouseRejectedError, match="Role 'NOBODY' specified in the connect"):
         SnowflakeWarehouse.of(emulator.settings(), {}, role="NOBODY").query("select 1")

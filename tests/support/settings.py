@@ -28,7 +28,7 @@ class StateInMemory:
 
     def read(self, name: str, kind: Any) -> Any:
         if name in self.damaged:
-            raise UnreadableStateError(f"{name} is no {kind.__name__}.")
+            raise UnreadableStateError(f"{name} is not a valid {kind.__name__}.")
         return self.kept.get(name)
 
     def write(self, name: str, value: BaseModel) -> None:

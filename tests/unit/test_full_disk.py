@@ -21,11 +21,11 @@ from veracitypro_pipeline.full_disk import FullDisk
 from veracitypro_pipeline.local.private_files import write_json
 from veracitypro_pipeline.local.services.airbyte.jobs import JobStore
 from veracitypro_pipeline.resources.dbt.resource import failure_of
-from veracitypro_pipeline.resources.http import refuse_errors
+from veracitypro_pipeline.resources.http import raise_for_status
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.s3 import S3Resource
 from veracitypro_pipeline.resources.warehouse.on_duckdb import DuckDBWarehouse
-from veracitypro_pipeline.resources.warehouse.protocol import WarehouseRefusal
+from veracitypro_pipeline.resources.warehouse.protocol import WarehouseRejectedError
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.step_guard import final_when_interrupted
 
@@ -128,7 +128,7 @@ def test_dbt_and_duckdb_on_a_full_disk(home: Path) -> None:
     assert isinstance(failure, PermanentFailure)
     assert is_said(str(failure.description), home.parent)
     with (
-        pytest.raises(WarehouseRefusal) as refusal,
+        pytest.raises(WarehouseRejectedError) as refusal,
         DuckDBWarehouse(home.parent / "x").transaction(),
     ):
         raise duckdb.IOException("Could not write file: No space left on device")
@@ -138,7 +138,10 @@ def test_dbt_and_duckdb_on_a_full_disk(home: Path) -> None:
 def test_the_local_s3_and_a_stand_in_on_a_full_disk(home: Path) -> None:
     answer = {"Error": {"Code": "InternalError", "Message": "x: no space left on device"}}
     resource = S3Resource(settings=RunSettings())
-    with pytest.raises(PermanentFailure) as failure, resource._explained("write s3://bucket/key"):
+    with (
+        pytest.raises(PermanentFailure) as failure,
+        resource._translated_errors("write s3://bucket/key"),
+    ):
         raise ClientError(answer, "PutObject")
     assert is_said(str(failure.value.description), home.parent)
 
@@ -146,14 +149,14 @@ def test_the_local_s3_and_a_stand_in_on_a_full_disk(home: Path) -> None:
     request = SimpleNamespace(method="POST")
     stand_in: Any = SimpleNamespace(status_code=507, text=relayed, url="http://x", request=request)
     with pytest.raises(PermanentFailure) as failure:
-        refuse_errors("Airbyte", stand_in)
+        raise_for_status("Airbyte", stand_in)
     assert is_said(str(failure.value.description), home.parent)
     # A service of others has a disk of its own.
     theirs: Any = SimpleNamespace(
         status_code=403, text="No space left on device", url="http://x", request=request
     )
     with pytest.raises(PermanentFailure, match="Airbyte answered 403"):
-        refuse_errors("Airbyte", theirs)
+        raise_for_status("Airbyte", theirs)
 
 
 def test_events_that_cannot_be_kept_say_no_sql(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.masking import learn, mask_error, masked
 from veracitypro_pipeline.resources.dbt.resource import failure_of
-from veracitypro_pipeline.resources.http import SHOWN_BODY_CHARACTERS, refuse_errors
+from veracitypro_pipeline.resources.http import SHOWN_BODY_CHARACTERS, raise_for_status
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.runs.events import run_record
 from veracitypro_pipeline.settings import Settings
@@ -113,7 +113,7 @@ def answer(status: int, body: str) -> requests.Response:
 def test_a_body_is_masked_before_it_is_cut() -> None:
     body = "x" * (SHOWN_BODY_CHARACTERS - 20) + ' "client_secret": "hunter2" '
     with pytest.raises(PermanentFailure) as refusal:
-        refuse_errors("Power BI", answer(400, body))
+        raise_for_status("Power BI", answer(400, body))
     assert "hunt" not in str(refusal.value.description)
     assert "api.example/v1: xxx" in str(refusal.value.description)
 
@@ -123,7 +123,7 @@ def test_what_a_sign_in_answers_is_not_shown_at_all(status: int) -> None:
     """It may repeat the secret in a form that nobody knows."""
     echo = base64.b64encode(b"hunter2").decode()
     with pytest.raises((PermanentFailure, TransientFailure)) as refusal:
-        refuse_errors(
+        raise_for_status(
             "Microsoft sign-in", answer(status, f"invalid_client {echo}"), is_sign_in=True
         )
     said = str(refusal.value.description)

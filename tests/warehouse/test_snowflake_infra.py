@@ -13,7 +13,7 @@ from tests.support.warehouse.site import STORAGE_ROLE
 from veracitypro_pipeline.cli.main import vp
 from veracitypro_pipeline.resources.dbt import command as dbt_command
 from veracitypro_pipeline.resources.warehouse.on_snowflake import SnowflakeWarehouse
-from veracitypro_pipeline.resources.warehouse.protocol import WarehouseRefusal
+from veracitypro_pipeline.resources.warehouse.protocol import WarehouseRejectedError
 from veracitypro_pipeline.settings import variable_of
 from veracitypro_pipeline.statement import Statement
 
@@ -130,11 +130,11 @@ def test_people_ask_by_vp_sql_and_cannot_write(run: CliRunner, empty_account: Em
     assert asked.output == '[\n {\n  "n": 0\n }\n]\n'
     several = run.invoke(vp, ["sql", "select 1; select ';' -- ; "])
     assert several.exit_code == 2
-    assert "It holds 2 statements: ask one at a time." in several.output
+    assert "There are 2 statements: run one at a time." in several.output
     for query in ("delete from RAW.KEEPA_RAW", "/* select */ drop table RAW.KEEPA_RAW"):
         refused = run.invoke(vp, ["sql", query])
         assert refused.exit_code == 2
-        assert "Only a statement that reads is run here" in refused.output
+        assert "Only a statement that reads can be run here" in refused.output
     # What the text does not give away, the role refuses.
     reader = SnowflakeWarehouse.of(empty_account.settings(), {}, is_reader=True)
     for sql in (
@@ -143,7 +143,7 @@ def test_people_ask_by_vp_sql_and_cannot_write(run: CliRunner, empty_account: Em
         "create table MART.MINE (a integer)",
     ):
         with (
-            pytest.raises(WarehouseRefusal, match=r"not authorized|Insufficient privileges"),
+            pytest.raises(WarehouseRejectedError, match=r"not authorized|Insufficient privileges"),
             reader.session() as session,
         ):
             session.run(Statement(sql))

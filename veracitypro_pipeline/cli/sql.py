@@ -11,7 +11,10 @@ import click
 
 from veracitypro_pipeline.cli.main import CannotDo, common_options, say
 from veracitypro_pipeline.resources.warehouse.factory import open_warehouse
-from veracitypro_pipeline.resources.warehouse.protocol import WarehouseMissing, WarehouseRefusal
+from veracitypro_pipeline.resources.warehouse.protocol import (
+    WarehouseMissingError,
+    WarehouseRejectedError,
+)
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.statement import Rows
 
@@ -48,9 +51,9 @@ def sql(query: str, form: str) -> None:
     try:
         with warehouse.read(query, first=TABLE_ROWS if form == "table" else None) as answer:
             _PRINTERS[form](answer)
-    except WarehouseMissing:
+    except WarehouseMissingError:
         raise
-    except WarehouseRefusal as error:
+    except WarehouseRejectedError as error:
         raise CannotDo(f"The query cannot be run: {' '.join(str(error).split())}") from error
 
 

@@ -8,9 +8,9 @@ import streamlit as st
 from veracitypro_pipeline.dashboard import pipeline_page, product_page, reading
 from veracitypro_pipeline.markdown import escaped
 from veracitypro_pipeline.resources.warehouse.protocol import (
-    WarehouseMissing,
-    WarehouseRefusal,
-    WarehouseUnavailable,
+    WarehouseMissingError,
+    WarehouseRejectedError,
+    WarehouseUnavailableError,
 )
 from veracitypro_pipeline.settings import SettingsError
 
@@ -27,13 +27,13 @@ def main() -> None:
     try:
         with reading.one_session():
             page.run()
-    except WarehouseMissing:
+    except WarehouseMissingError:
         st.info("There is no warehouse yet: `vp run` makes one, and then this page tells of it.")
-    except WarehouseUnavailable as unavailable:
+    except WarehouseUnavailableError as unavailable:
         st.warning(f"{escaped(str(unavailable))} Nothing is wrong with the page.")
         if st.button("Try again"):
             st.rerun()
-    except (WarehouseRefusal, SettingsError) as refusal:
+    except (WarehouseRejectedError, SettingsError) as refusal:
         st.error(escaped(str(refusal)))
     else:
         _offer_fresh_answers()

@@ -60,7 +60,8 @@ def one_session() -> Iterator[None]:
     """What is asked within is asked in one session, which is opened for the first question.
 
     Raises:
-        WarehouseUnavailable, WarehouseRefusal, SettingsError: see `warehouse_of_settings`.
+        WarehouseUnavailableError, WarehouseRejectedError, SettingsError: as
+            `warehouse_of_settings`.
     """
     with ExitStack() as stack:
         token = _session.set(cache(lambda: stack.enter_context(_open_warehouse().reading())))

@@ -11,7 +11,7 @@ from veracitypro_pipeline.resources.dbt.command import manifest_fault, manifest_
 from veracitypro_pipeline.resources.http import (
     TIMEOUT_SECONDS,
     answer_to,
-    refuse_errors,
+    raise_for_status,
     unreachable,
 )
 
@@ -74,7 +74,7 @@ def _schedule_or_error(deployment: Deployment) -> dict[str, Any]:
             headers={"Dagster-Cloud-Api-Token": settings.dagster_api_token.get_secret_value()},
             timeout=TIMEOUT_SECONDS,
         )
-        refuse_errors(SERVICE, response)
+        raise_for_status(SERVICE, response)
         # `data` is null if the whole query failed.
         answer: dict[str, Any] = response.json()["data"]["scheduleOrError"]
     except (requests.JSONDecodeError, KeyError, TypeError) as error:

@@ -17,7 +17,7 @@ from veracitypro_pipeline.resources.dbt.command import ManifestMissing
 from veracitypro_pipeline.resources.powerbi import PowerBIResource
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.s3 import S3Resource
-from veracitypro_pipeline.resources.slack import SlackNotDelivered, SlackResource
+from veracitypro_pipeline.resources.slack import SlackError, SlackResource
 from veracitypro_pipeline.resources.state_store import StateStore
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings, variable_of
@@ -122,6 +122,6 @@ def message_of(error: Exception) -> str | None:
     """The message of a client's error about the deployment; None for any other exception."""
     if isinstance(error, dg.Failure):
         return str(error.description)
-    if isinstance(error, SlackNotDelivered | ManifestMissing | SourceError):
+    if isinstance(error, SlackError | ManifestMissing | SourceError):
         return str(error)
     return None

@@ -20,9 +20,9 @@ from veracitypro_pipeline.notify.messages import Links, Message
 from veracitypro_pipeline.partitions import are_checks_alone, days_of, is_refused, runs_of_day
 from veracitypro_pipeline.resources.slack import (
     Posted,
-    SlackAway,
-    SlackNotDelivered,
+    SlackError,
     SlackResource,
+    SlackUnavailableError,
 )
 from veracitypro_pipeline.runs.events import (
     run_record,
@@ -81,7 +81,7 @@ def deliver(
             undelivered = masked(
                 f"A message about a run was not sent; the next delivery sends it: {reason}"
             )
-            if isinstance(reason, SlackAway):
+            if isinstance(reason, SlackUnavailableError):
                 break
     return undelivered
 
@@ -145,7 +145,7 @@ class _Thread:
         self._sent = _sent(self._run)
 
     def deliver(self) -> None:
-        """Raises SlackNotDelivered; the parts sent before that are tagged."""
+        """Raises SlackError; the parts sent before that are tagged."""
         # A webhook gets one message, at the end, so events of a running run need not be read.
         if not self._run.is_finished and not self._slack.has_threads:
             return
@@ -194,9 +194,9 @@ class _Thread:
         """Ignores a permanent error: the message may have been deleted."""
         try:
             self._slack.update(posted, *headline)
-        except SlackAway:
+        except SlackUnavailableError:
             raise
-        except SlackNotDelivered:
+        except SlackError:
             return
 
     def _once(self, part: str, send: Callable[[], object]) -> None:

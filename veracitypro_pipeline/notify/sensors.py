@@ -13,7 +13,7 @@ from veracitypro_pipeline.notify import deadline
 from veracitypro_pipeline.notify.deadline import Missed
 from veracitypro_pipeline.notify.delivery import deliver, links_of
 from veracitypro_pipeline.notify.messages import Message
-from veracitypro_pipeline.resources.slack import SlackNotDelivered, SlackResource
+from veracitypro_pipeline.resources.slack import SlackError, SlackResource
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.service_levels import day_due
 from veracitypro_pipeline.settings import Settings
@@ -84,7 +84,7 @@ def judge(
         return dg.SensorResult(cursor=str(day))
     try:
         slack.post(*missed.message)
-    except SlackNotDelivered as reason:
+    except SlackError as reason:
         return dg.SensorResult(
             cursor=f"{day} {json.dumps(missed.message)}",
             asset_events=missed.evaluations,

@@ -1,7 +1,7 @@
-"""HTTP as all our REST clients speak it: bounded repeats of what is safe, one reading of statuses.
+"""HTTP for our REST clients: bounded retries, and one mapping of statuses to failures.
 
-Reads are repeated inside the request (urllib3), a POST never is: a request that timed out may have
-been carried out, so the step decides what a second one would mean.
+urllib3 retries GET and DELETE within a call. A POST is never retried here: one that timed out may
+have been carried out, so the step decides whether to send another.
 """
 
 from typing import Any, Final
@@ -20,13 +20,12 @@ TIMEOUT_SECONDS: Final = 30.0
 TRANSIENT_STATUSES: Final = (408, 429, 500, 502, 503, 504)
 SHOWN_BODY_CHARACTERS: Final = 300
 
-# A service may ask for a longer wait; the step's own retries, minutes apart, are for that.
+# The longest Retry-After to wait for; longer waits are left to the retries of the step.
 RETRY_AFTER_SECONDS: Final = 60
-# For a whole call with its repeats: four tries that end just before their time-out, with the
-# longest waits between them.
+# For a whole call: four tries just short of their timeout, and three of the longest waits.
 CALL_SECONDS: Final = 4 * TIMEOUT_SECONDS + 3 * RETRY_AFTER_SECONDS
 
-# 0.5 s doubling: three repeats spend 3.5 s, or what Retry-After says.
+# Three retries wait 0.5, 1 and 2 s, or as long as Retry-After asks.
 _RETRY: Final = Retry(
     total=3,
     backoff_factor=0.5,
@@ -39,28 +38,28 @@ _RETRY: Final = Retry(
 
 
 def mount_retries(session: requests.Session) -> requests.Session:
-    """Let the session repeat reads that failed for a passing reason.
+    """Let the session retry GET and DELETE after a transient error; return it.
 
-    Without a sign-in of its own, requests would take one from the user's `.netrc` and replace the
-    token in our header by it.
+    Without an `auth` of its own, requests would replace the token in our header by a password from
+    the user's `.netrc`.
     """
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(max_retries=_RETRY))
-    session.auth = _as_it_is
+    session.auth = _unchanged
     return session
 
 
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
 def answer_to(
     service: str, session: requests.Session, method: str, url: str, **options: Any
 ) -> requests.Response:
-    """The answer to a request, read to its end; `options` are those of `session.request`.
+    """The complete response to a request; `options` are those of `session.request`.
 
     Raises:
-        TransientFailure: there is none, or none within `CALL_SECONDS`.
+        TransientFailure: no response, or none within `CALL_SECONDS`.
     """
     try:
         return within(CALL_SECONDS, lambda: session.request(method, url, **options))
@@ -68,26 +67,29 @@ def answer_to(
         raise unreachable(service, url, error) from error
 
 
-def refuse_errors(service: str, response: requests.Response, *, is_sign_in: bool = False) -> None:
-    """Turn an HTTP error into the failure that says whether a retry can help.
+def raise_for_status(
+    service: str, response: requests.Response, *, is_sign_in: bool = False
+) -> None:
+    """Raise if the response has an error status.
 
-    What a sign-in answers is not shown: it may repeat the secret it was sent, in any form.
+    The body of a sign-in is left out of the message: it may repeat the secret that was sent.
 
     Raises:
-        TransientFailure: 408, 429 and 5xx. PermanentFailure: every other status from 400 on.
+        TransientFailure: one of `TRANSIENT_STATUSES`.
+        PermanentFailure: every other status from 400 on.
     """
     if response.status_code < 400:
         return
     if (full := full_disk.relayed(response.text)) is not None and not is_sign_in:
-        # Of a stand-in, which keeps what it knows on this machine.
+        # Only a stand-in says this: its state is on this machine.
         raise PermanentFailure(full, status_code=response.status_code)
     sentence = (
         f"{service} answered {response.status_code} to {response.request.method}"
         f" {_without_query(response.url)}:"
-        f" {'what a sign-in says is not shown.' if is_sign_in else _shortened(response.text)}"
+        f" {'the body of a sign-in is not shown.' if is_sign_in else _shortened(response.text)}"
     )
     if response.status_code in TRANSIENT_STATUSES:
-        raise TransientFailure(f"{sentence} It is tried again later.")
+        raise TransientFailure(f"{sentence} The request is retried later.")
     raise PermanentFailure(
         f"{sentence} Correct the setting or the permission, then run it again.",
         status_code=response.status_code,
@@ -98,7 +100,7 @@ def unreachable(service: str, url: str, error: Exception) -> TransientFailure:
     """The failure for a request that got no answer."""
     return TransientFailure(
         f"{service} did not answer at {_without_query(url)} ({type(error).__name__})."
-        f"{asked_through_a_proxy(url)} It is tried again later."
+        f"{asked_through_a_proxy(url)} The request is retried later."
     )
 
 
@@ -107,6 +109,6 @@ def _without_query(url: str) -> str:
 
 
 def _shortened(body: str) -> str:
-    # Masked first: half of a secret looks like none.
+    # Mask before cutting: half of a secret would not be recognized.
     text = masked(" ".join(body.split())) or "an empty body"
     return text if len(text) <= SHOWN_BODY_CHARACTERS else f"{text[:SHOWN_BODY_CHARACTERS]}..."

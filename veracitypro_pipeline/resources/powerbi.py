@@ -1,8 +1,8 @@
-"""Power BI's REST API: start a dataset refresh and look at one by its own request id.
+"""Power BI's REST API: start a dataset refresh and look it up by its request id.
 
 Source: Power BI REST API, "Datasets - Refresh Dataset In Group" and "Get Refresh History In
-Group"; Microsoft identity platform, client credentials flow. dagster-powerbi is not used because
-it follows whichever refresh is newest and has no time-outs (0.29.27).
+Group"; Microsoft identity platform, client credentials flow. dagster-powerbi 0.29.27 is not used:
+it follows the newest refresh, which may be another one, and has no timeouts.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from veracitypro_pipeline.resources.http import (
     TIMEOUT_SECONDS,
     answer_to,
     mount_retries,
-    refuse_errors,
+    raise_for_status,
     unreachable,
 )
 from veracitypro_pipeline.resources.run_settings import RunSettings
@@ -39,7 +39,7 @@ Refresh = Mapping[str, Any]
 
 
 class PowerBIClient:
-    """Calls for one dataset, signed in as the service principal; its settings must be set."""
+    """A client for one dataset, signed in as the service principal. Needs `REQUIRED` settings."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -51,33 +51,33 @@ class PowerBIClient:
         self._refreshes = f"{self._dataset}/refreshes"
 
     def sign_in(self) -> None:
-        """Ask for an access token and do nothing with it. Raises as `history` does."""
+        """Get an access token and discard it. Raises as `history` does."""
         self._access_token()
 
     def dataset(self) -> Mapping[str, Any]:
-        """What Power BI says of the dataset. Raises as `history` does."""
+        """The dataset as Power BI describes it. Raises as `history` does."""
         response = self._request("GET", self._dataset)
-        refuse_errors(SERVICE, response)
+        raise_for_status(SERVICE, response)
         return _object(response, self._dataset)
 
     def start_refresh(self) -> str:
-        """Ask for a refresh and return its request id.
+        """Start a refresh and return its request id.
 
         Raises:
-            TransientFailure: no answer, 429 or 5xx, or another refresh is still running.
-            PermanentFailure: refused; the message says how.
+            TransientFailure: no answer, 408, 429 or 5xx, or another refresh is still running.
+            PermanentFailure: any other error status.
         """
         response = self._request("POST", self._refreshes, json={"notifyOption": "NoNotification"})
         if response.status_code == 400 and "another refresh" in response.text.lower():
             raise TransientFailure(
-                "Power BI is still running another refresh of the dataset; this one is tried"
-                " again later."
+                "Power BI is still running another refresh of the dataset; this one is retried"
+                " later."
             )
-        refuse_errors(SERVICE, response)
+        raise_for_status(SERVICE, response)
         request_id = response.headers.get("RequestId") or response.headers.get("x-ms-request-id")
         if not request_id:
             raise PermanentFailure(
-                "Power BI accepted the refresh but named no request id in its headers, so that it"
+                "Power BI accepted the refresh but returned no request id in its headers, so it"
                 " cannot be followed; look at the dataset's refresh history."
             )
         return request_id
@@ -88,24 +88,24 @@ class PowerBIClient:
         return next((entry for entry in entries if entry.get("requestId") == request_id), None)
 
     def history(self, at_least: int = HISTORY) -> list[Refresh]:
-        """The newest refreshes, newest first: `HISTORY` of them, or more if asked for.
+        """The latest refreshes, newest first: up to `HISTORY` of them, or up to `at_least`.
 
         Raises:
-            TransientFailure: no answer or none that can be read, 408, 429 or 5xx.
-            PermanentFailure: refused.
+            TransientFailure: no answer, an unreadable one, 408, 429 or 5xx.
+            PermanentFailure: any other error status.
         """
         response = self._request("GET", self._refreshes, params={"$top": max(HISTORY, at_least)})
-        refuse_errors(SERVICE, response)
+        raise_for_status(SERVICE, response)
         entries = _object(response, self._refreshes).get("value")
         if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
             raise TransientFailure(
-                "Power BI's refresh history is no list. It is asked again later."
+                "Power BI's refresh history is not a list. The request is retried later."
             )
         return entries
 
     def _request(self, method: str, url: str, **options: Any) -> requests.Response:
-        """One request; a token that ended early is renewed once, because a refused request did
-        nothing."""
+        """Send one request. After a 401 it is sent once more with a new token, which is safe: a
+        rejected request had no effect."""
         for is_last in (False, True):
             headers = {"Authorization": f"Bearer {self._access_token()}"}
             response = answer_to(
@@ -122,7 +122,7 @@ class PowerBIClient:
         return response
 
     def _access_token(self) -> str:
-        """A fresh token for each call: a refresh can outlive a token, and calls are few."""
+        """A new token for each call: a refresh can outlive a token, and calls are few."""
         settings = self._settings
         url = f"{settings.powerbi_authority_url}/{settings.powerbi_tenant_id}/oauth2/v2.0/token"
         assert settings.powerbi_client_secret is not None
@@ -139,28 +139,28 @@ class PowerBIClient:
             },
             timeout=TIMEOUT_SECONDS,
         )
-        refuse_errors(SIGN_IN, response, is_sign_in=True)
+        raise_for_status(SIGN_IN, response, is_sign_in=True)
         token = _object(response, url, SIGN_IN).get("access_token")
         if not token:
             raise TransientFailure(
-                "Microsoft sign-in gave no access token. It is tried again later."
+                "Microsoft sign-in returned no access token. The request is retried later."
             )
         return str(token)
 
 
 def _object(response: requests.Response, url: str, service: str = SERVICE) -> Mapping[str, Any]:
-    """The JSON object of an answer; anything else counts as no answer."""
+    """The JSON object of a response; a body that is not JSON counts as no answer."""
     try:
         answer = response.json()
     except requests.JSONDecodeError as error:
         raise unreachable(service, url, error) from error
     if not isinstance(answer, dict):
-        raise TransientFailure(f"{service} answered {url} with JSON that is no object.")
+        raise TransientFailure(f"{service} answered {url} with JSON that is not an object.")
     return answer
 
 
 class PowerBIResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The Power BI dataset that people read."""
+    """The Power BI dataset behind the reports."""
 
     settings: dg.ResourceDependency[RunSettings]
 

@@ -1,7 +1,7 @@
-"""The settings of a run as a Dagster resource: addresses and credentials, looked up at run start.
+"""The settings of a run as a Dagster resource: addresses and credentials, read at run start.
 
-Every other resource asks this one, so that definitions load without a credential and no secret
-ever becomes run configuration, metadata or part of a snapshot.
+Every other resource reads its settings here, not from an EnvVar: so definitions load without
+credentials, and no secret gets into run configuration, metadata or a snapshot.
 """
 
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ from veracitypro_pipeline.settings import Settings, SettingsError
 
 
 class RunSettings(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Settings as the environment gives them when a run needs them."""
+    """Reads the settings from the environment whenever a run needs them."""
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["RunSettings"]:
-        """Every step of every run begins here: refuse a run of several days, and fix the day that
-        checks judge which are executed alone."""
+        """Called before every step: reject a run of several days, and fix the day of a run that
+        executes checks alone."""
         run = context.run
         is_without_a_day = run is not None and (are_checks_alone(run) or len(days_of(run)) > 1)
         if run is not None and context.instance is not None and is_without_a_day:
@@ -30,21 +30,21 @@ class RunSettings(dg.ConfigurableResource):  # type: ignore[type-arg]
         yield self
 
     def now(self) -> datetime:
-        """The current instant (UTC) as the services of the run see it."""
+        """The current instant (UTC) on the clock of the run's services."""
         return datetime.now(UTC)
 
     def get(self, *required: str) -> Settings:
-        """The settings of this process, of which the `required` fields are not empty.
+        """The settings of this process.
 
         Raises:
-            PermanentFailure: a setting is unknown, wrong or missing.
+            PermanentFailure: a setting is unknown or invalid, or a `required` field is empty.
         """
         try:
             settings = self._load()
             settings.require(*required)
         except SettingsError as error:
             raise PermanentFailure(str(error)) from error
-        # Those of a local stack are in no environment.
+        # The secrets of the local stack are not in the environment, where masking reads the others.
         learn(settings.secrets)
         return settings
 

@@ -1,4 +1,4 @@
-"""S3 as a Dagster resource, by dagster-aws."""
+"""S3 as a Dagster resource, on the client of dagster-aws."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -24,7 +24,7 @@ _MISSING: Final = frozenset({"NoSuchKey", "404", "NotFound"})
 
 
 class StoredObject(NamedTuple):
-    """One entry of a bucket listing; `etag` without its quotes, `modified_at` in UTC."""
+    """One entry of a bucket listing. `etag` has no quotes; `modified_at` is in UTC."""
 
     key: str
     etag: str
@@ -38,7 +38,7 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
     settings: dg.ResourceDependency[RunSettings]
 
     def client(self) -> Any:
-        """A boto3 S3 client with the settings' endpoint and sign-in; the same for the same."""
+        """A boto3 S3 client for the settings' endpoint and credentials, cached by both."""
         settings = self.settings.get()
         secret, token = settings.aws_secret_access_key, settings.aws_session_token
         return _client(
@@ -50,8 +50,8 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
         )
 
     def list_objects(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
-        """Every object under a prefix, by key."""
-        with self._explained(f"list s3://{bucket}/{prefix}"):
+        """Every object under a prefix, ordered by key."""
+        with self._translated_errors(f"list s3://{bucket}/{prefix}"):
             pages = (
                 self.client()
                 .get_paginator("list_objects_v2")
@@ -64,16 +64,16 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
                     )
 
     def read_start(self, bucket: str, key: str) -> bytes:
-        """The first bytes of an object, to see that it can be read and decrypted."""
-        with self._explained(f"read s3://{bucket}/{key}"):
+        """The first `START_BYTES` of an object, which show that it can be read and decrypted."""
+        with self._translated_errors(f"read s3://{bucket}/{key}"):
             body = self.client().get_object(Bucket=bucket, Key=key)["Body"]
             with closing(body):
                 start: bytes = body.read(START_BYTES)
         return start
 
     def download(self, bucket: str, key: str, target: Path) -> str:
-        """Write an object to a local file and return the etag of the version that was read."""
-        with self._explained(f"read s3://{bucket}/{key}"):
+        """Download an object to a local file and return the etag of the version read."""
+        with self._translated_errors(f"read s3://{bucket}/{key}"):
             answer = self.client().get_object(Bucket=bucket, Key=key)
             with target.open("wb") as file:
                 for chunk in answer["Body"].iter_chunks(1 << 20):
@@ -81,10 +81,10 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return str(answer["ETag"]).strip('"')
 
     def etag(self, bucket: str, key: str) -> str | None:
-        """The etag of an object as it is now, or None if there is none."""
+        """The current etag of an object, or None if there is no such object."""
         from botocore.exceptions import ClientError
 
-        with self._explained(f"look at s3://{bucket}/{key}"):
+        with self._translated_errors(f"look at s3://{bucket}/{key}"):
             try:
                 answer = self.client().head_object(Bucket=bucket, Key=key)
             except ClientError as error:
@@ -94,22 +94,22 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return str(answer["ETag"]).strip('"')
 
     def read_text(self, bucket: str, key: str) -> str | None:
-        """The text of a small object, or None if there is none."""
+        """The text of a small object, or None if there is no such object."""
         from botocore.exceptions import ClientError
 
-        with self._explained(f"read s3://{bucket}/{key}"):
+        with self._translated_errors(f"read s3://{bucket}/{key}"):
             try:
                 body: bytes = self.client().get_object(Bucket=bucket, Key=key)["Body"].read()
             except ClientError as error:
                 if _code(error) in _MISSING:
                     return None
                 raise
-        # What is no text fails where it is read as JSON, which names the object.
+        # Bytes that are not UTF-8 fail later, as JSON, with an error that names the object.
         return body.decode(errors="replace")
 
     def write_text(self, bucket: str, key: str, text: str) -> None:
-        """Store a small object, replacing an older version."""
-        with self._explained(f"write s3://{bucket}/{key}"):
+        """Write a small object, replacing an older version."""
+        with self._translated_errors(f"write s3://{bucket}/{key}"):
             self.client().put_object(
                 Bucket=bucket, Key=key, Body=text.encode(), ContentType="application/json"
             )
@@ -121,8 +121,13 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return settings.aws_endpoint_url_s3 or amazon
 
     @contextmanager
-    def _explained(self, action: str) -> Iterator[None]:
-        """Say what was tried when S3 refuses, and whether a retry can help."""
+    def _translated_errors(self, action: str) -> Iterator[None]:
+        """Turn errors of boto3 into failures that name the action.
+
+        Raises:
+            TransientFailure: S3 did not answer, or with 408, 429 or 5xx.
+            PermanentFailure: every other error.
+        """
         from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
         try:
@@ -130,7 +135,7 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
         except ClientError as error:
             message = str(error.response.get("Error", {}).get("Message", ""))
             if (full := full_disk.said_in(message)) is not None:
-                # Of the local S3, which is a folder of this machine.
+                # Only the local S3 says this: it is a folder of this machine.
                 raise PermanentFailure(full) from error
             status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500))
             if status in TRANSIENT_STATUSES:
@@ -147,8 +152,8 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 f"{asked_through_a_proxy(self._address)}"
             ) from error
         except (AttributeError, TypeError) as error:
-            # An error that carries a checksum, as some S3 servers send it while a file is taken
-            # away, is read by boto3 as if it were the object (boto/boto3#4754 and #4765; 1.43).
+            # boto3 1.43 parses an error response with a checksum as if it were the object
+            # (boto/boto3#4754, #4765). Some S3 servers send one while an object is being deleted.
             if "StreamingChecksumBody" not in str(error):
                 raise
             raise TransientFailure(
@@ -157,11 +162,11 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 @lru_cache(maxsize=4)
-def _client(**sign_in: Any) -> Any:
-    """Made once, because that takes boto3 half a second; safe to share between threads."""
+def _client(**connection: Any) -> Any:
+    """Cached, because boto3 takes half a second to create one. Threads can share it."""
     from dagster_aws.s3 import S3Resource as DagsterS3Resource
 
-    return DagsterS3Resource(**sign_in, max_attempts=MAX_ATTEMPTS).get_client()
+    return DagsterS3Resource(**connection, max_attempts=MAX_ATTEMPTS).get_client()
 
 
 def _code(error: "ClientError") -> str:

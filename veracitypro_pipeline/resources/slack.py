@@ -1,8 +1,7 @@
 """Slack as a Dagster resource: messages to one channel, by bot token or incoming webhook.
 
-A bot can answer in threads and change what it has said; a webhook can do neither. A rate limit is
-waited out if Slack does not ask for long; nothing else is repeated. A call has an end, however
-slow Slack is.
+A bot can reply in threads and update its messages; a webhook can do neither. A rate-limited call is
+retried if Slack asks for a short wait; no other call is retried. Every call has a time limit.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,43 +23,42 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS: Final = 10
 RATE_LIMIT_WAITS: Final = 2
-# Slack says how long; what is to wait for longer is said by the next delivery.
+# The longest Retry-After to wait for; after a longer one, the next delivery sends the message.
 LONGEST_WAIT_SECONDS: Final = 15
 # For a whole call with its waits.
 CALL_SECONDS: Final = 60.0
-# Slack fetches nothing that an address in a message points to.
+# Slack must not fetch the pages that a message links to.
 _UNFURL: Final = {"unfurl_links": False, "unfurl_media": False}
-# Slack's own limit of a page.
+# Slack's limit.
 CHANNELS_A_PAGE: Final = 999
 
 
-class SlackNotDelivered(RuntimeError):
-    """Slack did not take a message. Never fails a run: whoever sends catches it."""
+class SlackError(RuntimeError):
+    """Slack did not accept a message. Senders catch it, so it never fails a run."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(masked(reason))
 
 
-class SlackAway(SlackNotDelivered):
-    """Slack takes nothing now, so there is no point in sending it anything else: no sign-in is set,
-    or it does not answer."""
+class SlackUnavailableError(SlackError):
+    """No message can be sent now: no credentials are set, or Slack does not answer."""
 
 
 class Posted(NamedTuple):
-    """A message that Slack has taken. `channel` is Slack's id, which a change needs, no name."""
+    """A message that Slack has accepted. `channel` is Slack's id, not a name; updates need it."""
 
     channel: str
     ts: str
 
 
 class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The channel in which people hear of runs."""
+    """The channel that gets the messages about runs."""
 
     settings: dg.ResourceDependency[RunSettings]
 
     @property
     def has_threads(self) -> bool:
-        """Whether messages have an id to answer to, as those of a bot have."""
+        """Whether messages can be replied to, which takes a bot."""
         return self.settings.get().slack_bot_token is not None
 
     def post(
@@ -71,19 +69,18 @@ class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         thread: Posted | None = None,
         to_channel: bool = False,
     ) -> Posted | None:
-        """Send one message and return where it is, if it has an id; `text` is what a notification
-        shows.
+        """Send one message; return its id, or None from a webhook, which gives no id.
 
-        `thread` is the message to answer to; an answer is shown in the channel too if it is
-        `to_channel`.
+        `text` is shown in notifications. `thread` is the message to reply to; with `to_channel`
+        the channel shows the reply too.
 
         Raises:
-            SlackNotDelivered: no sign-in is set, or Slack refused or did not answer.
+            SlackError: no credentials are set, or Slack rejected it or did not answer.
         """
         settings = self.settings.get()
-        with self._explained():
+        with self._translated_errors():
             if self.has_threads:
-                answer = _asked(
+                answer = _call(
                     _bot(settings).chat_postMessage,
                     channel=settings.slack_channel,
                     text=text,
@@ -94,18 +91,18 @@ class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 )
                 return Posted(str(answer["channel"]), str(answer["ts"]))
             if settings.slack_webhook_url is None:
-                raise SlackAway(
-                    "Neither SLACK_BOT_TOKEN nor SLACK_WEBHOOK_URL is set, so nobody is told."
+                raise SlackUnavailableError(
+                    "Neither SLACK_BOT_TOKEN nor SLACK_WEBHOOK_URL is set, so no message is sent."
                 )
-            taken = _asked(_webhook(settings).send, text=text, blocks=list(blocks), **_UNFURL)
-            if taken.status_code != 200:
-                raise SlackNotDelivered(f"Slack's webhook answered {taken.status_code}.")
+            response = _call(_webhook(settings).send, text=text, blocks=list(blocks), **_UNFURL)
+            if response.status_code != 200:
+                raise SlackError(f"Slack's webhook answered {response.status_code}.")
         return None
 
     def update(self, posted: Posted, text: str, blocks: Sequence[dict[str, Any]]) -> None:
-        """Change a message of a bot. Raises as `post` does."""
-        with self._explained():
-            _asked(
+        """Replace the content of a bot's message. Raises as `post` does."""
+        with self._translated_errors():
+            _call(
                 _bot(self.settings.get()).chat_update,
                 channel=posted.channel,
                 ts=posted.ts,
@@ -114,20 +111,20 @@ class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             )
 
     def bot_name(self) -> str:
-        """Who the bot token signs in as. Raises as `post` does."""
-        with self._explained():
-            answer = _asked(_bot(self.settings.get()).auth_test)
+        """User and team of the bot token. Raises as `post` does."""
+        with self._translated_errors():
+            answer = _call(_bot(self.settings.get()).auth_test)
         return f"{answer['user']} in {answer['team']}"
 
     def is_member(self) -> bool | None:
-        """Whether the bot is in the channel; None if it sees no such channel. Raises as `post`.
+        """Whether the bot is in the channel; None if the bot sees no such channel.
 
-        A private channel is seen by its members only.
+        Only members see a private channel. Raises as `post` does.
         """
         settings = self.settings.get()
-        asked = settings.slack_channel.lstrip("#")
-        with self._explained():
-            pages = _asked(
+        wanted = settings.slack_channel.lstrip("#")
+        with self._translated_errors():
+            pages = _call(
                 _bot(settings).conversations_list,
                 types="public_channel,private_channel",
                 exclude_archived=True,
@@ -135,39 +132,41 @@ class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             )
             for page in pages:
                 for channel in page["channels"]:
-                    if asked in (channel["name"], channel["id"]):
+                    if wanted in (channel["name"], channel["id"]):
                         return bool(channel["is_member"])
         return None
 
     def is_webhook_alive(self) -> bool:
-        """Whether Slack knows the webhook: it then refuses an empty message as one without text.
+        """Whether Slack knows the webhook: it then rejects an empty message with `no_text`.
 
-        Nothing is posted. Raises as `post` does.
+        Posts nothing. Raises as `post` does.
         """
-        with self._explained():
-            answer = _asked(_webhook(self.settings.get()).send, text="")
-        return bool(answer.status_code == 400 and answer.body == "no_text")
+        with self._translated_errors():
+            response = _call(_webhook(self.settings.get()).send, text="")
+        return bool(response.status_code == 400 and response.body == "no_text")
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Say why Slack did not take it, without the token or the webhook's address."""
+    def _translated_errors(self) -> Iterator[None]:
+        """Turn errors of the SDK into ours, without the token or the webhook's address."""
         from slack_sdk.errors import SlackClientError
 
         try:
             yield
         except SlackClientError as error:
-            raise SlackNotDelivered(f"Slack refused it: {_reason(error)}.") from error
+            raise SlackError(f"Slack refused it: {_reason(error)}.") from error
         except (OSError, HTTPException) as error:
             proxy = asked_through_a_proxy(self.settings.get().slack_api_url)
-            raise SlackAway(f"Slack did not answer ({type(error).__name__}).{proxy}") from error
+            raise SlackUnavailableError(
+                f"Slack did not answer ({type(error).__name__}).{proxy}"
+            ) from error
 
 
-def _asked(method: Callable[..., Any], **arguments: Any) -> Any:
+def _call(method: Callable[..., Any], **arguments: Any) -> Any:
     return within(CALL_SECONDS, lambda: method(**arguments))
 
 
 def _patience() -> "RetryHandler":
-    """Waits for the end of a rate limit, unless that is far."""
+    """A handler that waits out a rate limit of at most `LONGEST_WAIT_SECONDS`."""
     from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
     class Patience(RateLimitErrorRetryHandler):
@@ -175,8 +174,8 @@ def _patience() -> "RetryHandler":
             if not super()._can_retry(**known):
                 return False
             headers = {name.lower(): value for name, value in known["response"].headers.items()}
-            said = str(headers.get("retry-after", ["1"])[0])
-            return said.isdecimal() and int(said) <= LONGEST_WAIT_SECONDS
+            seconds = str(headers.get("retry-after", ["1"])[0])
+            return seconds.isdecimal() and int(seconds) <= LONGEST_WAIT_SECONDS
 
     return Patience(max_retry_count=RATE_LIMIT_WAITS)
 
@@ -186,7 +185,7 @@ def _bot(settings: Settings) -> "WebClient":
 
     assert settings.slack_bot_token is not None
     client = DagsterSlackResource(token=settings.slack_bot_token.get_secret_value()).get_client()
-    # dagster-slack has no setting for these (0.29.27).
+    # dagster-slack 0.29.27 has no setting for these.
     client.base_url = settings.slack_api_url
     client.timeout = TIMEOUT_SECONDS
     client.retry_handlers.append(_patience())

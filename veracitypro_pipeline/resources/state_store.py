@@ -1,6 +1,6 @@
-"""Where stages leave what they tell each other: JSON objects in the monitoring bucket.
+"""Stores the values that stages pass to each other, as JSON objects in the monitoring bucket.
 
-One object per asset and as-of day, so that any stage can be run again alone, days later and on
+There is one object per asset and as-of day, so each stage can be run again alone, days later and on
 another machine.
 """
 
@@ -18,7 +18,7 @@ Value = TypeVar("Value", bound=BaseModel)
 
 
 class UnreadableStateError(PermanentFailure):
-    """Somebody has cut or written over what a stage left."""
+    """A stored value was truncated or overwritten."""
 
 
 class StateStore(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -31,7 +31,7 @@ class StateStore(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The value stored under a name, or None.
 
         Raises:
-            UnreadableStateError: what lies there is no such value.
+            UnreadableStateError: the object is not a valid `kind`.
         """
         bucket, key = self.settings.get().monitoring_bucket, self._key(name)
         text = self.s3.read_text(bucket, key)
@@ -39,8 +39,9 @@ class StateStore(dg.ConfigurableResource):  # type: ignore[type-arg]
             return None if text is None else kind.model_validate_json(text)
         except ValidationError as error:
             raise UnreadableStateError(
-                f"s3://{bucket}/{key} is no {kind.__name__} ({error.errors()[0]['msg']}): restore"
-                " an older version of it, or delete it and run its day again."
+                f"s3://{bucket}/{key} is not a valid {kind.__name__}"
+                f" ({error.errors()[0]['msg']}): restore an older version of it, or delete it and"
+                " run its day again."
             ) from error
 
     def write(self, name: str, value: BaseModel) -> None:
@@ -53,9 +54,9 @@ class StateStore(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 class StageValuesIOManager(dg.ConfigurableIOManager):
-    """Hands the value of an asset's partition to the assets and checks that ask for it.
+    """Stores the value of an asset's partition and loads it for downstream assets and checks.
 
-    Checks have no partition of their own: they are given the value of their run's day.
+    Checks are not partitioned: they get the value of their run's day.
     """
 
     store: dg.ResourceDependency[StateStore]
@@ -71,7 +72,7 @@ class StageValuesIOManager(dg.ConfigurableIOManager):
         value = self.store.read(_name(context.asset_key, day), kind)
         if value is None:
             raise PermanentFailure(
-                f"{context.asset_key.to_user_string()} has left nothing for {day}: materialize that"
+                f"{context.asset_key.to_user_string()} has no value for {day}: materialize that"
                 " partition of it first."
             )
         assert isinstance(value, BaseModel)

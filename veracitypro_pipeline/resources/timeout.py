@@ -1,7 +1,7 @@
-"""An end to a call, whatever the service does.
+"""A time limit for a whole call.
 
-The time-outs of HTTP libraries are for one answer of the network: a server that sends a byte each
-second keeps to all of them, for hours.
+The timeouts of HTTP libraries limit each read from the socket: a server that sends one byte a
+second never exceeds them.
 """
 
 import threading
@@ -13,13 +13,12 @@ Result = TypeVar("Result")
 
 
 def within(seconds: float, call: Callable[[], Result]) -> Result:
-    """What the call returns or raises, if it does so in time.
+    """Run the call in a thread and return its result.
 
-    A call that is given up goes on beside the process until its service lets go of it, and what it
-    comes to is nobody's.
+    The thread of a timed-out call keeps running until the service answers; its result is discarded.
 
     Raises:
-        TimeoutError: it has not ended in time.
+        TimeoutError: the call has not ended after `seconds`. Whatever the call raises.
     """
     outcome: Future[Result] = Future()
 
@@ -29,6 +28,6 @@ def within(seconds: float, call: Callable[[], Result]) -> Result:
         except BaseException as error:
             outcome.set_exception(error)
 
-    # A daemon: it holds up no end of the process.
+    # A daemon thread does not keep the process alive.
     threading.Thread(target=work, name="call", daemon=True).start()
     return outcome.result(seconds)

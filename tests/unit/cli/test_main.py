@@ -136,7 +136,7 @@ def small_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_query_without_a_statement_is_refused(query: str, small_home: Path) -> None:
     outcome = CliRunner().invoke(vp, ["sql", query, "--home", str(small_home)])
     assert outcome.exit_code == 2
-    assert outcome.stderr == "vp: The query cannot be run: It holds no statement.\n"
+    assert outcome.stderr == "vp: The query cannot be run: There is no statement.\n"
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_several_statements_are_refused_in_a_sentence(query: str, small_home: Pa
     outcome = CliRunner().invoke(vp, ["sql", query, "--home", str(small_home)])
     assert outcome.exit_code == 2
     assert outcome.stdout == ""
-    assert re.search(r"It holds [23] statements: ask one at a time.\n$", outcome.stderr)
+    assert re.search(r"There are [23] statements: run one at a time.\n$", outcome.stderr)
 
 
 @pytest.mark.parametrize(

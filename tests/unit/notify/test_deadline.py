@@ -14,7 +14,7 @@ from veracitypro_pipeline.lineage import MART, POWERBI_DATASET, RAW_KEEPA, model
 from veracitypro_pipeline.notify.sensors import judge
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.resources.run_settings import RunSettings
-from veracitypro_pipeline.resources.slack import SlackNotDelivered
+from veracitypro_pipeline.resources.slack import SlackError
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.service_levels import MARTS
 from veracitypro_pipeline.settings import Settings
@@ -51,7 +51,7 @@ class Morning:
 
     def post(self, text: str, blocks: Sequence[dict[str, Any]]) -> None:
         if self.is_away:
-            raise SlackNotDelivered("Slack rejected it: invalid_auth.")
+            raise SlackError("Slack rejected it: invalid_auth.")
         self.accepted.append((text, str(blocks)))
 
     def tick(self, now: datetime) -> dg.SensorResult:

@@ -29,7 +29,7 @@ from veracitypro_pipeline.notify.delivery import (
 from veracitypro_pipeline.notify.sensors import slack_is_told
 from veracitypro_pipeline.partitions import mark_as_refused
 from veracitypro_pipeline.resources.run_settings import RunSettings
-from veracitypro_pipeline.resources.slack import Posted, SlackAway, SlackNotDelivered
+from veracitypro_pipeline.resources.slack import Posted, SlackError, SlackUnavailableError
 from veracitypro_pipeline.service_levels import MARTS
 from veracitypro_pipeline.settings import Settings
 
@@ -62,9 +62,9 @@ class Slack:
 
     def _take(self, where: str, text: str, blocks: Sequence[dict[str, Any]]) -> None:
         if len(self.taken) >= self.accepts:
-            raise SlackAway("Slack did not answer.")
+            raise SlackUnavailableError("Slack did not answer.")
         if where == self.rejects:
-            raise SlackNotDelivered("Slack rejected the message: message_not_found.")
+            raise SlackError("Slack rejected the message: message_not_found.")
         self.taken.append((where, text.partition(" in ")[0]))
         self.blocks.append(blocks)
 

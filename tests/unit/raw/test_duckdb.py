@@ -15,7 +15,10 @@ from veracitypro_pipeline.raw.engines import line_batches
 from veracitypro_pipeline.raw.on_duckdb import CREATE_TABLES, load_statements
 from veracitypro_pipeline.raw.tables import FILES_UNLIKE_LEDGER, ROWS_OF_FILES, Load
 from veracitypro_pipeline.resources.warehouse.on_duckdb import DuckDBWarehouse
-from veracitypro_pipeline.resources.warehouse.protocol import WarehouseMissing, WarehouseRefusal
+from veracitypro_pipeline.resources.warehouse.protocol import (
+    WarehouseMissingError,
+    WarehouseRejectedError,
+)
 from veracitypro_pipeline.stage_values.landing import LandedFile
 from veracitypro_pipeline.statement import Statement
 
@@ -219,7 +222,7 @@ def test_a_file_name_is_a_value_and_never_sql(raw: Raw) -> None:
 def test_a_load_that_fails_half_way_leaves_nothing(raw: Raw) -> None:
     raw.load({"a.gz": [a_line(asin="X")]})
     before = raw.rows()
-    with pytest.raises(WarehouseRefusal, match="nowhere"):
+    with pytest.raises(WarehouseRejectedError, match="nowhere"):
         raw.run([Statement("delete from RAW.KEEPA_RAW"), Statement("select * from nowhere")])
     assert raw.rows() == before
 
@@ -260,7 +263,7 @@ def test_memory_does_not_hold_a_whole_file(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_warehouse_that_is_not_there_yet_is_said_to_be(tmp_path: Path) -> None:
-    with pytest.raises(WarehouseMissing, match="`vp run` makes it"):
+    with pytest.raises(WarehouseMissingError, match="`vp run` creates it"):
         DuckDBWarehouse(tmp_path / "none.duckdb").query("select 1")
 
 

@@ -33,7 +33,7 @@ MAX_FIELD_TEXT: Final = 2000
 TEAM: Final = {"url": "https://local.slack.example/", "team": "local", "team_id": "TLOCAL000"}
 
 
-class SlackRefusal(Exception):
+class SlackApiError(Exception):
     """A request that Slack would refuse; the text is Slack's name of the error."""
 
 
@@ -93,11 +93,11 @@ def create_slack_app(
             _sign_in(request, arguments, bot_token)
             asked = str(arguments.get("channel")).lstrip("#")
             if asked in [name.lstrip("#") for name in other_channels]:
-                raise SlackRefusal("not_in_channel")
+                raise SlackApiError("not_in_channel")
             if asked != channel.lstrip("#"):
-                raise SlackRefusal("channel_not_found")
+                raise SlackApiError("channel_not_found")
             message = _checked_message(arguments)
-        except SlackRefusal as refusal:
+        except SlackApiError as refusal:
             return JSONResponse({"ok": False, "error": str(refusal)})
         ts = inbox.add("api", channel, message | _thread(arguments))
         posted = {"type": "message", "ts": ts, **message}
@@ -108,12 +108,12 @@ def create_slack_app(
             arguments = await _arguments(request)
             _sign_in(request, arguments, bot_token)
             if arguments.get("channel") != channel:
-                raise SlackRefusal("channel_not_found")
+                raise SlackApiError("channel_not_found")
             ts = arguments.get("ts")
             if ts not in {kept["ts"] for kept in inbox.messages() if kept["via"] == "api"}:
-                raise SlackRefusal("message_not_found")
+                raise SlackApiError("message_not_found")
             message = _checked_message(arguments)
-        except SlackRefusal as refusal:
+        except SlackApiError as refusal:
             return JSONResponse({"ok": False, "error": str(refusal)})
         inbox.add("api", channel, {**message, "ts": ts, "is_update": True})
         return JSONResponse({"ok": True, "channel": channel, "ts": ts, "text": message["text"]})
@@ -121,14 +121,14 @@ def create_slack_app(
     async def auth_test(request: Request) -> Response:
         try:
             _sign_in(request, await _arguments(request), bot_token)
-        except SlackRefusal as refusal:
+        except SlackApiError as refusal:
             return JSONResponse({"ok": False, "error": str(refusal)})
         return JSONResponse({"ok": True, **TEAM, "user": "veracitypro", "user_id": "ULOCAL000"})
 
     async def list_channels(request: Request) -> Response:
         try:
             _sign_in(request, await _arguments(request), bot_token)
-        except SlackRefusal as refusal:
+        except SlackApiError as refusal:
             return JSONResponse({"ok": False, "error": str(refusal)})
         channels = [
             {
@@ -153,7 +153,7 @@ def create_slack_app(
             if isinstance(arguments.get("payload"), str):
                 arguments = _json_object(arguments["payload"])
             message = _checked_message(arguments)
-        except SlackRefusal as refusal:
+        except SlackApiError as refusal:
             return PlainTextResponse(str(refusal), 400)
         inbox.add("webhook", channel, message)
         return PlainTextResponse("ok")
@@ -187,25 +187,25 @@ async def _arguments(request: Request) -> dict[str, Any]:
         return _json_object(body)
     if content_type == "application/x-www-form-urlencoded":
         return dict(parse_qsl(body))
-    raise SlackRefusal("invalid_post_type")
+    raise SlackApiError("invalid_post_type")
 
 
 def _json_object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except ValueError:
-        raise SlackRefusal("invalid_json") from None
+        raise SlackApiError("invalid_json") from None
     if not isinstance(value, dict):
-        raise SlackRefusal("json_not_object")
+        raise SlackApiError("json_not_object")
     return value
 
 
 def _sign_in(request: Request, arguments: Mapping[str, Any], bot_token: str) -> None:
     token = bearer_token(request) or arguments.get("token")
     if not token:
-        raise SlackRefusal("not_authed")
+        raise SlackApiError("not_authed")
     if not same_secret(token, bot_token):
-        raise SlackRefusal("invalid_auth")
+        raise SlackApiError("invalid_auth")
 
 
 def _checked_message(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,15 +215,15 @@ def _checked_message(arguments: Mapping[str, Any]) -> dict[str, Any]:
         try:
             blocks = json.loads(blocks)
         except ValueError:
-            raise SlackRefusal("invalid_blocks_format") from None
+            raise SlackApiError("invalid_blocks_format") from None
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
-        raise SlackRefusal("invalid_blocks_format")
+        raise SlackApiError("invalid_blocks_format")
     if not text and not blocks:
-        raise SlackRefusal("no_text")
+        raise SlackApiError("no_text")
     if len(text) > MAX_TEXT:
-        raise SlackRefusal("msg_too_long")
+        raise SlackApiError("msg_too_long")
     if len(blocks) > MAX_BLOCKS or not all(map(_is_valid_block, blocks)):
-        raise SlackRefusal("invalid_blocks")
+        raise SlackApiError("invalid_blocks")
     unfurls = {name: arguments[name] for name in UNFURLS if name in arguments}
     return {"text": text, "blocks": blocks, **unfurls}
 

@@ -1,1 +1,1 @@
-"""Airbyte: the resource of runs, and its client."""
+"""Airbyte: the Dagster resource and its client."""

@@ -1,10 +1,10 @@
-"""Airbyte's API, by dagster-airbyte's client with the faults mended that cost syncs or tokens.
+"""A client for Airbyte's API: that of dagster-airbyte, with our own requests and retries.
 
-The library's client repeats every error, POST included, so that a timed-out trigger can submit a
-sync twice; it fails when a sync is running already; it asks for jobs by a local time labelled UTC
-(dagster-airbyte 0.29.27). Kept from it: sign-in, token refresh, endpoints and paging.
+The library (0.29.27) retries every error, even of a POST, so a timed-out trigger can start a sync
+twice. It fails if a sync is running already, and it filters jobs by a local time labelled UTC. Used
+from it: sign-in, token refresh and endpoints.
 
-Imported only when a run needs it, because dagster-airbyte costs seconds to import.
+Import this module only where a client is needed: dagster-airbyte takes seconds to import.
 """
 
 import time
@@ -24,7 +24,7 @@ from veracitypro_pipeline.resources.http import (
     TIMEOUT_SECONDS,
     answer_to,
     mount_retries,
-    refuse_errors,
+    raise_for_status,
     unreachable,
 )
 from veracitypro_pipeline.settings import Settings
@@ -32,24 +32,24 @@ from veracitypro_pipeline.settings import Settings
 SERVICE: Final = "Airbyte"
 RUNNING: Final = frozenset({"running", "pending", "incomplete"})
 SUCCEEDED: Final = "succeeded"
-# The most that Airbyte gives at once.
+# Airbyte's limit.
 JOBS_PER_PAGE: Final = 100
 
 Job = Mapping[str, Any]
 
 
 class SyncClient(AirbyteClient):
-    """Start, find, follow and cancel sync jobs of one connection."""
+    """Starts, finds and follows the sync jobs of one connection."""
 
     connection_id: str
     sync_timeout: float
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "SyncClient":
-        """From settings in which workspace, connection and sign-in are set."""
+        """A client for these settings; workspace, connection and credentials must be set."""
         assert settings.airbyte_client_secret is not None
-        # dagster-airbyte calls its client beta at every use; the version is pinned, and tests cover
-        # it. Said here, as a thread that imports Dagster meanwhile may undo what an import said.
+        # The library warns at every use that its client is beta; its version is pinned and tested.
+        # The filter is set here, because another thread that imports Dagster resets filters.
         warnings.filterwarnings("ignore", message="Class `AirbyteClient`", category=BetaWarning)
         return cls(
             rest_api_base_url=settings.airbyte_api_url,
@@ -66,25 +66,25 @@ class SyncClient(AirbyteClient):
         )
 
     def workspace(self) -> Mapping[str, Any]:
-        """What Airbyte says of the workspace."""
+        """The workspace as Airbyte describes it."""
         return self._single_request(
             "GET", f"{self.rest_api_base_url}/workspaces/{self.workspace_id}"
         )
 
     def connection(self) -> Mapping[str, Any]:
-        """The connection with its streams and their schemas, as the configuration API has it."""
+        """The connection with its streams and their schemas, from the configuration API."""
         return self.get_connection_details(self.connection_id)
 
     def source(self, source_id: str) -> Mapping[str, Any]:
-        """A source with its configuration; secrets are asterisks."""
+        """A source with its configuration; secrets are shown as asterisks."""
         return self._single_request("GET", f"{self.rest_api_base_url}/sources/{source_id}")
 
     def destination(self, destination_id: str) -> Mapping[str, Any]:
-        """A destination with its configuration; secrets are asterisks."""
+        """A destination with its configuration; secrets are shown as asterisks."""
         return self.get_destination_details(destination_id)
 
     def source_fault(self, source_id: str) -> str | None:
-        """Let Airbyte try the source with the sign-in that it holds: why it fails, or None."""
+        """Let Airbyte test the source with its stored credentials; return the error, or None."""
         answer = self._single_request(
             "POST",
             f"{self.configuration_api_base_url}/sources/check_connection",
@@ -95,20 +95,20 @@ class SyncClient(AirbyteClient):
         return masked(str(answer.get("message") or "Airbyte gives no reason"))
 
     def jobs_since(self, begin: datetime) -> list[Job]:
-        """The sync jobs of the connection that were created since then, newest first."""
+        """The sync jobs of the connection created from `begin` (UTC) on, newest first."""
         jobs: list[Job] = []
         while True:
-            page = self._page_of_jobs({"createdAtStart": f"{begin:%Y-%m-%dT%H:%M:%SZ}"}, len(jobs))
+            page = self._jobs_page({"createdAtStart": f"{begin:%Y-%m-%dT%H:%M:%SZ}"}, len(jobs))
             jobs += page
             if len(page) < JOBS_PER_PAGE:
                 return sorted(jobs, key=lambda job: int(job["jobId"]), reverse=True)
 
     def running_job(self) -> Job | None:
-        """The sync that is under way on the connection, if any; there is one at most."""
-        newest = self._page_of_jobs({}, 0)
+        """The running sync of the connection, or None; Airbyte runs one at a time."""
+        newest = self._jobs_page({}, 0)
         return next((job for job in newest if job["status"] in RUNNING), None)
 
-    def _page_of_jobs(self, wanted: Mapping[str, str], offset: int) -> list[Job]:
+    def _jobs_page(self, filters: Mapping[str, str], offset: int) -> list[Job]:
         answer = self._single_request(
             "GET",
             f"{self.rest_api_base_url}/jobs",
@@ -119,7 +119,7 @@ class SyncClient(AirbyteClient):
                 "orderBy": "createdAt|DESC",
                 "limit": JOBS_PER_PAGE,
                 "offset": offset,
-                **wanted,
+                **filters,
             },
         )
         return list(answer.get("data", []))
@@ -128,23 +128,29 @@ class SyncClient(AirbyteClient):
         """The job with this id, or None if Airbyte does not know it (any more)."""
         try:
             return self.get_job_details(job_id)
-        except PermanentFailure as refusal:
-            if refusal.status_code != 404:
+        except PermanentFailure as failure:
+            if failure.status_code != 404:
                 raise
             return None
 
     def start(self) -> Job:
-        """Start a sync. Raises as `refuse_errors` says; 409 means that one is running already."""
+        """Start a sync and return its job.
+
+        Raises:
+            PermanentFailure: with status code 409, a sync is running already; otherwise as
+                `raise_for_status`.
+            TransientFailure: as `raise_for_status`, or no answer.
+        """
         return self.start_sync_job(self.connection_id)
 
     def wait(self, job_id: int, on_status: Callable[[str], None]) -> Job:
-        """Follow a job to its end and return it.
+        """Poll a job until it ends and return it; `on_status` gets each status while it runs.
 
         Raises:
-            TransientFailure: the job failed, or is still running at the timeout.
-            PermanentFailure: somebody cancelled the job.
+            TransientFailure: the job failed, or still runs after AIRBYTE_TIMEOUT_SECONDS.
+            PermanentFailure: the job was cancelled in Airbyte, or the disk is full.
         """
-        deadline = time.monotonic() + self.sync_timeout
+        end = time.monotonic() + self.sync_timeout
         while True:
             job = self.get_job_details(job_id)
             status = str(job["status"])
@@ -157,11 +163,11 @@ class SyncClient(AirbyteClient):
                 )
             if status not in RUNNING:
                 reason = job.get("failureReason") or "see its log in Airbyte"
-                said = f"Airbyte job {job_id} ended as {status!r}: {reason}"
-                if full := full_disk.relayed(said):
+                message = f"Airbyte job {job_id} ended as {status!r}: {reason}"
+                if full := full_disk.relayed(message):
                     raise PermanentFailure(full)
-                raise TransientFailure(said)
-            if time.monotonic() > deadline:
+                raise TransientFailure(message)
+            if time.monotonic() > end:
                 raise TransientFailure(
                     f"Airbyte job {job_id} is still {status!r} after {self.sync_timeout:.0f} s"
                     " (AIRBYTE_TIMEOUT_SECONDS); the next try waits for it again."
@@ -180,7 +186,7 @@ class SyncClient(AirbyteClient):
         params: Mapping[str, Any] | None = None,
         include_additional_request_headers: bool = True,
     ) -> Mapping[str, Any]:
-        """One request under our rules instead of the library's (see the module's docstring)."""
+        """Replaces the library's method, so that every request follows our rules of retrying."""
         for is_last in (False, True):
             session = self._get_session(include_additional_request_headers)
             response = answer_to(
@@ -193,17 +199,17 @@ class SyncClient(AirbyteClient):
                 timeout=self.request_timeout,
             )
             if response.status_code == 401 and include_additional_request_headers and not is_last:
-                # The token ended early; the refused request did nothing, so it is safe to repeat.
+                # The token expired early. A rejected request had no effect, so it can be repeated.
                 self._access_token_value = None
                 continue
             break
-        # The library asks for a token without the headers that a token makes possible.
+        # Only the library's request for a token comes without the authorization header.
         is_sign_in = not include_additional_request_headers
-        refuse_errors(SERVICE, response, is_sign_in=is_sign_in)
+        raise_for_status(SERVICE, response, is_sign_in=is_sign_in)
         try:
             answer = response.json()
         except requests.JSONDecodeError as error:
             raise unreachable(SERVICE, url, error) from error
         if not isinstance(answer, dict):
-            raise TransientFailure(f"Airbyte answered {url} with JSON that is no object.")
+            raise TransientFailure(f"Airbyte answered {url} with JSON that is not an object.")
         return answer

@@ -1,1 +1,1 @@
-"""The warehouse: what it can do, on DuckDB and on Snowflake, and the resource of runs."""
+"""The warehouse: its protocol, DuckDB and Snowflake, and the Dagster resource."""

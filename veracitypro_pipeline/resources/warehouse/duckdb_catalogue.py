@@ -1,6 +1,6 @@
-"""`show` and `describe` on DuckDB as Snowflake answers them: for all schemas, with their names.
+"""`show` and `describe` on DuckDB, answered as Snowflake does: for all schemas, with their names.
 
-DuckDB's own look at one schema only, which here holds nothing.
+DuckDB's own commands list only the schema `main`, which is empty here.
 """
 
 import re
@@ -44,15 +44,15 @@ _LIST_ALL: Final = re.compile(r"show|desc|describe", re.IGNORECASE)
 
 
 def as_query_of_catalogue(sql: str) -> str:
-    """The query of DuckDB's catalogue that a `show` stands for; any other statement as it is."""
-    asked = sql.strip().rstrip(";").strip()
-    if _LIST_ALL.fullmatch(asked):
-        asked = "show objects"
-    found = _SHOW.fullmatch(asked)
+    """The query of DuckDB's catalogue for a `show`; returns any other statement unchanged."""
+    statement = sql.strip().rstrip(";").strip()
+    if _LIST_ALL.fullmatch(statement):
+        statement = "show objects"
+    found = _SHOW.fullmatch(statement)
     if found is None:
         return sql
     what, like, place = found["what"].lower(), found["like"], found["place"] or ""
-    # The database's own name before a schema says nothing: a file is one database.
+    # A database name before the schema is ignored: a file is one database.
     schema, name = ["", *place.split(".")][-2:]
     conditions = f" and {_name_of(what)} ilike '{like}'" if like is not None else ""
     if what == "columns":
@@ -61,7 +61,7 @@ def as_query_of_catalogue(sql: str) -> str:
     if what == "schemas":
         return _SCHEMAS.format(conditions=conditions)
     conditions += _equals("schema_name", name)
-    # Most of what a reader calls a table is a view here, and Snowflake shows those by `show views`.
+    # Most marts are views. `show tables` lists them too, because readers call them tables.
     kinds = _KINDS["objects" if what == "tables" else what]
     return _RELATIONS.format(kinds=kinds, conditions=conditions)
 
@@ -71,5 +71,5 @@ def _name_of(what: str) -> str:
 
 
 def _equals(column: str, value: str) -> str:
-    """A condition; none for a name that is not given. The value holds letters, digits and `_`."""
+    """A condition, or nothing without a value. `_SHOW` allows only `\\w` in values."""
     return f" and lower({column}) = lower('{value}')" if value else ""

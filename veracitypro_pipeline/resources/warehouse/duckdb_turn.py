@@ -1,9 +1,9 @@
-"""Whose turn it is to open the DuckDB file: a writer that waits goes before readers that come.
+"""Gives a waiting writer of the DuckDB file precedence over new readers.
 
-DuckDB lets in any number of readers, or one writer. Readers that follow one another would keep a
-writer out for good, so that each process passes a gate on the way in: a reader shares it for a
-moment, a writer holds it alone until it has the file. The gate is an advisory lock on the file's
-folder, which leaves nothing behind, and which the system opens when its holder dies.
+DuckDB admits any number of readers, or one writer. A sequence of overlapping readers would starve a
+writer. So each process first takes a gate: a reader shares it while it opens the file, a writer
+holds it alone until it has the file. The gate is an advisory lock on the file's folder. It leaves
+no file behind, and the system releases it when the process dies.
 """
 
 import fcntl
@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-# A writer has to find a moment between readers.
+# Short, so that a writer finds a gap between readers.
 _POLL_SECONDS: Final = 0.01
 
 
 class Gate:
-    """The gate of a folder, which need not be taken."""
+    """The gate of a folder; not taken yet when created."""
 
     def __init__(self, folder: Path, *, is_writer: bool) -> None:
         self._lock = os.open(folder, os.O_RDONLY)
@@ -32,11 +32,11 @@ class Gate:
         except BlockingIOError:
             return False
         except OSError:
-            return True  # A file system without such locks; DuckDB's own still hold.
+            return True  # This file system has no such locks; DuckDB's own lock still applies.
         return True
 
     def let_others_pass(self) -> None:
-        """A reader that finds the file in use waits outside; a writer stays where it is."""
+        """Release the gate before waiting for the file, as a reader; a writer keeps it."""
         if not self._is_writer:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
@@ -46,12 +46,14 @@ class Gate:
 
 @contextmanager
 def turn_of_writer(folder: Path, seconds: float) -> Iterator[bool]:
-    """Keep readers from coming while another process opens the file to write; false if the gate
-    cannot be had in time, because another writer waits for the file."""
+    """Keep new readers out while another process opens the file to write.
+
+    Yields False if the gate is not free within `seconds`, because another writer holds it.
+    """
     gate = Gate(folder, is_writer=True)
     try:
-        deadline = time.monotonic() + seconds
-        while not (is_taken := gate.try_to_take()) and time.monotonic() < deadline:
+        end = time.monotonic() + seconds
+        while not (is_taken := gate.try_to_take()) and time.monotonic() < end:
             time.sleep(_POLL_SECONDS)
         yield is_taken
     finally:

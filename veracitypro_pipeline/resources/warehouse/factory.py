@@ -1,6 +1,6 @@
-"""Which warehouse the settings name.
+"""Opens the warehouse of the settings.
 
-No Dagster here, and no engine before it is needed, so that `vp sql` starts at once.
+Does not import Dagster, and imports an engine only when it is used, so that `vp sql` starts fast.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,12 +13,12 @@ Engine = Literal["duckdb", "snowflake"]
 
 
 def engine_of(settings: Settings) -> Engine:
-    """DuckDB on one's own machine, Snowflake elsewhere."""
+    """DuckDB in `local`, Snowflake in `dev` and `prod`."""
     return "duckdb" if settings.environment == "local" else "snowflake"
 
 
 def warehouse_name(settings: Settings) -> str:
-    """Which warehouse the settings name, for people."""
+    """A description of the warehouse, for people."""
     if engine_of(settings) == "duckdb":
         return f"DuckDB, {settings.warehouse_path}"
     return (
@@ -34,11 +34,12 @@ def open_warehouse(
     patience_seconds: float | None = None,
     say: Callable[[str], object] | None = None,
 ) -> Warehouse:
-    """The warehouse of the settings. Nothing is connected before it is asked something.
+    """The warehouse of the settings. It connects at the first statement.
 
-    `tag` says on whose behalf statements run, where the engine keeps that. A reader signs in with a
-    role that cannot write. `patience_seconds` is how long to wait where one process at a time can
-    use the warehouse; None is as long as a step may. `say` is told of such a wait.
+    `tag` names the run and step behind the statements, on Snowflake as the query tag. `is_reader`
+    signs in with a role that cannot write. `patience_seconds` is how long to wait for the DuckDB
+    file while another process uses it; None waits as long as a step may. `say` gets a message
+    about such a wait.
 
     Raises:
         SettingsError: a setting that the engine needs is missing.

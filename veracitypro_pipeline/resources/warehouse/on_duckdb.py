@@ -1,7 +1,7 @@
-"""The embedded warehouse: one DuckDB file with the schema names of Snowflake.
+"""The warehouse of `local`: one DuckDB file with the schema names of Snowflake.
 
-No Dagster here, so that `vp sql` starts at once. DuckDB lets one process write a file and keeps all
-others out meanwhile; a process that comes second waits for its turn (`duckdb_turn.py`).
+Does not import Dagster, so that `vp sql` starts fast. While one process writes a DuckDB file, no
+other can open it; the others wait their turn (`duckdb_turn.py`).
 """
 
 import re
@@ -23,13 +23,13 @@ from veracitypro_pipeline.resources.warehouse.duckdb_catalogue import as_query_o
 from veracitypro_pipeline.resources.warehouse.duckdb_turn import Gate
 from veracitypro_pipeline.resources.warehouse.protocol import (
     Reading,
-    WarehouseMissing,
-    WarehouseRefusal,
-    WarehouseUnavailable,
+    WarehouseMissingError,
+    WarehouseRejectedError,
+    WarehouseUnavailableError,
     folded,
     of_each,
-    refuse_unless_one,
     relations_of,
+    require_one_statement,
 )
 from veracitypro_pipeline.statement import Answer, Rows, Statement, named
 
@@ -38,23 +38,21 @@ if TYPE_CHECKING:
 
 LOCK_WAIT_SECONDS: Final = 60.0
 LOCK_POLL_SECONDS: Final = 0.1
-# A wait that is worth a word.
+# A shorter wait is not reported.
 _NOTABLE_WAIT_SECONDS: Final = 0.5
-# What one question of a person may take. dbt gives up after 31 s without the file (profiles.yml).
+# The limit of a person's query. dbt gives up after 31 s without the file (profiles.yml).
 READ_SECONDS: Final = 25.0
-# An answer is held in memory, so that the file is free while it is printed or looked at.
+# Rows are held in memory, so that the file is free while they are printed.
 _ANSWER_BYTES: Final = 1_000_000_000
 _BATCH_ROWS: Final = 10_000
-# Of DuckDB's message about a file in use, e.g. `held in /usr/bin/python3.11 (PID 4711)`.
+# In DuckDB's message about a file in use: `held in /usr/bin/python3.11 (PID 4711)`.
 _HOLDER: Final = re.compile(r"held in (.+? \(PID \d+\))")
-
-
-# Of a block that the disk gave back otherwise than it was written.
+# In DuckDB's message about a block whose content has changed on disk.
 _DAMAGE: Final = re.compile(r"corrupt|checksum", re.IGNORECASE)
 
 
-class WarehouseBusy(WarehouseUnavailable):
-    """Another process kept the file locked for the whole wait."""
+class WarehouseBusyError(WarehouseUnavailableError):
+    """Another process held the file for the whole wait."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ class DuckDBTransaction:
         text, bound = named(Statement(sql, values)) if values else (sql, None)
         cursor = self.connection.execute(text, bound)
         if cursor is None:
-            raise WarehouseRefusal("It holds no statement.")
+            raise WarehouseRejectedError("There is no statement.")
         return Answer([column[0] for column in cursor.description or []], cursor.fetchall())
 
 
@@ -85,44 +83,47 @@ class DuckDBWarehouse:
     say: Callable[[str], object] | None = field(default=None, compare=False)
 
     def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
-        """Run one read-only statement.
+        """Rows of one read-only statement.
 
         Raises:
-            WarehouseMissing: no run has made the file yet. WarehouseBusy: see `_open`.
-            WarehouseRefusal: the statement is wrong or would write.
+            WarehouseMissingError: no run has created the file yet.
+            WarehouseBusyError: the file stayed in use for `lock_wait_seconds`.
+            WarehouseRejectedError: the statement is wrong or would write.
         """
         with self.reading() as session:
             return session.query(sql, values)
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:
-        """One session for several questions; meanwhile no run can write. Raises as `query` does."""
+        """One session for several queries; no run can write until it ends. Raises as `query`."""
         with self._reading() as connection:
             yield DuckDBTransaction(connection)
 
     @contextmanager
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         if not self.path.exists():
-            raise WarehouseMissing(f"There is no warehouse at {self.path} yet: `vp run` makes it.")
+            raise WarehouseMissingError(
+                f"There is no warehouse at {self.path} yet: `vp run` creates it."
+            )
         with self._open(read_only=True) as connection:
             yield connection
 
     @contextmanager
     def read(self, sql: str, *, first: int | None = None) -> Iterator[Rows]:
-        """Rows of one read-only statement; no file is open any more when they are given.
+        """Rows of one read-only statement; the file is closed again when they are yielded.
 
-        `show` and `describe` see all schemas.
+        `show` and `describe` list all schemas.
 
         Raises:
-            WarehouseMissing, WarehouseBusy: as `query`.
-            WarehouseRefusal: as `query`, and a statement that is not one, takes longer than
-                `read_seconds`, or answers with more than `_ANSWER_BYTES`.
+            WarehouseMissingError, WarehouseBusyError: as `query`.
+            WarehouseRejectedError: as `query`; or `sql` is not exactly one statement, takes longer
+                than `read_seconds`, or returns more than `_ANSWER_BYTES`.
         """
         query = as_query_of_catalogue(sql)
         try:
-            refuse_unless_one(len(duckdb.extract_statements(query)))
+            require_one_statement(len(duckdb.extract_statements(query)))
         except duckdb.Error as error:
-            raise WarehouseRefusal(f"DuckDB refuses a statement: {error}") from error
+            raise WarehouseRejectedError(f"DuckDB rejects a statement: {error}") from error
         with self._reading() as connection, self._limited(connection):
             relation = connection.sql(query)
             columns = list(relation.columns) if relation is not None else []
@@ -133,18 +134,18 @@ class DuckDBWarehouse:
                     size += batch.nbytes
                 total += batch.num_rows
                 if size > _ANSWER_BYTES:
-                    raise WarehouseRefusal(
-                        f"The answer is larger than {_ANSWER_BYTES:,} bytes: ask for fewer rows or"
+                    raise WarehouseRejectedError(
+                        f"The result is larger than {_ANSWER_BYTES:,} bytes: select fewer rows or"
                         " columns."
                     )
         yield Rows(columns, islice(_rows_of(batches), first), total)
 
     @contextmanager
     def _limited(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """End what the connection is doing after `read_seconds`.
+        """Interrupt the connection after `read_seconds`.
 
         Raises:
-            WarehouseRefusal: it was ended.
+            WarehouseRejectedError: it was interrupted.
         """
         timer = threading.Timer(self.read_seconds, connection.interrupt)
         timer.daemon = True
@@ -152,15 +153,15 @@ class DuckDBWarehouse:
         try:
             yield
         except duckdb.InterruptException as error:
-            raise WarehouseRefusal(
-                f"It takes longer than {self.read_seconds:.0f} s, in which no run can write: ask"
-                " for less, or ask a copy of the file."
+            raise WarehouseRejectedError(
+                f"It takes longer than {self.read_seconds:.0f} s, and no run can write meanwhile:"
+                " select less, or query a copy of the file."
             ) from error
         finally:
             timer.cancel()
 
     def row_counts(self, schema: str, *, has_views: bool = True) -> dict[str, int]:
-        """Rows of each table and view of a schema, by name; raises as `query` does."""
+        """Row count of each table and view of a schema, by name. Raises as `query` does."""
         names = [row[0] for row in self.query(*relations_of(schema, has_views=has_views)).rows]
         if not names:
             return {}
@@ -168,11 +169,11 @@ class DuckDBWarehouse:
         return dict(zip(map(folded, names), counts, strict=True))
 
     def content_hashes(self, schema: str) -> dict[str, str]:
-        """A hash over the rows of each table and view, whatever their order; reads them all."""
+        """An order-independent hash of the rows of each table and view; reads them all."""
         names = [row[0] for row in self.query(*relations_of(schema)).rows]
         if not names:
             return {}
-        # A sum, because a table may hold the same row twice.
+        # A sum and not an XOR: in an XOR a row that is there twice would cancel itself.
         hashes = self.query(of_each(schema, names, "sum(hash(relation))")).rows[0]
         return dict(zip(map(folded, names), map(str, hashes), strict=True))
 
@@ -180,12 +181,13 @@ class DuckDBWarehouse:
     def transaction(
         self, *, before: Sequence[Statement] = (), relations: Mapping[str, Any] | None = None
     ) -> Iterator[DuckDBTransaction]:
-        """Statements of which all count, or none.
+        """A transaction: committed at the end of the block, rolled back after an exception.
 
-        `relations` are Arrow readers that the statements may name as tables.
+        `relations` are Arrow readers that statements can read as tables.
 
         Raises:
-            WarehouseBusy: see `_open`. WarehouseRefusal: a statement is wrong; nothing was changed.
+            WarehouseBusyError: the file stayed in use for `lock_wait_seconds`.
+            WarehouseRejectedError: a statement is wrong; nothing was changed.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
         with self._open(read_only=False) as connection:
@@ -202,23 +204,23 @@ class DuckDBWarehouse:
                 raise
             connection.commit()
 
-    def usage(self, run_id: str) -> dict[str, float]:  # noqa: ARG002 - nothing is metered here
+    def usage(self, run_id: str) -> dict[str, float]:  # noqa: ARG002 - DuckDB meters nothing
         return {}
 
     @contextmanager
     def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open the file, waiting for its turn.
+        """Open the file when no other process prevents it.
 
         Raises:
-            WarehouseBusy: the file stayed in use for `lock_wait_seconds`.
-            WarehouseRefusal: DuckDB refuses what is done with the connection.
+            WarehouseBusyError: the file stayed in use for `lock_wait_seconds`.
+            WarehouseRejectedError: DuckDB rejects a statement, or cannot open the file.
         """
         connection = self._connection(read_only=read_only)
         try:
             connection.execute("set TimeZone = 'UTC'")
             yield connection
         except duckdb.Error as error:
-            raise WarehouseRefusal(_said_of(self.path, error)) from error
+            raise WarehouseRejectedError(_sentence_about(self.path, error)) from error
         finally:
             connection.close()
 
@@ -233,14 +235,14 @@ class DuckDBWarehouse:
                     except duckdb.Error as error:
                         is_in_use = isinstance(error, duckdb.IOException)
                         if not (is_in_use and "lock" in str(error).lower()):
-                            raise WarehouseRefusal(
-                                _said_of(self.path, error, f"DuckDB cannot open {self.path}")
+                            raise WarehouseRejectedError(
+                                _sentence_about(self.path, error, f"DuckDB cannot open {self.path}")
                             ) from error
                         holder = _holder(error)
                     gate.let_others_pass()
                 waited = time.monotonic() - began
                 if waited > self.lock_wait_seconds:
-                    raise WarehouseBusy(
+                    raise WarehouseBusyError(
                         f"The warehouse {self.path} has been in use by {holder} for"
                         f" {self.lock_wait_seconds:.0f} s: wait until that is done, then try again."
                     )
@@ -257,26 +259,28 @@ class DuckDBWarehouse:
         return duckdb.connect(
             str(self.path),
             read_only=read_only,
-            # A reader has no business with other files, which COPY and read_csv reach.
+            # Keeps a reader's COPY and read_csv from other files.
             config={"enable_external_access": not read_only},
         )
 
 
-def _said_of(path: Path, error: duckdb.Error, refused: str = "DuckDB refuses a statement") -> str:
-    """A full or a faulty disk is no fault of the statement."""
+def _sentence_about(
+    path: Path, error: duckdb.Error, rejected: str = "DuckDB rejects a statement"
+) -> str:
+    """The error message, which names a full or damaged disk if that is the cause."""
     if (full := full_disk.said_in(str(error))) is not None:
         return full
     if _DAMAGE.search(str(error)):
         return (
             f"The warehouse file {path} is damaged ({' '.join(str(error).split())}): put a copy of"
             " it back and run `vp backfill` for the days since; without a copy, move it away and"
-            " run `vp backfill` for all days, which makes it again from what S3 holds."
+            " run `vp backfill` for all days, which rebuilds it from S3."
         )
-    return f"{refused}: {error}"
+    return f"{rejected}: {error}"
 
 
 def _holder(error: duckdb.Error) -> str:
-    """Which process has the file open, as DuckDB names it."""
+    """The process that has the file open, as DuckDB names it."""
     found = _HOLDER.search(str(error))
     return found.group(1) if found else "another process"
 
@@ -287,7 +291,7 @@ def _rows_of(batches: "Sequence[pa.RecordBatch]") -> Iterator[tuple[Any, ...]]:
 
 
 def _values(column: "pa.Array[Any]") -> list[Any]:
-    """The values as DuckDB's own rows have them."""
+    """The values as DuckDB's own `fetchall` returns them."""
     import pyarrow as pa
 
     values: list[Any] = column.to_pylist(maps_as_pydicts="lossy")

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.resources.warehouse.protocol import (
     Reading,
-    WarehouseRefusal,
-    WarehouseUnavailable,
+    WarehouseRejectedError,
+    WarehouseUnavailableError,
     folded,
     of_each,
     relations_of,
 )
 from veracitypro_pipeline.resources.warehouse.snowflake_reads import (
-    refuse_several,
-    refuse_what_writes,
+    reject_several,
+    reject_writes,
 )
 from veracitypro_pipeline.settings import Settings, SettingsError, asked_through_a_proxy
 from veracitypro_pipeline.statement import Answer, Rows, Statement, positional
@@ -44,14 +44,14 @@ NO_ANSWER: Final = 250003
 # Snowflake's limit for a query tag, in characters.
 TAG_CHARACTERS: Final = 2_000
 
-# Errors that time may heal (Snowflake's error numbers): an internal error of a statement, one that
-# was canceled, a lock waited for in vain, a statement ended by its timeout, an expired session.
-# Faults of the network and of the service come as classes of their own.
+# Snowflake's numbers of transient errors: an internal error of a statement, a canceled statement, a
+# lock timeout, a statement timeout, an expired session. Errors of the network and of the service
+# have exception classes of their own.
 TRANSIENT_ERRORS: Final = frozenset({603, 604, 625, 630, 390112, 390114})
 
-# `credits_compute` is an upper bound for the statements: each one's time at the rate of its
-# warehouse, as if it had run alone. Idle time before a warehouse is suspended is in no statement;
-# WAREHOUSE_METERING_HISTORY has it, hours later (infra/snowflake/README.md).
+# `credits_compute` is an upper bound: the time of each statement at the rate of its warehouse, as
+# if it had run alone. It lacks the idle time before a warehouse is suspended, which
+# WAREHOUSE_METERING_HISTORY shows hours later (infra/snowflake/README.md).
 _USAGE_OF_RUN: Final = """
 select
     count(*) as statements,
@@ -96,7 +96,7 @@ class SnowflakeTransaction:
         return Answer([folded(column.name) for column in self.cursor.description], rows)
 
     def refusal(self, sql: str) -> str | None:
-        """Why Snowflake does not take a statement, in its words on one line; None if it does."""
+        """Snowflake's error for a statement, on one line; None if it accepts the statement."""
         from snowflake.connector.errors import ProgrammingError
 
         try:
@@ -108,12 +108,12 @@ class SnowflakeTransaction:
 
 @dataclass(frozen=True)
 class SnowflakeReading:
-    """A session in which nothing but what reads is asked."""
+    """A session that runs only statements that read."""
 
     session: SnowflakeTransaction
 
     def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
-        refuse_what_writes(sql)
+        reject_writes(sql)
         return self.session.query(sql, values)
 
 
@@ -121,7 +121,7 @@ class SnowflakeReading:
 class SnowflakeWarehouse:
     """Queries and transactions, each in a session of its own, in UTC.
 
-    `arguments` are those of the connector; they hold secrets, so no repr shows them.
+    `arguments` are those of the connector; the repr leaves them out, because they hold secrets.
     """
 
     account: str
@@ -175,31 +175,31 @@ class SnowflakeWarehouse:
         """Rows of one statement that reads.
 
         Raises:
-            WarehouseUnavailable, WarehouseRefusal: see `refuse_what_writes` and `session`.
+            WarehouseUnavailableError, WarehouseRejectedError: see `reject_writes` and `session`.
         """
-        refuse_what_writes(sql)
+        reject_writes(sql)
         with self.session() as session:
             return session.query(sql, values)
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:
-        """One session for several questions.
+        """One session for several queries.
 
         Raises:
-            WarehouseUnavailable, WarehouseRefusal: see `refuse_what_writes` and `session`.
+            WarehouseUnavailableError, WarehouseRejectedError: see `reject_writes` and `session`.
         """
         with self.session() as session:
             yield SnowflakeReading(session)
 
     @contextmanager
     def read(self, sql: str, *, first: int | None = None) -> Iterator[Rows]:
-        """Rows of one statement that reads, as they come; SNOWFLAKE_TIMEOUT_SECONDS ends it.
+        """Rows of one statement that reads, streamed; SNOWFLAKE_TIMEOUT_SECONDS limits it.
 
         Raises:
-            WarehouseUnavailable, WarehouseRefusal: see `refuse_what_writes` and `session`.
+            WarehouseUnavailableError, WarehouseRejectedError: see `reject_writes` and `session`.
         """
-        refuse_several(sql)
-        refuse_what_writes(sql)
+        reject_several(sql)
+        reject_writes(sql)
         with self.session() as session:
             session.run(Statement(sql))
             cursor: Any = session.cursor
@@ -207,12 +207,12 @@ class SnowflakeWarehouse:
             yield Rows(columns, islice(cursor, first), cursor.rowcount or 0)
 
     def row_counts(self, schema: str, *, has_views: bool = True) -> dict[str, int]:
-        """Rows of each table and view; of a table Snowflake knows them without reading it."""
+        """Row count of each table and view; Snowflake knows a table's without reading it."""
         counts = self._figures(relations_of(schema, has_views=has_views), "count(*)")
         return {name: int(count) for name, count in counts.items()}
 
     def content_hashes(self, schema: str) -> dict[str, str]:
-        """A hash over the rows of each table and view, whatever their order; reads them all."""
+        """An order-independent hash of the rows of each table and view; reads them all."""
         hashes = self._figures(relations_of(schema), "hash_agg(*)")
         return {name: str(value) for name, value in hashes.items()}
 
@@ -227,12 +227,12 @@ class SnowflakeWarehouse:
     def transaction(
         self, *, before: Sequence[Statement] = (), relations: Mapping[str, Any] | None = None
     ) -> Iterator[SnowflakeTransaction]:
-        """Statements of which all count, or none.
+        """A transaction: committed at the end of the block, rolled back after an exception.
 
-        `before` is for temporary tables: Snowflake ends a transaction at every DDL statement.
+        `before` is for temporary tables: Snowflake commits a transaction at every DDL statement.
 
         Raises:
-            WarehouseUnavailable, WarehouseRefusal: see `session`; nothing was changed.
+            WarehouseUnavailableError, WarehouseRejectedError: see `session`; nothing was changed.
         """
         assert not relations, "Snowflake reads from a stage, not from this process."
         with self.session() as session:
@@ -242,7 +242,7 @@ class SnowflakeWarehouse:
             try:
                 yield session
             except BaseException:
-                # The first error is the one to tell of; a lost session is rolled back anyway.
+                # Keep the first error. Snowflake rolls a lost session back by itself.
                 with suppress(Exception):
                     session.cursor.execute("rollback")
                 raise
@@ -254,27 +254,32 @@ class SnowflakeWarehouse:
 
     @contextmanager
     def session(self) -> Iterator[SnowflakeTransaction]:
-        """A session of its own, closed at the end of the block; each statement counts by itself.
+        """A new session, closed at the end of the block; each statement commits by itself.
 
         Raises:
-            WarehouseUnavailable: no connection, a timeout, or an error that passes.
-            WarehouseRefusal: the sign-in or a statement is refused.
+            WarehouseUnavailableError: no connection, a timeout, or a transient error.
+            WarehouseRejectedError: the sign-in or a statement is rejected.
         """
         import snowflake.connector
 
         whose = f"(account {self.account}, role {self.role})"
-        with explained(f"the sign-in as {self.arguments['user']} {whose}"):
+        with translated_errors(f"the sign-in as {self.arguments['user']} {whose}"):
             connection = snowflake.connector.connect(**self.arguments)
-        with closing(connection), explained(f"a statement {whose}"), connection.cursor() as cursor:
-            # Otherwise the user's other roles count, too, and a missing grant shows nowhere.
+        with (
+            closing(connection),
+            translated_errors(f"a statement {whose}"),
+            connection.cursor() as cursor,
+        ):
+            # Otherwise the user's other roles apply too and hide a missing grant.
             cursor.execute("use secondary roles none")
             yield SnowflakeTransaction(cursor)
 
 
 def session_parameters(settings: Settings) -> dict[str, str | int]:
-    """What every session is set to, the pipeline's and dbt's: an account may have other defaults.
+    """Parameters of every session, the pipeline's and dbt's, whatever the account's defaults.
 
-    An instant in our tables is UTC and carries no zone. Ids are made of instants as text.
+    Instants in our tables are UTC without a zone. Ids are hashes of instants as text, so the output
+    formats are set too.
     """
     # 0 would mean Snowflake's maximum, a week.
     timeout = math.ceil(settings.snowflake_timeout_seconds)
@@ -289,28 +294,28 @@ def session_parameters(settings: Settings) -> dict[str, str | int]:
 
 
 @contextmanager
-def explained(what: str) -> Iterator[None]:
-    """What the connector raises, as a sentence about what was done.
+def translated_errors(what: str) -> Iterator[None]:
+    """Turn errors of the connector into ours; `what` names the sign-in or statement in messages.
 
     Raises:
-        WarehouseUnavailable: no connection, a timeout, or an error that passes.
-        WarehouseRefusal: every other error.
+        WarehouseUnavailableError: no connection, a timeout, or a transient error.
+        WarehouseRejectedError: every other error.
     """
     from snowflake.connector import errors
 
-    # An answer that is cut leaves the connector as its HTTP library says it.
+    # The connector does not wrap the error of its HTTP library for a truncated response.
     from snowflake.connector.vendored.requests.exceptions import RequestException
 
     try:
         yield
     except RequestException as error:
-        raise WarehouseUnavailable(
+        raise WarehouseUnavailableError(
             f"Snowflake did not carry out {what}: the connection broke ({type(error).__name__})"
             f"{_proxy_before_it()}"
         ) from error
     except errors.Error as error:
-        said = masked(" ".join(str(error.msg or error).split()))
-        is_passing = (
+        message = masked(" ".join(str(error.msg or error).split()))
+        is_transient = (
             isinstance(
                 error,
                 errors.OperationalError
@@ -325,11 +330,11 @@ def explained(what: str) -> Iterator[None]:
             )
             or error.errno in TRANSIENT_ERRORS
         )
-        if is_passing:
-            raise WarehouseUnavailable(
-                f"Snowflake did not carry out {what}: {said}{_proxy_before_it()}"
+        if is_transient:
+            raise WarehouseUnavailableError(
+                f"Snowflake did not carry out {what}: {message}{_proxy_before_it()}"
             ) from error
-        raise WarehouseRefusal(f"Snowflake refuses {what}: {said}") from error
+        raise WarehouseRejectedError(f"Snowflake rejects {what}: {message}") from error
 
 
 def _proxy_before_it() -> str:
@@ -338,10 +343,9 @@ def _proxy_before_it() -> str:
 
 
 def _backoff() -> Iterator[int]:
-    """Seconds before each repetition of a request, until NETWORK_TIMEOUT_SECONDS have passed.
+    """Seconds before each retry of a request, until NETWORK_TIMEOUT_SECONDS have passed.
 
-    The connector has a `network_timeout` for this, but also cancels every statement that lasts
-    longer.
+    The connector's own `network_timeout` would also cancel every statement that runs longer.
     """
     from snowflake.connector.backoff_policies import exponential_backoff
     from snowflake.connector.errors import OperationalError
@@ -356,7 +360,7 @@ def _backoff() -> Iterator[int]:
 
 
 def _address(settings: Settings) -> dict[str, Any]:
-    """Where Snowflake answers, if not at the account's public address."""
+    """Connection arguments for SNOWFLAKE_URL; empty for the account's public address."""
     address = settings.snowflake_url
     if address is None:
         return {}
@@ -364,7 +368,11 @@ def _address(settings: Settings) -> dict[str, Any]:
 
 
 def _sign_in(settings: Settings) -> dict[str, Any]:
-    """The key pair if there is one, else a token, which stands in for a password."""
+    """Connection arguments for the key pair if one is set, else for a token used as password.
+
+    Raises:
+        SettingsError: neither is set, or the key's file does not exist.
+    """
     passphrase = settings.snowflake_private_key_passphrase
     phrase = passphrase.get_secret_value() if passphrase else None
     if settings.snowflake_private_key_path is not None:

@@ -1,6 +1,6 @@
-"""What a warehouse can do, whatever engine it is.
+"""What both warehouses can do: protocols, errors and helpers for their SQL.
 
-No Dagster here, so that `vp sql` starts at once.
+Does not import Dagster, so that `vp sql` starts fast.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,104 +10,108 @@ from typing import Any, Final, Protocol
 from veracitypro_pipeline.statement import Answer, Rows, Statement
 
 
-class WarehouseUnavailable(RuntimeError):
-    """The warehouse does not answer, or is in use: time may heal that."""
+class WarehouseUnavailableError(RuntimeError):
+    """The warehouse does not answer, or is in use. A retry may help."""
 
 
-class WarehouseRefusal(RuntimeError):
-    """The warehouse refuses a sign-in or a statement: the same one will be refused again."""
+class WarehouseRejectedError(RuntimeError):
+    """The warehouse rejects a sign-in or a statement. A retry does not help."""
 
 
-class WarehouseMissing(WarehouseRefusal):
+class WarehouseMissingError(WarehouseRejectedError):
     """There is no warehouse yet."""
 
 
 class Transaction(Protocol):
-    """Statements that count together or not at all."""
+    """An open transaction."""
 
     def run(self, statement: Statement) -> None:
         """Run a statement."""
 
     def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
-        """Rows as the statements before have left them."""
+        """Rows of a query, which sees the effects of earlier statements."""
 
 
 class Reading(Protocol):
-    """A session, or what opens one for each question."""
+    """A session for queries, or an object that opens one for each query."""
 
     def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
-        """Rows of one statement that reads; any other is refused."""
+        """Rows of one statement that reads; a statement that writes is rejected."""
 
 
 class ReadableWarehouse(Protocol):
-    """What an app needs that only shows."""
+    """The part of a warehouse that a read-only app needs."""
 
     def reading(self) -> AbstractContextManager[Reading]:
-        """One session for several questions, until the block ends.
+        """One session for several queries, until the block ends.
 
         Raises:
-            WarehouseUnavailable, WarehouseRefusal: with a sentence; of a question by the end of
-                the block at the latest.
+            WarehouseUnavailableError, WarehouseRejectedError: with a sentence, at the query or at
+                the end of the block.
         """
 
 
 class Warehouse(Reading, ReadableWarehouse, Protocol):
     """Queries and transactions. Sessions run in UTC.
 
-    Every method raises WarehouseUnavailable or WarehouseRefusal, with a sentence.
+    Every method raises WarehouseUnavailableError or WarehouseRejectedError, with a sentence.
     """
 
     def read(self, sql: str, *, first: int | None = None) -> AbstractContextManager[Rows]:
-        """Rows of one statement that reads, however many, for as long as the block lasts.
+        """Rows of one statement that reads; they can be iterated until the block ends.
 
-        `first` limits the rows, not their count. A statement that takes too long is ended, so that
-        nobody else waits for the warehouse because of it.
+        `first` limits the rows, not their count. A statement that takes too long is cancelled, so
+        that it does not block other users of the warehouse.
         """
 
     def row_counts(self, schema: str, *, has_views: bool = True) -> dict[str, int]:
-        """Rows of each table, and view if asked; names in lower case unless they are quoted."""
+        """Row count of each table and, with `has_views`, each view of a schema, by name.
+
+        Names are in lower case unless they are quoted identifiers.
+        """
 
     def content_hashes(self, schema: str) -> dict[str, str]:
-        """A hash over the rows of each table and view, whatever their order; names as above.
+        """An order-independent hash of the rows of each table and view, by name as above.
 
-        Equal hashes of one engine mean equal rows; those of two engines do not compare.
+        On one engine, equal hashes mean equal rows; the hashes of two engines differ.
         """
 
     def transaction(
         self, *, before: Sequence[Statement] = (), relations: Mapping[str, Any] | None = None
     ) -> AbstractContextManager[Transaction]:
-        """A transaction that ends with the block: kept, or, after an exception, undone.
+        """A transaction: committed at the end of the block, rolled back after an exception.
 
-        `before` runs first and by itself: an engine may end a transaction at a DDL statement.
-        `relations` are Arrow readers that the statements may name as tables, where the engine runs
-        in this process.
+        `before` runs before the transaction begins: Snowflake commits one at a DDL statement.
+        `relations` are Arrow readers that statements can read as tables, on DuckDB only.
         """
 
     def usage(self, run_id: str) -> dict[str, float]:
-        """What the statements tagged with a run have cost so far; empty where nothing is metered.
+        """The cost so far of the statements tagged with a run; empty on DuckDB.
 
-        Seconds are elapsed ones, bytes those scanned.
+        Seconds elapsed, bytes scanned, credits.
         """
 
 
-def refuse_unless_one(statements: int) -> None:
-    """What people ask is one statement: of several, only the last one's rows would be seen.
+def require_one_statement(statements: int) -> None:
+    """Require exactly one statement: of several, only the last one's rows would be shown.
 
     Raises:
-        WarehouseRefusal: it is none, or more than one.
+        WarehouseRejectedError: there is none, or more than one.
     """
     if statements == 0:
-        raise WarehouseRefusal("It holds no statement.")
+        raise WarehouseRejectedError("There is no statement.")
     if statements > 1:
-        raise WarehouseRefusal(f"It holds {statements} statements: ask one at a time.")
+        raise WarehouseRejectedError(f"There are {statements} statements: run one at a time.")
 
 
 def folded(name: str) -> str:
-    """An identifier as SQL writes it: engines keep one that is not quoted in upper case."""
+    """An identifier in lower case, unless it is a quoted one.
+
+    Snowflake stores an unquoted identifier in upper case.
+    """
     return name.lower() if name == name.upper() else name
 
 
-# Of a schema, by name.
 _RELATIONS: Final = """
 select table_name
 from information_schema.tables
@@ -117,15 +121,15 @@ order by table_name
 
 
 def relations_of(schema: str, *, has_views: bool = True) -> Statement:
-    """A question for the names of tables, and of views if asked."""
+    """A query for the names of the tables of a schema and, with `has_views`, of its views."""
     kinds = ["BASE TABLE", "VIEW"] if has_views else ["BASE TABLE"]
     return Statement(_RELATIONS, {"schema": schema, "kinds": kinds})
 
 
 def of_each(schema: str, names: Sequence[str], figure: str) -> str:
-    """A query of one row: a figure of each `relation`, e.g. `count(*)`.
+    """A query of one row: `figure`, e.g. `count(*)`, of each `relation`, in the order of names.
 
-    Names come from the catalogue; they are quoted all the same, because anybody can make a table.
+    Names come from the catalogue; they are quoted, because any user can create a table.
     """
     figures = (
         f"(select {figure} from {schema}.{_quoted(name)} as relation)"  # noqa: S608 - quoted

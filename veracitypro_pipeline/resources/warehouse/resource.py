@@ -17,66 +17,66 @@ from veracitypro_pipeline.resources.warehouse.factory import (
 from veracitypro_pipeline.resources.warehouse.protocol import (
     Transaction,
     Warehouse,
-    WarehouseRefusal,
-    WarehouseUnavailable,
+    WarehouseRejectedError,
+    WarehouseUnavailableError,
 )
 from veracitypro_pipeline.settings import SettingsError
 from veracitypro_pipeline.statement import Answer, Statement
 
-# How our statements and sessions are told from others in Snowflake's history.
+# Marks our statements in Snowflake's query history.
 APPLICATION: Final = "veracitypro"
 TICK_PATIENCE_SECONDS: Final = 12.0
 
 
 class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Where RAW, STG, CORE, MART and MONITORING live. Sessions run in UTC.
+    """The warehouse with RAW, STG, CORE, MART and MONITORING. Sessions run in UTC.
 
     Every method raises a TransientFailure if the warehouse cannot be reached or is in use, and a
-    PermanentFailure if it refuses.
+    PermanentFailure if it rejects a statement.
     """
 
     settings: dg.ResourceDependency[RunSettings]
-    # How long a statement waits for a file that one process at a time can use; None is as long as
-    # a step may.
+    # How long a statement waits for the DuckDB file while another process uses it; None waits as
+    # long as a step may.
     patience_seconds: float | None = None
 
     def in_a_tick(self) -> "WarehouseResource":
-        """The same for a sensor, whose tick Dagster gives up after 60 s: some statements that each
-        wait in vain must end before that."""
+        """This warehouse for a sensor. Dagster ends a tick after 60 s, so that several statements
+        must be able to wait in vain within that time."""
         return WarehouseResource(settings=self.settings, patience_seconds=TICK_PATIENCE_SECONDS)
 
     @property
     def engine(self) -> Engine:
-        """The engine behind it, for what only one engine can do."""
+        """The engine, for code that only one engine needs."""
         return engine_of(self.settings.get())
 
     @property
     def makes_its_tables(self) -> bool:
-        """Whether the pipeline makes the tables it writes; on Snowflake `vp infra apply` has."""
+        """Whether the pipeline creates its tables; on Snowflake, `vp infra apply` does."""
         return self.engine == "duckdb"
 
     def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
         """Rows of one read-only statement; see `Warehouse.query`."""
-        with _explained():
+        with _translated_errors():
             return self._open().query(sql, values)
 
     def row_counts(self, schema: str, *, has_views: bool = True) -> dict[str, int]:
-        """Rows of each table, and view if asked, of a schema, by name in lower case."""
-        with _explained():
+        """Row counts of a schema; see `Warehouse.row_counts`."""
+        with _translated_errors():
             return self._open().row_counts(schema, has_views=has_views)
 
     def content_hashes(self, schema: str) -> dict[str, str]:
-        """A hash over the rows of each table and view of a schema, by name in lower case."""
-        with _explained():
+        """Hashes of the rows of a schema; see `Warehouse.content_hashes`."""
+        with _translated_errors():
             return self._open().content_hashes(schema)
 
     @contextmanager
     def transaction(
         self, *, before: Sequence[Statement] = (), relations: Mapping[str, Any] | None = None
     ) -> Iterator[Transaction]:
-        """Statements of which all count, or none; see `Warehouse.transaction`."""
+        """A transaction; see `Warehouse.transaction`."""
         with (
-            _explained(),
+            _translated_errors(),
             self._open().transaction(before=before, relations=relations) as transaction,
         ):
             yield transaction
@@ -88,17 +88,17 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 transaction.run(statement)
 
     def usage(self) -> dict[str, float]:
-        """What the current run's statements have cost so far, dbt's among them.
+        """The cost so far of the current run's statements, including dbt's.
 
-        Empty outside of a run and where nothing is metered, and where the warehouse does not tell:
-        a figure about a load is no reason to fail one.
+        Empty outside of a run and on DuckDB. Empty, with a warning in the log, if the query fails:
+        a missing figure must not fail a load.
         """
         run_id = tag_of_step().get("run_id")
         if run_id is None:
             return {}
         try:
             return self._open().usage(run_id)
-        except (WarehouseUnavailable, WarehouseRefusal, SettingsError) as error:
+        except (WarehouseUnavailableError, WarehouseRejectedError, SettingsError) as error:
             dg.get_dagster_logger().warning(f"The cost of the run is not known: {error}")
             return {}
 
@@ -107,13 +107,14 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             self.settings.get(),
             tag_of_step(),
             patience_seconds=self.patience_seconds,
-            # A wait is in the log of the run, or on the standard error of a command.
+            # Goes to the log of a run, or to the standard error of a command.
             say=dg.get_dagster_logger().warning,
         )
 
 
 def tag_of_step() -> dict[str, str | None]:
-    """On whose behalf the current step asks: run, step and as-of day; outside of a step, nobody."""
+    """Application, run id, step and as-of day of the current step; outside of a step, only the
+    application."""
     tag: dict[str, str | None] = {"app": APPLICATION}
     try:
         context = OpExecutionContext.get()
@@ -128,11 +129,11 @@ def tag_of_step() -> dict[str, str | None]:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
-    """Say whether a retry can help."""
+def _translated_errors() -> Iterator[None]:
+    """Turn errors of the warehouse into failures of the step: transient or permanent."""
     try:
         yield
-    except WarehouseUnavailable as unavailable:
-        raise TransientFailure(str(unavailable)) from unavailable
-    except (WarehouseRefusal, SettingsError) as refusal:
-        raise PermanentFailure(str(refusal)) from refusal
+    except WarehouseUnavailableError as error:
+        raise TransientFailure(str(error)) from error
+    except (WarehouseRejectedError, SettingsError) as error:
+        raise PermanentFailure(str(error)) from error

@@ -1,8 +1,8 @@
-"""A Snowflake connection that is given and not signed in here: that of an app inside Snowflake.
+"""The warehouse of an app inside Snowflake, which gets a connection instead of signing in.
 
-Such an app has no key and no user of its own; Streamlit hands it the connection of the app's owner,
-`st.connection("snowflake")`. Neither Streamlit nor Snowpark is imported here, and none is needed
-elsewhere: whoever has the connection brings it along.
+Such an app has neither key nor user. Streamlit gives it the connection of the app's owner,
+`st.connection("snowflake")`. This module imports neither Streamlit nor Snowpark: the caller passes
+the connection.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,9 +10,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from veracitypro_pipeline.resources.warehouse.on_snowflake import SnowflakeTransaction, explained
-from veracitypro_pipeline.resources.warehouse.protocol import Reading, WarehouseUnavailable
-from veracitypro_pipeline.resources.warehouse.snowflake_reads import refuse_what_writes
+from veracitypro_pipeline.resources.warehouse.on_snowflake import (
+    SnowflakeTransaction,
+    translated_errors,
+)
+from veracitypro_pipeline.resources.warehouse.protocol import Reading, WarehouseUnavailableError
+from veracitypro_pipeline.resources.warehouse.snowflake_reads import reject_writes
 from veracitypro_pipeline.statement import Answer
 
 if TYPE_CHECKING:
@@ -20,45 +23,45 @@ if TYPE_CHECKING:
 
 
 class Given(Protocol):
-    """What is used of Streamlit's connection: threads share it, and values are bound by `?`."""
+    """The part of Streamlit's connection used here. Threads share it; its paramstyle is `?`."""
 
     @property
     def raw_connection(self) -> "SnowflakeConnection":
-        """The connector's own connection, signed in when it is first asked for."""
+        """The connector's connection; the first access signs in."""
 
     def reset(self) -> None:
-        """Sign in anew at the next use."""
+        """Sign in again at the next use."""
 
 
 @dataclass(frozen=True)
 class GivenSnowflake:
-    """Queries on a connection of somebody else; `connect` brings it, signed in or not."""
+    """Queries on the connection that `connect` returns."""
 
     connect: Callable[[], Given]
 
     def reading(self) -> AbstractContextManager[Reading]:
-        """All questions are asked in the one session that is given."""
+        """All queries share the one session of the connection."""
         return nullcontext(self)
 
     def query(self, sql: str, values: Mapping[str, Any] | None = None) -> Answer:
         """Rows of one statement that reads.
 
-        A session ends after hours in which nobody asked; so what failed for a passing reason is
-        asked once more in a new one.
+        Snowflake ends a session that is idle for hours. So after a transient error the query is
+        retried once, in a new session.
 
         Raises:
-            WarehouseUnavailable, WarehouseRefusal: as those of `SnowflakeWarehouse`.
+            WarehouseUnavailableError, WarehouseRejectedError: as `SnowflakeWarehouse.query`.
         """
-        refuse_what_writes(sql)
+        reject_writes(sql)
         try:
-            return self._ask(sql, values)
-        except WarehouseUnavailable:
+            return self._query(sql, values)
+        except WarehouseUnavailableError:
             self.connect().reset()
-            return self._ask(sql, values)
+            return self._query(sql, values)
 
-    def _ask(self, sql: str, values: Mapping[str, Any] | None) -> Answer:
+    def _query(self, sql: str, values: Mapping[str, Any] | None) -> Answer:
         with (
-            explained("a statement of the app's own session"),
+            translated_errors("a statement of the app's own session"),
             self.connect().raw_connection.cursor() as cursor,
         ):
             return SnowflakeTransaction(cursor).query(sql, values)

@@ -1,7 +1,7 @@
-"""Which statements only read, told from their text before Snowflake is asked.
+"""Rejects statements that write, judging by their text, before they are sent to Snowflake.
 
-This spares people a mistake; what keeps them from writing is a role that cannot. What a function
-does that a query calls, only the role limits.
+This protects from mistakes, not from intent: a function that a query calls may still write. Only
+a role without the right to write prevents that.
 """
 
 import re
@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
-from veracitypro_pipeline.resources.warehouse.protocol import WarehouseRefusal, refuse_unless_one
+from veracitypro_pipeline.resources.warehouse.protocol import (
+    WarehouseRejectedError,
+    require_one_statement,
+)
 
 _READING: Final = frozenset({"SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "LIST", "LS"})
 
-# Snowflake's lexical elements, as far as they decide where a literal or a comment ends. A comment
-# within a comment and a carriage return alone are read in two ways, so neither matches.
+# Snowflake's lexical elements, as far as they decide where a literal or a comment ends. A nested
+# comment and a lone carriage return can be read in two ways, so neither matches.
 _ELEMENT: Final = re.compile(
     r"""
     (?P<blank> \s+ | (?:--|//)[^\r\n]*(?=\r?\n|\Z) | /\*(?:(?!/\*|\*/).)*\*/ )
@@ -28,26 +31,27 @@ _ELEMENT: Final = re.compile(
 )
 
 
-def refuse_what_writes(sql: str) -> None:
-    """Let pass what reads: one statement, or several that `->>` or `;` joins.
+def reject_writes(sql: str) -> None:
+    """Require that `sql` only reads; it may be several statements joined by `->>` or `;`.
 
     Raises:
-        WarehouseRefusal: a part of the statement writes, or is not clear.
+        WarehouseRejectedError: a statement writes, or cannot be parsed.
     """
     for start, words in _parts(sql):
         has_procedure = ("AS", "PROCEDURE") in pairwise(words)
         if has_procedure or not words or words[0] not in _READING:
-            raise WarehouseRefusal(
-                "Only a statement that reads is run here (select, with, show, describe, explain,"
-                f" list), and no procedure; this one begins with {sql[start:].strip()[:40]!r}."
+            raise WarehouseRejectedError(
+                "Only a statement that reads can be run here (select, with, show, describe,"
+                " explain, list), and no procedure; this one begins with"
+                f" {sql[start:].strip()[:40]!r}."
             )
 
 
-def refuse_several(sql: str) -> None:
-    """Refuse statements joined by `;`, which Snowflake runs one at a time only.
+def reject_several(sql: str) -> None:
+    """Require exactly one statement: Snowflake rejects several joined by `;`.
 
     Raises:
-        WarehouseRefusal: they are not exactly one; blanks and comments are none.
+        WarehouseRejectedError: there is none, or more than one. Blanks and comments do not count.
     """
     statements, is_begun = 0, False
     for element in _ELEMENT.finditer(sql):
@@ -55,16 +59,16 @@ def refuse_several(sql: str) -> None:
             is_begun = False
         elif element.lastgroup != "blank" and not is_begun:
             statements, is_begun = statements + 1, True
-    refuse_unless_one(statements)
+    require_one_statement(statements)
 
 
 def _parts(sql: str) -> Iterator[tuple[int, list[str]]]:
-    """Where each statement starts, and its words in upper case; a sign is an empty word."""
+    """The start of each statement and its words in upper case; a sign is an empty word."""
     start, words = 0, list[str]()
     for element in _ELEMENT.finditer(re.sub(r"[\s;]+\Z", "", sql)):
         kind, found = element.lastgroup, element.group()
         if kind == "open":
-            raise WarehouseRefusal(
+            raise WarehouseRejectedError(
                 f"The statement has a quote or a comment that does not end: {found!r}, its"
                 f" character {element.start() + 1}."
             )
