@@ -563,7 +563,7 @@ def test_sql_refuses_in_a_sentence(
         (["--days", "9", "--date", "2025-11-20"], "before the first partition"),
         (["--products", "nowhere"], "nowhere does not exist"),
         (["--products", "empty"], "holds no payload"),
-        (["--products", "broken"], "broken.json is no valid JSON"),
+        (["--products", "broken"], "broken.json is not valid JSON"),
     ],
 )
 def test_a_run_that_cannot_be_is_refused_in_a_sentence_and_changes_nothing(

@@ -1,7 +1,4 @@
-"""Bearer tokens over HTTP: reading, comparing, issuing ones that expire.
-
-Not here: how a service words its refusal.
-"""
+"""Bearer tokens over HTTP: read them from a request, compare secrets, issue tokens that expire."""
 
 import hmac
 import secrets
@@ -20,12 +17,12 @@ def bearer_token(request: Request) -> str:
 
 
 def same_secret(given: object, expected: str) -> bool:
-    """Compare without telling by the time taken how much was right."""
+    """Compare in constant time, so that timing does not reveal a matching prefix."""
     return isinstance(given, str) and hmac.compare_digest(given.encode(), expected.encode())
 
 
 class AccessTokens:
-    """Tokens handed out at sign-in, each good for `lifetime_seconds`."""
+    """Tokens issued at sign-in, each valid for `lifetime_seconds`."""
 
     def __init__(self, lifetime_seconds: float) -> None:
         self.lifetime_seconds = lifetime_seconds

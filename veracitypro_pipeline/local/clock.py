@@ -1,13 +1,10 @@
-"""The stack's clock: UTC, ticks in real time from wherever it was set.
-
-Not here: where it is set to (`stack/playback.py`).
-"""
+"""The stack's clock: UTC, ticking in real time from the instant it was set to."""
 
 from datetime import UTC, datetime, timedelta
 
 
 class StackClock:
-    """Reads the real time plus `offset`. Only the offset needs storing to survive a restart."""
+    """The real time plus `offset`. Storing the offset is enough to survive a restart."""
 
     def __init__(self, offset: timedelta = timedelta()) -> None:
         self.offset = offset
@@ -17,10 +14,10 @@ class StackClock:
         return datetime.now(UTC) + self.offset
 
     def set(self, instant: datetime) -> None:
-        """Continue from this instant."""
+        """Set the clock; it goes on from this instant."""
         self.offset = instant - datetime.now(UTC)
 
 
 def api_time(instant: datetime) -> str:
-    """As REST APIs write a UTC instant: 2025-11-16T00:10:00Z."""
+    """An instant in UTC as REST APIs write it: 2025-11-16T00:10:00Z."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,7 +1,4 @@
-"""The sign-ins of the local stack: random, made once per home, kept so that a restart changes none.
-
-Not here: which service asks for which of them.
-"""
+"""The credentials of the local stack: random, created once per home and kept across restarts."""
 
 import json
 import logging
@@ -18,7 +15,7 @@ from veracitypro_pipeline.local.private_files import DamagedFileError, read_json
 
 log = logging.getLogger(__name__)
 
-# In URLs, headers and rclone's `key,secret`.
+# Safe in URLs, in headers and in rclone's `key,secret`.
 Word = Annotated[str, Field(pattern=r"^[\w-]+$")]
 
 
@@ -52,14 +49,14 @@ class Credentials:
 
     @classmethod
     def load_or_make(cls, path: Path) -> Self:
-        """Those in the file; what is missing there is made and written to it.
+        """Load the file; create missing values and write them to it.
 
-        Nothing that the stack keeps depends on them, so that a damaged file is made again.
+        A damaged file is replaced: no stored state of the stack depends on the credentials.
         """
         try:
             kept = read_json(path, cls)
         except DamagedFileError as damage:
-            log.warning("The sign-ins of the local stack are made again: %s", damage)
+            log.warning("The credentials of the local stack are created again: %s", damage)
             delete(path)
             kept = None
         credentials = kept or cls()

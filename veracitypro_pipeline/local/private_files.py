@@ -1,7 +1,4 @@
-"""JSON files of the stack: read only if they hold what this version writes, replaced as a whole.
-
-Not here: what stands in them.
-"""
+"""JSON files of the stack: validated when read, replaced atomically when written."""
 
 import json
 from pathlib import Path
@@ -15,21 +12,21 @@ Value = TypeVar("Value")
 
 
 class DamagedFileError(ValueError):
-    """A file of the stack holds something else. The message is one sentence with the next step."""
+    """A file of the stack is not valid. The message is one sentence with the next step."""
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replace the file in one step; its owner alone may read it."""
+    """Replace the file atomically; only its owner can read it."""
     write_file(path, json.dumps(value, indent=1))
 
 
 def read_json(path: Path, kind: type[Value]) -> Value | None:
-    """The file's value, in the types that `kind` declares; None if there is no such file.
+    """The file's content as a `kind`, or None if there is no such file.
 
-    Fields that `kind` lacks are left out: a newer version may have written them.
+    Fields that `kind` lacks are ignored: a newer version may have written them.
 
     Raises:
-        DamagedFileError: the file is no JSON, or JSON of another shape.
+        DamagedFileError: the file cannot be read, or is not a valid `kind`.
     """
     try:
         return TypeAdapter(kind).validate_json(path.read_bytes(), strict=True)

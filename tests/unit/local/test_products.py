@@ -138,8 +138,8 @@ def test_a_folder_without_any_payload_is_refused(
         ("", "line 1, column 1"),
         ('{"asin": "B0PADDLE01", "domainId": 1, "g": NaN}', "NaN is not a JSON number"),
         ([1, 2], "holds a JSON list, expected a product object or an envelope"),
-        ({"products": {"asin": "x"}}, "`products` is no list"),
-        ({"products": ["x"]}, "Product 1 of the payload file .* is no JSON object"),
+        ({"products": {"asin": "x"}}, "`products` is not a list"),
+        ({"products": ["x"]}, "Product 1 of the payload file .* is not a JSON object"),
         ({"domainId": 1}, "has no `asin`"),
         ({"asin": 61958549, "domainId": 1}, "has no `asin`"),
         ({"asin": "B0PADDLE01"}, r"\(B0PADDLE01\) has domainId None, expected one of 1, 2, 3"),
@@ -163,7 +163,7 @@ def test_a_wrong_file_is_named_with_the_place_and_the_next_step(
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("cut.json.gz", gzip.compress(LINES)[:-9], "is no valid JSON"),
+        ("cut.json.gz", gzip.compress(LINES)[:-9], "is not valid JSON"),
         ("cut.jsonl", LINES[:-3], "line 2, column"),
     ],
     ids=["gzip", "lines"],
@@ -177,5 +177,5 @@ def test_a_file_that_is_cut_is_named(tmp_path: Path, name: str, content: bytes, 
 
 def test_bytes_that_are_no_text_are_no_payload(tmp_path: Path) -> None:
     (tmp_path / "wrong.json").write_bytes(b'{"asin": "\xff\xfe"}')
-    with pytest.raises(PayloadError, match=r"wrong\.json is no valid JSON"):
+    with pytest.raises(PayloadError, match=r"wrong\.json is not valid JSON"):
         DirectorySource(tmp_path, 0)

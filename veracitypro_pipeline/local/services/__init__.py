@@ -1,1 +1,1 @@
-"""Stand-ins for the services that the pipeline talks to, the same for every source."""
+"""Stand-ins for the services that the pipeline calls, the same for every source."""

@@ -39,7 +39,7 @@ RUNNING: Final = "Unknown"
 
 @dataclass
 class Kept:
-    """A refresh as the file has it; `over_at` is real time, seconds of the epoch."""
+    """A refresh as stored in the file; `over_at` is the end in real time, seconds of the epoch."""
 
     requestId: str  # noqa: N815 - Power BI's names
     startTime: str  # noqa: N815
@@ -85,7 +85,7 @@ class Refreshes:
             return request_id
 
     def newest(self, count: int) -> list[dict[str, Any]]:
-        """History entries as the API words them, newest first."""
+        """The latest refreshes as the API returns them, newest first."""
         with self._lock:
             kept = self._kept[::-1][:count]
             numbers = range(len(self._kept), 0, -1)

@@ -1,8 +1,8 @@
 """A stand-in for Amazon S3: `rclone serve s3` over a folder, as a child process.
 
 Imitates, from the S3 API reference as rclone 1.75 implements it: signature version 4, put, get,
-head, delete, list with paging, ETag = MD5, NoSuchKey, InvalidAccessKeyId. Objects are files: what
-was put is there after a restart.
+head, delete, list with paging, ETag = MD5, NoSuchKey, InvalidAccessKeyId. Objects are files, so
+they survive a restart.
 
 Does not imitate: regions, bucket policies, versions, encryption, lifecycle rules, events.
 """
@@ -48,8 +48,8 @@ class S3Server:
 def start_s3(folder: Path, key_id: str, secret: str) -> S3Server:
     """Serve the folder's sub-folders as buckets on a free loopback port.
 
-    The sign-in is handed over in the environment, where other users cannot read it. rclone's log
-    is written next to the folder.
+    rclone gets the credentials in its environment, where other users cannot read them. Its log is
+    written next to the folder.
 
     Raises:
         S3StartError: rclone is not installed, or did not start.
@@ -60,7 +60,7 @@ def start_s3(folder: Path, key_id: str, secret: str) -> S3Server:
     write_file(configuration, "")
     environment = {
         **inherited_environment(),
-        # A file of ours, so that no configuration of the user is read.
+        # A file of our own, so that rclone does not read the user's configuration.
         "RCLONE_CONFIG": str(configuration),
         "RCLONE_AUTH_KEY": f'"{key_id},{secret}"',
     }
@@ -77,7 +77,7 @@ def start_s3(folder: Path, key_id: str, secret: str) -> S3Server:
 
 
 def s3_client(url: str, key_id: str, secret: str) -> Any:
-    """A boto3 client for the server; gives up soon, because loopback does not get better."""
+    """A boto3 client for the server, with few retries: waiting does not mend loopback."""
     import boto3
     from botocore.config import Config
 
@@ -92,7 +92,7 @@ def s3_client(url: str, key_id: str, secret: str) -> Any:
 
 
 def _rclone() -> Path:
-    """The program that the package brought along."""
+    """The program that is installed with the package."""
     try:
         files = distribution(_PACKAGE).files or []
     except PackageNotFoundError:

@@ -3,8 +3,8 @@
 Imitates, from Slack's method pages (`chat.postMessage`, `chat.update`, `auth.test`,
 `conversations.list`), "Sending messages using incoming webhooks" and the Block Kit reference:
 tokens in the header or the form, HTTP 200 with `ok: false` and Slack's error names, membership of
-channels, limits of text, blocks and block texts, plain answers of the webhook. Every message taken
-is appended to a file, a change of one as another line with the same `ts`.
+channels, limits of text, blocks and block texts, plain answers of the webhook. Every accepted
+message is appended to a file; an update is one more line with the same `ts`.
 
 Does not imitate: rate limits, scopes, users, that a thread must exist, rendering, several pages of
 channels; of Block Kit only these limits.
@@ -26,7 +26,7 @@ from veracitypro_pipeline.local.bearer import bearer_token, same_secret
 
 MAX_TEXT: Final = 40_000
 MAX_BLOCKS: Final = 50
-# Characters of a block's text object; of fields and context elements as of sections.
+# Characters of a block's text object; fields and context elements count as sections.
 MAX_BLOCK_TEXT: Final = {"section": 3000, "header": 150}
 MAX_FIELDS: Final = 10
 MAX_FIELD_TEXT: Final = 2000
@@ -34,10 +34,10 @@ TEAM: Final = {"url": "https://local.slack.example/", "team": "local", "team_id"
 
 
 class SlackApiError(Exception):
-    """A request that Slack would refuse; the text is Slack's name of the error."""
+    """A request that Slack would reject; the text is Slack's name of the error."""
 
 
-# Whether Slack shows what an address in a message points to.
+# Whether Slack shows previews of the links in a message.
 UNFURLS = ("unfurl_links", "unfurl_media")
 
 
@@ -49,7 +49,7 @@ class Inbox:
         self._now = now
 
     def add(self, via: str, channel: str, message: Mapping[str, Any]) -> str:
-        """Keep a message and return its `ts`, Slack's id of a message within its channel."""
+        """Store a message and return its `ts`, which is its id within the channel."""
         received_at = self._now()
         ts = message.get("ts") or f"{received_at.timestamp():.6f}"
         kept = {"ts": ts, "received_at": received_at.isoformat(), "via": via, "channel": channel}
@@ -60,7 +60,7 @@ class Inbox:
     def messages(self) -> list[dict[str, Any]]:
         """Each: ts, received_at (stack clock), via (`api` or `webhook`), channel, text, blocks.
 
-        A line that a crash has cut is left out.
+        A line that a crash truncated is skipped.
         """
         if not self._path.exists():
             return []
@@ -163,7 +163,7 @@ def create_slack_app(
             Route("/api/chat.postMessage", post_message, methods=["POST"]),
             Route("/api/chat.update", update, methods=["POST"]),
             Route("/api/auth.test", auth_test, methods=["POST"]),
-            # slack_sdk asks this one by GET.
+            # slack_sdk calls this method by GET.
             Route("/api/conversations.list", list_channels, methods=["GET", "POST"]),
             Route("/services/{secret}", webhook, methods=["POST"]),
         ]
@@ -171,7 +171,7 @@ def create_slack_app(
 
 
 def _thread(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The message that is answered to, if one is, and whether the channel shows the answer too."""
+    """The message that this one replies to, if any, and whether the channel shows the reply."""
     if not arguments.get("thread_ts"):
         return {}
     is_shown = str(arguments.get("reply_broadcast")).lower() in ("true", "1")
@@ -209,7 +209,7 @@ def _sign_in(request: Request, arguments: Mapping[str, Any], bot_token: str) -> 
 
 
 def _checked_message(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Text and blocks, if they are within Slack's limits."""
+    """Text and blocks. Raises SlackApiError if they exceed Slack's limits."""
     text, blocks = arguments.get("text") or "", arguments.get("blocks") or []
     if isinstance(blocks, str):  # In a form, blocks are JSON text.
         try:

@@ -1,1 +1,1 @@
-"""Stand-ins for what the sources read from."""
+"""Stand-ins for the APIs of the sources."""

@@ -1,1 +1,1 @@
-"""The local stack as a whole: the background process and the seam to production code."""
+"""The local stack: its background process, and the settings that point a run to it."""

@@ -1,4 +1,4 @@
-"""The stack's own API, for `vp` and tests: health, the day in play, what Slack received.
+"""The stack's own API, for `vp` and tests: health, the simulated day, the Slack messages received.
 
 Every request needs the control token. Errors are `{"error": sentence}` with HTTP 400 or 409.
 """

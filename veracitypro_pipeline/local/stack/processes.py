@@ -1,9 +1,7 @@
-"""Processes of the stack, found among all that run by their command lines, and ended.
+"""Finds the stack's processes by their command lines, and ends them.
 
-A command line names the stack's folder, so that it is ours; no file has to be true for that, and
-the system may have given the pid of a process that ended to any other.
-
-Not here: what the processes do.
+Each command line names the stack's folder, which identifies the process as ours. A pid file could
+be stale, and the system may have given the pid to another process.
 """
 
 import os
@@ -21,33 +19,32 @@ _PROC: Final = Path("/proc")
 
 
 def is_server(pid: int, folder: Path) -> bool:
-    """Whether the process lives and is the server of this stack."""
+    """Whether the process runs and is the server of this stack."""
     return _server(folder) in _command_line(pid)
 
 
 def end_server(folder: Path) -> bool:
-    """End every server of this stack. True if there was one to end."""
+    """End every server of this stack; return whether there was one."""
     return _end(_server(folder))
 
 
 def end_children(folder: Path) -> bool:
-    """End what a server that was killed left behind: rclone, and a connector. True if there was
-    one to end."""
+    """End the rclone and connector that a killed server left; return whether there was one."""
     return _end(rclone(folder), connector(folder))
 
 
 def rclone(folder: Path) -> str:
-    """What stands on the command line of this stack's rclone."""
+    """The part of a command line that identifies this stack's rclone."""
     return f" serve s3 {folder / 's3'} "
 
 
 def connector(folder: Path) -> str:
-    """What stands on the command line of a connector of this stack."""
+    """The part of a command line that identifies a connector of this stack."""
     return f" --config {folder / 'work'}/"
 
 
 def find(*marks: str) -> list[int]:
-    """The pids of other processes that have one of these on their command lines."""
+    """The pids of other processes whose command lines contain one of these marks."""
     return [
         pid
         for pid, line in _command_lines()
@@ -60,7 +57,7 @@ def _server(folder: Path) -> str:
 
 
 def _end(*marks: str) -> bool:
-    """Politely, then by force."""
+    """End matching processes, by SIGTERM and then SIGKILL; return whether there were any."""
     pids = find(*marks)
     for number in (signal.SIGTERM, signal.SIGKILL):
         for pid in find(*marks):
@@ -79,7 +76,7 @@ def _send(pid: int, number: int) -> None:
 
 
 def _command_lines() -> Iterator[tuple[int, str]]:
-    """The arguments of every process that lives, by pid."""
+    """Pid and command line of every running process."""
     if (_PROC / "self").exists():
         for entry in _PROC.iterdir():
             if entry.name.isdecimal():
@@ -91,7 +88,7 @@ def _command_lines() -> Iterator[tuple[int, str]]:
 
 
 def _command_line(pid: int) -> str:
-    """The arguments of a process; empty if it ended (also as a zombie)."""
+    """The command line of a process; empty if it has ended, also of a zombie."""
     if not (_PROC / "self").exists():
         return _ps("-p", str(pid), "command=").strip() + " "
     try:

@@ -35,7 +35,7 @@ from veracitypro_pipeline.local.services.airbyte.sync import Connection, Syncs
 from veracitypro_pipeline.local.services.s3 import REGION
 from veracitypro_pipeline.resources.airbyte_source import STREAM, SourceError, declared_schema
 
-# Airbyte's own figure; clients sign in again before it is over.
+# As in Airbyte Cloud; clients get a new token before it expires.
 TOKEN_SECONDS: Final = 180.0
 PAGE_SIZE: Final = 20
 MAX_PAGE_SIZE: Final = 100
@@ -223,7 +223,7 @@ class _Airbyte:
         return job
 
     def _view(self, job: Job) -> dict[str, Any]:
-        """A job in the public API's words."""
+        """A job as the public API returns it."""
         updated_at = self._now() if job.status == RUNNING else job.updated_at
         view = {
             "jobId": job.job_id,
@@ -272,7 +272,7 @@ class _Airbyte:
         }
 
     def _destination_configuration(self) -> dict[str, Any]:
-        """What `destination.py` writes, in the words of the S3 destination."""
+        """The format that `destination.py` writes, as a configuration of the S3 destination."""
         bucket = self._connection.bucket
         return {
             "access_key_id": MASKED,
@@ -304,9 +304,9 @@ async def _json_body(request: Request) -> Mapping[str, Any]:
     try:
         body = json.loads(await request.body())
     except ValueError:
-        raise HTTPException(400, "The body is no JSON.") from None
+        raise HTTPException(400, "The body is not JSON.") from None
     if not isinstance(body, dict):
-        raise HTTPException(400, "The body is no JSON object.")
+        raise HTTPException(400, "The body is not a JSON object.")
     return body
 
 

@@ -1,8 +1,6 @@
 """Runs the connector manifest with airbyte-cdk, as Airbyte's platform runs a source.
 
-The connector is a process of its own that speaks the Airbyte protocol on its standard output.
-
-Not here: what becomes of the records (`destination.py`).
+The connector is a process that writes messages of the Airbyte protocol to its standard output.
 """
 
 import json
@@ -38,10 +36,10 @@ def source_config(
 
 
 class Connector:
-    """One use of the connector. `stop` may be called from another thread at any time."""
+    """One run of the connector. Another thread can call `stop` at any time."""
 
     def __init__(self, manifest: Path, folder: Path) -> None:
-        """`folder` is private to this use; it gets the configuration with the API key."""
+        """`folder` belongs to this run; the configuration with the API key is written to it."""
         self._manifest = manifest
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -49,7 +47,7 @@ class Connector:
         self._lock = threading.Lock()
 
     def stop(self) -> None:
-        """End the reading now; `read` then ends too."""
+        """Kill the connector; `read` then ends too."""
         with self._lock:
             self._is_stopped = True
             if self._process is not None:
@@ -58,10 +56,10 @@ class Connector:
     def read(
         self, config: Mapping[str, Any], schema: Mapping[str, Any]
     ) -> Iterator[dict[str, Any]]:
-        """Yield the data of each record as it arrives.
+        """Yield the data of each record.
 
         Raises:
-            SyncError: the connector reported an error or crashed; raised after its last record.
+            SyncError: the connector reported an error or crashed; raised after the last record.
         """
         error: str | None = None
         with self._started("read", {"config": config, "catalog": _catalog(schema)}) as process:
@@ -82,7 +80,7 @@ class Connector:
             raise SyncError(_masked(error, config))
 
     def check(self, config: Mapping[str, Any]) -> str | None:
-        """Why the source cannot be reached with this configuration; None if it can."""
+        """The error if the source cannot be reached with this configuration, else None."""
         with self._started("check", {"config": config}) as process:
             assert process.stdout is not None
             messages = [_message(line) for line in process.stdout]
@@ -140,7 +138,7 @@ def _catalog(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _message(line: bytes) -> dict[str, Any]:
-    """The protocol message; empty for a line that is none, which Airbyte ignores too."""
+    """The protocol message of a line; empty for any other line, which Airbyte ignores too."""
     try:
         message = json.loads(line)
     except ValueError:

@@ -1,7 +1,7 @@
 """Writes records to S3 as Airbyte's S3 destination does: JSON lines, gzip, raw envelope.
 
-Source: Airbyte documentation, "S3 destination" (JSON Lines, no flattening), read in 2026. Parts are
-put whole: a sync that fails leaves the parts it had finished, and nothing of the one it was in.
+Source: Airbyte documentation, "S3 destination" (JSON Lines, no flattening), read in 2026. A part is
+uploaded as a whole: a failed sync leaves its finished parts, and nothing of the unfinished one.
 """
 
 import gzip
@@ -17,7 +17,7 @@ from typing import IO, Any, Final, Self
 
 # Bytes after compression; the S3 destination's default file size.
 PART_BYTES: Final = 200_000_000
-# The landing only needs to be quick: level 6 takes three times as long for a tenth less.
+# Fast rather than small: level 6 takes three times as long and saves a tenth of the size.
 GZIP_LEVEL: Final = 4
 _HALF_OF_A_PAIR: Final = re.compile("[\ud800-\udfff]")
 
@@ -48,8 +48,8 @@ class S3Destination:
         on_part: Callable[[int, int], None],
         folder: Path,
     ) -> None:
-        """`columns` are those declared, all others are dropped; `on_part(rows, bytes)` hears of
-        each part that is in S3; `folder` holds the part that is being written."""
+        """Columns other than `columns` are dropped. `on_part(rows, bytes)` is called after each
+        upload. `folder` holds the part being written."""
         self._bucket = bucket
         self._sync_id = sync_id
         self._key = f"{bucket.prefix}{started_at:%Y_%m_%d}_{epoch_ms(started_at)}"
@@ -69,7 +69,7 @@ class S3Destination:
             self._file.close()
 
     def write(self, record: Mapping[str, Any], extracted_at: datetime) -> None:
-        """Append one record; uploads the part once it is large enough."""
+        """Append one record; upload the part once it is large enough."""
         if self._file is None:
             self._open()
         data = {name: value for name, value in record.items() if name in self._columns}
@@ -81,7 +81,7 @@ class S3Destination:
             "_airbyte_data": data,
         }
         text = json.dumps(line, ensure_ascii=False, separators=(",", ":"))
-        # UTF-8 has no half of a pair, which a text cut in the middle of an emoji ends in.
+        # A text cut in the middle of an emoji ends in half of a surrogate pair, which UTF-8 lacks.
         encoded = _HALF_OF_A_PAIR.sub("\N{REPLACEMENT CHARACTER}", text).encode() + b"\n"
         self._gzip.write(encoded)
         self._rows += 1

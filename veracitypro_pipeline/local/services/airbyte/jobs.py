@@ -1,7 +1,4 @@
-"""The sync jobs of the local Airbyte: one record each, kept in a file.
-
-Not here: running a sync (`sync.py`) and how the API words a job (`app.py`).
-"""
+"""The sync jobs of the local Airbyte, kept in a file with one record per job."""
 
 import threading
 from collections.abc import Callable
@@ -22,7 +19,7 @@ CANCELLED: Final = "cancelled"
 
 
 class SyncRunningError(RuntimeError):
-    """A sync is running already; the connection takes one at a time."""
+    """A sync is running already; a connection runs one at a time."""
 
 
 @dataclass
@@ -30,7 +27,7 @@ class Job:
     """One sync. Instants are UTC of the stack's clock; rows and bytes count what is in S3."""
 
     job_id: PositiveInt
-    inputs: str  # Fingerprint of what was to be fetched.
+    inputs: str  # Fingerprint of the payloads to fetch.
     started_at: AwareDatetime
     updated_at: AwareDatetime
     status: Status = RUNNING
@@ -40,7 +37,7 @@ class Job:
 
     @property
     def as_of_date(self) -> date:
-        """The last UTC day that was over when the sync began."""
+        """The last UTC day that had ended when the sync began."""
         return self.started_at.date() - timedelta(days=1)
 
 
@@ -48,11 +45,11 @@ class JobStore:
     """All jobs, oldest first. Safe to use from several threads."""
 
     def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
-        """Read the file; a job that was running when the stack ended has failed.
+        """Read the file; a job that was running when the stack stopped becomes failed.
 
         Raises:
-            DamagedFileError: it is not as it was written. Files in S3 carry the numbers of its
-                jobs, so that it is not begun again.
+            DamagedFileError: the file is damaged. It cannot be started over, because files in S3
+                carry its job ids.
         """
         self._path = path
         self._now = now
@@ -60,7 +57,7 @@ class JobStore:
         self._jobs = read_json(path, Jobs) or []
         for job in self._jobs:
             if job.status == RUNNING:
-                # Its last sign of life stays its end: the clock has gone on since, or elsewhere.
+                # Keep its last update as its end: the clock may have been set since.
                 job.status = FAILED
                 job.failure_reason = "The local stack was stopped while the sync ran."
                 self._write()
@@ -81,7 +78,7 @@ class JobStore:
             return job
 
     def finish(self, job: Job, status: Status, failure_reason: str | None = None) -> None:
-        """End a running job; one that has ended stays as it is."""
+        """End a running job; a job that has ended is left unchanged."""
         with self._lock:
             if job.status != RUNNING:
                 return
@@ -89,7 +86,7 @@ class JobStore:
             self._write()
 
     def progress(self, job: Job, rows: int, size_bytes: int) -> None:
-        """Count what has arrived in S3 since the last call."""
+        """Add the rows and bytes written to S3 since the last call."""
         with self._lock:
             job.rows += rows
             job.bytes += size_bytes
@@ -116,13 +113,13 @@ class JobStore:
 
 
 def _in_order(jobs: list[Job]) -> list[Job]:
-    """A job is found by its number."""
+    """The jobs, if their ids count up from 1: a job is looked up by its position."""
     if [job.job_id for job in jobs] != list(range(1, len(jobs) + 1)):
         raise ValueError("a job is missing or out of its order")
     return jobs
 
 
-# As the file holds them.
+# The format of the file.
 Jobs = Annotated[list[Job], AfterValidator(_in_order)]
 
 

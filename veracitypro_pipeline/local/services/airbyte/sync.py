@@ -1,7 +1,4 @@
-"""Runs the local Airbyte's sync jobs in the background: connector in, S3 destination out.
-
-Not here: the API (`app.py`) and the record of jobs (`jobs.py`).
-"""
+"""Runs the sync jobs of the local Airbyte in the background: from the connector to S3."""
 
 import logging
 import tempfile
@@ -32,9 +29,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Connection:
-    """What Airbyte would keep of source, destination and connection.
+    """Source, destination and connection, as Airbyte would store them.
 
-    `source_config` is made anew for each sync; `inputs` is the fingerprint of what it then fetches.
+    `source_config` is called for each sync; `inputs` is the fingerprint of what that sync fetches.
     """
 
     manifest: Path
@@ -49,7 +46,7 @@ class Syncs:
     def __init__(
         self, connection: Connection, jobs: JobStore, now: Callable[[], datetime], folder: Path
     ) -> None:
-        """`folder` is for the files of running syncs, which are gone when a sync ends."""
+        """`folder` holds the temporary files of running syncs."""
         self.jobs = jobs
         self._connection = connection
         self._now = now
@@ -60,7 +57,7 @@ class Syncs:
         """Record a job and run it in the background.
 
         Raises:
-            SyncRunningError: the connection's sync is running.
+            SyncRunningError: a sync is running already.
         """
         job = self.jobs.start(self._connection.inputs())
         folder = tempfile.TemporaryDirectory(dir=self._folder, prefix=f"job-{job.job_id}-")
@@ -76,7 +73,7 @@ class Syncs:
         return job
 
     def check_source(self) -> str | None:
-        """Why the connector cannot reach its source; None if it can. Takes seconds."""
+        """The error if the connector cannot reach its source, else None. Takes seconds."""
         with tempfile.TemporaryDirectory(dir=self._folder, prefix="check-") as folder:
             try:
                 return Connector(self._connection.manifest, Path(folder)).check(
@@ -86,16 +83,16 @@ class Syncs:
                 return str(error)
 
     def cancel(self, job: Job) -> None:
-        """End a running job; nothing happens to one that has ended."""
+        """Cancel a job; a job that has ended is left unchanged."""
         self._end(job, CANCELLED, None)
 
     def shut_down(self) -> None:
-        """End the running job because the stack stops."""
+        """Fail the running job, because the stack stops."""
         if job := self.jobs.running():
             self._end(job, FAILED, "The local stack was stopped while the sync ran.")
 
     def _end(self, job: Job, status: Status, reason: str | None) -> None:
-        # The status first: what the killed connector then looks like must not decide it.
+        # Set the status first, so that the error of the stopped connector does not.
         self.jobs.finish(job, status, reason)
         if connector := self._connectors.get(job.job_id):
             connector.stop()
@@ -117,7 +114,7 @@ class Syncs:
         except (SyncError, SourceError, PayloadError, PlaybackError) as error:
             self.jobs.finish(job, FAILED, str(error))
         except Exception as error:
-            # A platform reports whatever goes wrong in a sync as the job's failure.
+            # Airbyte reports every error of a sync as the failure reason of the job.
             log.exception("sync %s failed", job.job_id)
             reason = full_disk.said_of(error) or f"{type(error).__name__}: {error}"
             self.jobs.finish(job, FAILED, reason)

@@ -3,14 +3,14 @@
 Imitates, from Keepa's documentation ("Request Products", "How our API plans work") and the official
 Java client (`Request.java`, `Response.java`, `RequestError.java`) as of February 2026: parameters
 and their token prices, the response envelope, the token bucket, HTTP 400, 402, 404, 405 and 429
-with an error object, gzip, ASINs which Keepa does not know and texts that are no ASIN. A key that
-is malformed is answered with 400 and a balance of zero, as the tests of two public clients have it.
+with an error object, gzip, unknown ASINs and texts that are not an ASIN. A malformed key is
+answered with 400 and a balance of zero, as the tests of two public clients expect.
 
 Does not imitate: look-up by `code`, refreshing a product because of `update`, the flat price for
 offers that are fresh, tariffs that forbid a parameter, throttling of token refills.
 
-Not here: what products look like (`products.py`, `catalogue.py`), what parameters do to them
-(`product_request.py`), the arithmetic of tokens (`token_bucket.py`).
+Products come from `products.py` and `catalogue.py`. `product_request.py` applies parameters, and
+`token_bucket.py` counts tokens.
 """
 
 import json
@@ -43,7 +43,7 @@ from veracitypro_pipeline.local.sources.keepa.products import (
 )
 from veracitypro_pipeline.local.sources.keepa.token_bucket import TokenBucket
 
-# Answers are megabytes: a higher level costs more time than the loopback saves.
+# Responses are megabytes: on loopback a higher level costs more time than it saves.
 GZIP_LEVEL: Final = 1
 
 
@@ -57,9 +57,9 @@ def create_keepa_app(
 ) -> Starlette:
     """The API as an ASGI application.
 
-    `now` gives the UTC instant that answers carry and products are read at; `source` is asked at
-    each request, so that it can change from day to day. `refill_rate` is tokens per minute, of a
-    full bucket; `bucket` overrides it.
+    `now` returns the UTC instant of a response and its products. `source` is called at each
+    request, because it changes from day to day. `refill_rate` is in tokens per minute, of a bucket
+    that starts full; `bucket` overrides it.
     """
     service = _Keepa(api_key, now, source, bucket or TokenBucket(refill_rate))
     return Starlette(
@@ -92,10 +92,10 @@ class _Keepa:
         try:
             products, tokens = await run_in_threadpool(_answer, self.source(), asked, at)
         except PayloadError as error:
-            # No fault of Keepa's that time would heal: the sync ends with this sentence.
+            # A retry does not help, so the sync fails with this sentence.
             raise HTTPException(400, str(error)) from error
         self.bucket.spend(tokens)
-        # Where nothing asked for is an ASIN, the answer has no list at all.
+        # If none of the texts is an ASIN, Keepa's response has no list.
         has_list = products or any(map(_ASIN.fullmatch, asked.asins))
         answer = {"products": products} if has_list else {}
         return self._respond(200, at, started, tokens=tokens, **answer)
@@ -108,7 +108,7 @@ class _Keepa:
     async def refusal(self, _request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         kind = _ERROR_TYPES.get(error.status_code, "requestRejected")
-        # An answer to what cannot be a key speaks for no account.
+        # A malformed key has no account, so its balance is zero.
         balance = _NO_ACCOUNT if isinstance(error, _MalformedKey) else {}
         body = {"type": kind, "message": error.detail, "details": ""}
         return self._respond(error.status_code, self.now(), time.monotonic(), error=body, **balance)
@@ -139,7 +139,7 @@ class _Keepa:
 
 
 class _MalformedKey(HTTPException):
-    """What stands for the API key is none."""
+    """The text sent as API key is not one."""
 
 
 # An API key, and an ASIN: Amazon's own, or an ISBN-10.
@@ -156,7 +156,7 @@ _ERROR_TYPES: Final = {
 
 
 async def _parameters(request: Request) -> Mapping[str, str]:
-    """Query parameters, and the form's of a POST over them."""
+    """Query parameters, overridden by those of a POST's form."""
     parameters = dict(request.query_params)
     if request.method == "POST":
         parameters |= parse_qsl((await request.body()).decode(errors="replace"))
@@ -183,7 +183,7 @@ def _answer(
 
 
 def _unknown_product(domain_id: int, asin: str, minute: int) -> Product:
-    """What Keepa answers for an ASIN that it does not know: nothing but the time of the request."""
+    """Keepa's object for an ASIN that it does not know: only the time of the request."""
     return {
         "productType": INVALID_PRODUCT_TYPE,
         "asin": asin,

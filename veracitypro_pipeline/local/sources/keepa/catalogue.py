@@ -1,14 +1,14 @@
-"""The generated catalogue: pickleball paddles whose answers have the shape of real ones.
+"""The generated catalogue: pickleball paddles with payloads like real ones.
 
-Every product is a function of (seed, marketplace, ASIN, instant): its histories are fixed for all
-time, and a later look shows more of them. So a day after a day appends, most series stay as they
-were, and now and then a newest point is taken back, as Keepa does.
+A product is a function of (seed, marketplace, ASIN, instant). Its series are fixed, and a later
+instant shows more of them. So from one day to the next some points are appended, most series do not
+change, and now and then the newest point is withdrawn, as Keepa does.
 
-Here: which series and fields a product has. How busy a series is stands in `series_shapes.py`, how
-it moves in `timeline.py`; offers and sellers are in `offers.py`, names in `paddles.py`. The result
-is the complete product object; what a request leaves out is decided in `product_request.py`.
+This module decides which series and fields a product has. `series_shapes.py` has how busy a series
+is, `timeline.py` its times and values, `offers.py` offers and sellers, `paddles.py` names. The
+result is the complete product object; `product_request.py` removes what a request leaves out.
 
-Not made: products other than type 0 (standard), Amazon as a seller, `deals`, `promotions`.
+Not generated: products other than type 0 (standard), Amazon as a seller, `deals`, `promotions`.
 """
 
 import math
@@ -55,7 +55,7 @@ DEFAULT_SEED: Final = 20_251_115
 OWN: Final = "own"
 COMPETITOR: Final = "competitor"
 
-# Units of a marketplace's currency that a US dollar buys, roughly: it only sets price levels.
+# Rough exchange rates: units of each currency for a US dollar. They only set price levels.
 UNITS_PER_USD: Final = {
     "USD": 1.0,
     "GBP": 0.8,
@@ -68,7 +68,7 @@ UNITS_PER_USD: Final = {
 }
 SHIPPING_USD: Final = (3.99, 4.99, 5.99, 8.5)
 
-# Keepa reads a product again every hour or so.
+# Keepa refreshes a product about once an hour.
 REFRESH_MINUTES: Final = 60
 # Tracking began in these Keepa minutes: 2018-01-01 to 2024-06-01.
 TRACKED_FROM: Final = (3_682_080, 7_056_000)
@@ -89,7 +89,7 @@ class TrackedProduct:
 
 
 class CatalogueSource:
-    """The tracked products, and `extra_asins` invented competitors on amazon.com beside them."""
+    """The tracked products, plus `extra_asins` invented competitors on amazon.com."""
 
     is_recorded: Final = False
 
@@ -121,7 +121,7 @@ class CatalogueSource:
 
 
 class _Listing:
-    """One product on one marketplace; every part of it draws from a random source of its own."""
+    """One product on one marketplace; each part of it has its own random source."""
 
     def __init__(self, seed: int, row: TrackedProduct) -> None:
         self._seed, self._row = seed, row
@@ -201,7 +201,7 @@ class _Listing:
         return f"{self.paddle.title} ({year} Edition)"
 
     def _sellers(self) -> list[str]:
-        """The few sellers of this product, out of those of its marketplace."""
+        """The sellers of this product, a few of those of its marketplace."""
         everyone = paddles.sellers(Random(f"{self._seed}:{self._row.domain_id}:sellers"), 60)
         return self.random("sellers").sample(everyone, 7)
 
@@ -209,7 +209,7 @@ class _Listing:
         random = self.random(f"{name}:times")
         busyness = self.popularity * math.exp(random.gauss(0, SERIES_SPREAD))
         rhythm = Rhythm(shape.points * min(MAX_BUSYNESS, busyness), shape.gap_hours, shape.burst)
-        # What every product has starts at once, the rest when it first occurred.
+        # A series that every product has begins with tracking; others begin later.
         delay = 0.0 if shape.share == 1.0 else random.expovariate(1 / (45 * MINUTES_PER_DAY))
         first = since + int(delay) // timeline.TICK * timeline.TICK
         return timeline.minutes(random, rhythm, first, end)
@@ -249,7 +249,7 @@ class _Listing:
         return timeline.flat(times, *columns)
 
     def _rank_fields(self, sales: list[int], end: int) -> Product:
-        """Ranks in the reference category (the root) and in one to four below it."""
+        """Ranks in the reference category (the root) and in one to four subcategories."""
         random = self.random("categories")
         root, *_, leaf = paddles.CATEGORY_PATH[: self.paddle.depth]
         below = [leaf, *random.sample(paddles.OTHER_LEAVES, random.choice((0, 0, 1, 2, 3)))]
@@ -273,7 +273,7 @@ class _Listing:
         }
 
     def _reference_ranks(self, sales: list[int]) -> list[int]:
-        """The main series again, from when ranks by category began, and with gaps."""
+        """The main series again, with gaps, from when ranks by category began."""
         since = self.tracking_since + 90 * MINUTES_PER_DAY
         return [
             number

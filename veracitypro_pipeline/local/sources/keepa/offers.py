@@ -1,6 +1,6 @@
-"""Invented sellers at work: the offers of a product and who holds its buy boxes.
+"""Invented offers of a product, and the holders of its buy boxes.
 
-As in `timeline.py`, everything is one fixed sequence of which a later `end` shows more.
+As in `timeline.py`, each is one fixed sequence; a later `end` shows more of it.
 """
 
 from random import Random
@@ -14,7 +14,7 @@ from veracitypro_pipeline.local.sources.keepa.timeline import (
     Rhythm,
 )
 
-# Days between two new offers, and days that an offer lasts, in the mean.
+# Mean days between two new offers, and mean days that an offer lasts.
 DAYS_BETWEEN_OFFERS: Final = 60
 OFFER_DAYS: Final = 120
 PRICE_CHANGES: Final = Rhythm(points_per_year=12, gap_hours=20, burst=3)
@@ -28,12 +28,12 @@ CONDITION_WORTH: Final = {1: 1.0, 2: 0.85, 3: 0.78, 4: 0.7, 5: 0.6}
 def offers(
     random: Random, sellers: list[str], usual_price: float, since: int, end: int
 ) -> tuple[list[int], list[dict[str, Any]]]:
-    """The places of the live offers, cheapest first, and all offers ever seen until `end`."""
+    """Positions of the live offers, cheapest first, and all offers seen until `end`."""
     found: list[dict[str, Any]] = []
     start = since
     while True:
         start += TICK * (1 + int(random.expovariate(2 / (DAYS_BETWEEN_OFFERS * MINUTES_PER_DAY))))
-        # One source per offer: how much of it is visible must not touch the offers after it.
+        # A random source per offer: how much of an offer is visible must not change the next ones.
         source = Random(random.getrandbits(64))
         if start > end:
             break
@@ -86,7 +86,7 @@ def _offer(
 
 
 def buy_box_holders(random: Random, sellers: list[str], since: int, end: int) -> list[str]:
-    """minute, seller, minute, seller, ...: "-1" if nobody qualifies, "-2" if Keepa cannot tell."""
+    """minute, seller, minute, seller, ...: "-1" if no seller qualifies, "-2" if unknown."""
     weights = [2.0**-place for place in range(len(sellers))]
     choices = [*sellers, str(NO_VALUE), str(UNKNOWN)]
     weights += [0.16 / 0.72 * sum(weights), 0.12 / 0.72 * sum(weights)]
@@ -98,7 +98,7 @@ def buy_box_holders(random: Random, sellers: list[str], since: int, end: int) ->
 
 
 def used_buy_box_holders(random: Random, sellers: list[str], since: int, end: int) -> list[str]:
-    """minute, seller, condition, isFBA, ...: three empty texts if nobody holds it."""
+    """minute, seller, condition, isFBA, ...: three empty texts if no seller holds it."""
     draw = Random(random.getrandbits(64))
     history: list[str] = []
     for minute in timeline.minutes(random, BUY_BOX_CHANGES, since, end):

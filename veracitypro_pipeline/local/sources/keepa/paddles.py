@@ -1,7 +1,6 @@
 """The invented assortment: brands, names, categories and measures of pickleball paddles.
 
-Nothing here changes with time; histories are made in `timeline.py`. All brands, sellers, codes and
-texts are made up.
+Nothing here changes over time. All brands, sellers, codes and texts are made up.
 """
 
 from dataclasses import dataclass
@@ -47,7 +46,7 @@ SELLER_LETTERS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @dataclass(frozen=True)
 class Paddle:
-    """What a paddle is, the same on every marketplace."""
+    """The properties of a paddle, the same on every marketplace."""
 
     asin: str
     brand: str
@@ -59,7 +58,7 @@ class Paddle:
     price_usd: float
     ean: str
     parent_asin: str | None
-    depth: int  # How many entries of the category path it is filed under.
+    depth: int  # How many entries of the category path apply to it.
     weight_g: int
 
     @property
@@ -75,7 +74,7 @@ class Paddle:
 
 
 def invented_asin(random: Random) -> str:
-    """An ASIN of the usual form that belongs to no product of ours."""
+    """A random ASIN of the usual form."""
     return "B0X" + "".join(random.choices(ASIN_LETTERS, k=7))
 
 
@@ -103,7 +102,7 @@ def paddle(random: Random, asin: str, *, is_own: bool, product_line: str) -> Pad
 
 
 def attributes(random: Random, paddle: Paddle) -> dict[str, Any]:
-    """The lasting part of the product object."""
+    """The part of the product object that does not change over time."""
     images = [_image(random) for _ in range(random.randrange(3, 8))]
     path = CATEGORY_PATH[: paddle.depth]
     variations = _variations(random, paddle)

@@ -1,6 +1,6 @@
-"""What a `/product` request asks for: its parameters checked, its price, its effect on a product.
+"""A `/product` request: validates its parameters, prices it, and selects the fields it asks for.
 
-Pure: parameters in, values out. Not here: HTTP, the token bucket, where products come from.
+Pure functions, without HTTP.
 
 Source: section "Request" of Keepa's documentation ("Request Products") and the official Java
 client (`Request.java`), as of February 2026.
@@ -29,7 +29,7 @@ TOKENS_FOR_STOCK: Final = 2
 TOKENS_FOR_VARIATIONS: Final = 1
 NEVER_REFRESH: Final = -1
 
-# What history=0 takes away, and how many integers or texts one entry of each has.
+# The fields that history=0 removes, with the number of integers or texts per entry.
 HISTORY_STRIDES: Final = {
     "monthlySoldHistory": 2,
     "parentAsinHistory": 2,
@@ -51,12 +51,12 @@ FLAGS: Final = (
 
 
 class BadParameterError(ValueError):
-    """A parameter which Keepa rejects; the message names it, its value and what it may be."""
+    """A parameter that Keepa rejects; the message names it, its value and the allowed ones."""
 
 
 @dataclass(frozen=True)
 class ProductRequest:
-    """The checked parameters of one request."""
+    """The validated parameters of one request."""
 
     domain_id: int
     asins: tuple[str, ...]
@@ -95,7 +95,7 @@ class ProductRequest:
         )
 
     def cost(self, product: Product | None) -> int:
-        """Tokens for one answered product; None is an ASIN that is unknown."""
+        """Tokens for one product in the response; None is an unknown ASIN."""
         if product is None:
             return 0 if self.update_hours == NEVER_REFRESH else TOKENS_PER_PRODUCT
         tokens = TOKENS_PER_PRODUCT
@@ -229,7 +229,7 @@ def _is_sent(index: int, sent_with: set[str]) -> bool:
 
 
 def _limit_histories(selected: Product, start: int) -> None:
-    """Keep the points from minute `start` on, and the one still in force there."""
+    """Keep the points from minute `start` on, and the one in force at that minute."""
     selected["csv"] = [
         series and _since(series, channel.stride, start)
         for channel, series in zip(CHANNELS, selected["csv"], strict=True)

@@ -1,7 +1,4 @@
-"""Where the local Keepa takes its products from: the protocol, and payload files of a folder.
-
-The generated products are in `catalogue.py`; HTTP is in `app.py`.
-"""
+"""The protocol of a product source for the local Keepa, and the one that reads payload files."""
 
 import gzip
 import json
@@ -18,7 +15,7 @@ from veracitypro_pipeline.keepa import MARKETPLACES, unix_ms_of
 
 Product = dict[str, Any]
 
-# The timestamp of an answer (unix ms, None if there is none), and a product of it.
+# The timestamp of a response (unix ms, or None), and a product in it.
 _Recorded = tuple[int | None, Any]
 
 FILE_ENDINGS: Final = tuple(
@@ -26,9 +23,9 @@ FILE_ENDINGS: Final = tuple(
 )
 _ENDINGS: Final = ", ".join(f"*{ending}" for ending in FILE_ENDINGS)
 _GZIP: Final = b"\x1f\x8b"
-# What Python's parser says of a document after the first.
+# Python's message about a second document.
 _EXTRA: Final = "Extra data"
-# A fetch without any time stands before all others of its product.
+# A fetch without a time comes before all other fetches of its product.
 _NO_FETCH_TIME: Final = -1
 
 
@@ -37,11 +34,11 @@ class PayloadError(ValueError):
 
 
 class ProductSource(Protocol):
-    """The products which the local Keepa knows."""
+    """The products that the local Keepa knows."""
 
     @property
     def is_recorded(self) -> bool:
-        """True: payloads are given out as they are, whatever fields the request asks for."""
+        """True if payloads are returned unchanged, whatever fields the request asks for."""
         ...
 
     def tracked(self) -> dict[int, list[str]]:
@@ -49,13 +46,13 @@ class ProductSource(Protocol):
         ...
 
     def product(self, domain_id: int, asin: str, at: datetime) -> Product | None:
-        """The product object as Keepa would answer at the UTC instant; None if unknown to it."""
+        """The product object that Keepa would return at the UTC instant; None if unknown to it."""
         ...
 
 
 @dataclass(frozen=True, order=True)
 class _Fetch:
-    """Where one fetch of a product stands; ordered as the fetches were made."""
+    """The place of one fetch of a product in the files; sorts by the time of the fetch."""
 
     fetched_at_ms: int
     file_name: str
@@ -64,16 +61,16 @@ class _Fetch:
 
 
 class DirectorySource:
-    """Payload files, as recorded from Keepa or as its clients keep what they got.
+    """Payload files, as recorded from Keepa or as its clients store them.
 
-    All files below the folder whose names end as `FILE_ENDINGS` say are read, at any depth. Each
-    holds a product object, an envelope with `products`, a list of these, an object of products by
-    ASIN, or one of these per line. A product with several fetches is answered
-    with fetch number `turn` (0-based, the days played so far), and with its last once they run out.
-    Fetches are ordered by the envelope's timestamp, or else by `lastUpdate`, then by file name.
+    Reads all files below the folder, at any depth, that end in one of `FILE_ENDINGS`. A file holds
+    a product object, an envelope with `products`, a list of these, an object of products by ASIN,
+    or one of these per line. Of a product with several fetches, fetch number `turn` is returned
+    (0-based, the number of days simulated before), or the last one if there are fewer. Fetches are
+    ordered by the envelope's timestamp, or else by `lastUpdate`, then by file name.
 
     Raises:
-        PayloadError: the folder or a file in it is missing, broken or no Keepa payload.
+        PayloadError: the folder or a file in it is missing, broken or not a Keepa payload.
     """
 
     is_recorded: Final = True
@@ -81,8 +78,8 @@ class DirectorySource:
     def __init__(self, directory: Path, turn: int) -> None:
         self._fetches = _index(directory)
         self._turn = turn
-        # Read again when asked for, since a large folder does not fit into memory; but an envelope
-        # of many products, which are asked for one after the other, only once per version.
+        # Products are read again at each request, because a large folder does not fit into memory.
+        # The last two files are cached: products of one envelope are requested one after another.
         self._read_version = lru_cache(maxsize=2)(lambda path, _version: _read(path))
 
     def tracked(self) -> dict[int, list[str]]:
@@ -95,7 +92,7 @@ class DirectorySource:
         self,
         domain_id: int,
         asin: str,
-        at: datetime,  # noqa: ARG002 - recorded payloads know no other time than their turn
+        at: datetime,  # noqa: ARG002 - the turn selects the fetch, not the time
     ) -> Product | None:
         fetches = self._fetches.get((domain_id, asin))
         if fetches is None:
@@ -132,7 +129,7 @@ def _fetches_in(path: Path) -> Iterator[tuple[tuple[int, str], _Fetch]]:
 
 
 def _read(path: Path) -> list[_Recorded]:
-    """The products of one payload file, each with its timestamp."""
+    """The products of one payload file, each with the timestamp of its response."""
     try:
         return [
             found
@@ -141,15 +138,15 @@ def _read(path: Path) -> list[_Recorded]:
         ]
     except json.JSONDecodeError as error:
         raise PayloadError(
-            f"The payload file {path} is no valid JSON (line {error.lineno}, column {error.colno}:"
+            f"The payload file {path} is not valid JSON (line {error.lineno}, column {error.colno}:"
             f" {error.msg}): repair or remove it."
         ) from error
     except PayloadError:
         raise
     except (ValueError, EOFError, zlib.error) as error:
-        # Bytes that are no text, a number that JSON does not have, or a file of gzip that is cut.
+        # Bytes that are not UTF-8, a number that JSON does not allow, or a truncated gzip file.
         raise PayloadError(
-            f"The payload file {path} is no valid JSON ({error}): repair or remove it."
+            f"The payload file {path} is not valid JSON ({error}): repair or remove it."
         ) from error
     except OSError as error:
         raise PayloadError(
@@ -168,7 +165,7 @@ def _payloads(path: Path) -> Iterator[Any]:
         yield json.loads(text, parse_constant=_refuse_constant)
         return
     except json.JSONDecodeError as error:
-        # Another document follows the first, and begins a line.
+        # A second document follows, on a line of its own.
         is_first_of_lines = error.msg == _EXTRA and "\n" in text[: error.pos]
         if not is_first_of_lines:
             raise
@@ -195,7 +192,7 @@ def _products(path: Path, payload: Any, kind: str) -> Iterator[_Recorded]:
         products = payload["products"] or []
         if not isinstance(products, list):
             raise PayloadError(
-                f"In the payload file {path} `products` is no list: repair or remove the file."
+                f"In the payload file {path} `products` is not a list: repair or remove the file."
             )
         for product in products:
             yield timestamp if isinstance(timestamp, int) else None, product
@@ -211,7 +208,7 @@ def _is_product_of(asin: str, product: Any) -> bool:
 
 
 def _version(path: Path) -> int:
-    """When a file was last written (unix ns); -1 if it is gone, which reading it then tells."""
+    """When a file was last written (unix ns); -1 if it is gone, and reading it then fails."""
     try:
         return path.stat().st_mtime_ns
     except OSError:
@@ -225,7 +222,7 @@ def _refuse_constant(name: str) -> None:
 def _key(path: Path, position: int, product: object) -> tuple[int, str]:
     where = f"Product {position + 1} of the payload file {path}"
     if not isinstance(product, Mapping):
-        raise PayloadError(f"{where} is no JSON object: repair or remove the file.")
+        raise PayloadError(f"{where} is not a JSON object: repair or remove the file.")
     asin, domain_id = product.get("asin"), product.get("domainId")
     if not isinstance(asin, str) or not asin:
         raise PayloadError(

@@ -1,7 +1,7 @@
 """How common each series of the generated catalogue is, how busy, and around which value.
 
-A table of numbers; what is made of them is in `catalogue.py` and `timeline.py`. Source: measured on
-real answers for 30 products, 2019 to 2026, with the used market of books cut down to paddles.
+`catalogue.py` and `timeline.py` use these numbers. Source: measured on real responses for 30
+products, 2019 to 2026, with the used market of books cut down to paddles.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class SeriesShape:
     burst: float = 4.0
 
 
-# By channel name; a channel that is not here never occurs.
+# By channel name; other channels do not occur.
 SHAPES: Final = {
     "AMAZON": SeriesShape(0.6, 12, 6.9, 1.0, 0.05),
     "NEW": SeriesShape(1.0, 32, 5.9, 0.97, 0.01, 8),
@@ -56,7 +56,7 @@ SHAPES: Final = {
     "COUNT_NEW_FBA": SeriesShape(0.7, 8, 28.5, 0.4),
     "COUNT_NEW_FBM": SeriesShape(0.6, 14, 4.7, 0.6, 0.05),
 }
-# Every second point of these says that the deal or list price is over.
+# Every second point of these ends the deal or list price.
 ON_AND_OFF: Final = frozenset({"LISTPRICE", "LIGHTNING_DEAL", "PRIME_EXCL"})
 CATEGORY_RANKS: Final = SeriesShape(1.0, 90, 3.0, burst=60)
 MONTHLY_SOLD: Final = SeriesShape(0.4, 12, 60.0)

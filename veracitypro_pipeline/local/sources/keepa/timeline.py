@@ -1,10 +1,10 @@
-"""Invented histories: when a series changes, and to what.
+"""Invented series: the times at which a series changes, and its values.
 
-A series is one fixed, endless sequence that depends on its random source alone; a later `end` only
-shows more of it. Times and values are therefore drawn from separate sources, one draw per point and
-in order. Pure arithmetic; which series a product has is decided in `catalogue.py`.
+A series is one fixed, endless sequence that depends only on its random source; a later `end` shows
+more of it. Therefore times and values are drawn from separate sources, one draw per point, in
+order. `catalogue.py` decides which series a product has.
 
-Shape (bursts of hours, pauses of weeks to months, heavy tails): measured on real answers of 30
+Shape (bursts of hours, pauses of weeks to months, heavy tails): measured on real responses for 30
 products, 2019 to 2026.
 """
 
@@ -26,7 +26,7 @@ TICK: Final = 2
 # Spread (sigma of the logarithm) of gaps inside a burst, and of the pauses between bursts.
 GAP_SPREAD: Final = 0.9
 PAUSE_SPREAD: Final = 1.2
-# Chance per series and day that the source takes its newest point back.
+# Chance per series and day that Keepa withdraws its newest point.
 WITHDRAWN_PER_DAY: Final = 0.001
 
 
@@ -44,7 +44,7 @@ def minutes(random: Random, rhythm: Rhythm, start: int, end: int) -> list[int]:
     gap = rhythm.gap_hours * MINUTES_PER_HOUR / TICK
     mean_gap = gap * math.exp(GAP_SPREAD**2 / 2) * TICK
     cycle = rhythm.burst / rhythm.points_per_year * MINUTES_PER_YEAR
-    # A series too busy for pauses keeps a short one: its points cost what the gaps allow.
+    # A series that is too busy for pauses still gets a short one.
     mean_pause = max(cycle - rhythm.burst * mean_gap, rhythm.burst * mean_gap / 4)
     median_pause = mean_pause / math.exp(PAUSE_SPREAD**2 / 2)
     gauss, uniform, exp = random.gauss, random.random, math.exp
@@ -62,10 +62,10 @@ def minutes(random: Random, rhythm: Rhythm, start: int, end: int) -> list[int]:
 
 
 def withdraw(random: Random, end: int, times: list[int], *columns: list[int]) -> None:
-    """Take back, in place, what the source withdrew until `end`: each time its newest point.
+    """Remove, in place, the points that Keepa withdrew until `end`: each time the newest one.
 
-    A withdrawal is an instant of the series, so every later look misses the same point and every
-    earlier one has it. The first point stays.
+    A withdrawal has a fixed time: every later fetch lacks the point, every earlier one has it. The
+    first point is never withdrawn.
     """
     instant = float(times[0]) if times else end
     while (instant := instant + random.expovariate(WITHDRAWN_PER_DAY) * MINUTES_PER_DAY) <= end:
@@ -113,12 +113,12 @@ def prices(
 
 
 def on_and_off(values: Sequence[int]) -> list[int]:
-    """Every second point is the end of the one before: deals and list prices come and go."""
+    """Replace every second value by -1: deals and list prices come and go."""
     return [NO_VALUE if place % 2 else value for place, value in enumerate(values)]
 
 
 def shippings(random: Random, values: Sequence[int], fees: Sequence[int]) -> list[int]:
-    """What shipping costs with each price; -1 where there is no price or nobody says."""
+    """The shipping cost with each price; -1 where there is no price or the cost is unknown."""
     found = []
     for price in values:
         draw, fee = random.random(), random.choice(fees)
@@ -143,7 +143,7 @@ def ranks(random: Random, times: Sequence[int], usual: float) -> list[int]:
 
 
 def counts(random: Random, times: Sequence[int], usual: float, none_share: float) -> list[int]:
-    """Numbers of offers: a walk around `usual`."""
+    """Numbers of offers: a random walk around `usual`."""
     found = []
     count = usual
     for _ in times:
@@ -153,7 +153,7 @@ def counts(random: Random, times: Sequence[int], usual: float, none_share: float
 
 
 def growing(random: Random, times: Sequence[int], per_point: float) -> list[int]:
-    """A total that grows, and now and then loses a few."""
+    """A total that grows, with a small loss now and then."""
     found = []
     total = 1 + int(random.expovariate(1 / per_point))
     for _ in times:
@@ -169,7 +169,7 @@ def ratings(random: Random, times: Sequence[int], usual: int) -> list[int]:
 
 
 def offers_fetched(random: Random, times: Sequence[int], usual: float) -> list[int]:
-    """How many offers each refresh brought; negative where there were more."""
+    """The number of offers that each refresh fetched; negative if there were more."""
     found = []
     for _ in times:
         number = max(1, round(random.gauss(usual, 2)))
@@ -178,7 +178,7 @@ def offers_fetched(random: Random, times: Sequence[int], usual: float) -> list[i
 
 
 def flat(*columns: Sequence[int]) -> list[int]:
-    """Columns to Keepa's flat layout: minute, value, minute, value."""
+    """Columns in Keepa's flat layout: minute, value, minute, value."""
     return list(_interleaved(columns))
 
 

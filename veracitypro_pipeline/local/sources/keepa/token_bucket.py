@@ -16,7 +16,7 @@ CEILING_MINUTES: Final = 60
 class TokenBucket:
     """A balance that grows by `refill_rate` at the end of each minute and may be overdrawn.
 
-    `clock` counts seconds and never goes back; `tokens` is the first balance, full by default.
+    `clock` counts seconds and never goes back; `tokens` is the initial balance, full by default.
     """
 
     def __init__(
