@@ -1,7 +1,7 @@
-"""A disk that is full: told from other faults, and said in one sentence.
+"""Recognises a full disk in the errors of libraries, and words it in one sentence.
 
-Libraries say it in their own words, some after a retry. No repetition makes room, so that it is a
-permanent failure wherever it is met; the same day is right once there is room.
+Each library has its own message. A retry makes no room, so a full disk is always a permanent
+failure. The day can be run again once there is room.
 """
 
 import errno
@@ -13,53 +13,53 @@ from pathlib import Path
 from typing import Final
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-# As the C library, rclone, SQLite and DuckDB say it; in lower case.
-_WORDS: Final = (
+# Messages of the C library, rclone, SQLite and DuckDB, in lower case.
+_MESSAGES: Final = (
     "no space left on device",
     "disk quota exceeded",
     "database or disk is full",
 )
-# SQLite says these of other faults too: then it is the space that tells.
-_PERHAPS: Final = ("disk i/o error", "unable to open database file")
+# SQLite uses these for other faults too, so the free space decides.
+_AMBIGUOUS: Final = ("disk i/o error", "unable to open database file")
 _NO_ROOM: Final = 1_000_000
 _SENTENCE: Final = re.compile(r"The file system of .+ is full \(.+; then run it again\.")
 _MEGABYTE: Final = 1_000_000
 
-# Where the settings let this process write. Folders that are not there yet stand for those above.
+# Folders that this process writes to, from its settings. They need not exist yet.
 _places: list[Path] = []
 
 
 class FullDisk(RuntimeError):
-    """The message is the sentence, in place of what a library says beside it."""
+    """Replaces the error of a library; the message is the sentence."""
 
 
 def learn_places(places: Iterable[Path]) -> None:
-    """Know more folders that may be meant when an error names none."""
+    """Add folders to look at when an error names none."""
     _places.extend(place for place in places if place not in _places)
 
 
-def said_of(error: BaseException) -> str | None:
-    """The sentence, if the error or one behind it comes of a full disk; else None."""
+def message_of(error: BaseException) -> str | None:
+    """The sentence if a full disk caused the error, directly or behind it; else None."""
     for one in _chain(error):
         if isinstance(one, OSError) and one.errno in _FULL:
             named = [one.filename] if isinstance(one.filename, str | bytes) else []
             return _sentence([Path(os.fsdecode(name)) for name in named])
-        if (said := said_in(str(one))) is not None:
-            return said
+        if (message := message_in(str(one))) is not None:
+            return message
     return None
 
 
-def said_in(text: str) -> str | None:
-    """The same of what a library has said."""
-    said = text.lower()
-    is_full = any(word in said for word in _WORDS)
-    if is_full or (any(word in said for word in _PERHAPS) and _fullest([])[0] < _NO_ROOM):
+def message_in(text: str) -> str | None:
+    """The same for the text of a library's error."""
+    lower = text.lower()
+    is_full = any(message in lower for message in _MESSAGES)
+    if is_full or (any(message in lower for message in _AMBIGUOUS) and _fullest([])[0] < _NO_ROOM):
         return _sentence([])
     return relayed(text)
 
 
 def relayed(text: str) -> str | None:
-    """The sentence as another process of this machine has said it."""
+    """The sentence, if the text quotes it from another process of this machine."""
     found = _SENTENCE.search(text)
     return found.group() if found else None
 
@@ -74,18 +74,18 @@ def _sentence(named: list[Path]) -> str:
 
 
 def _fullest(named: list[Path]) -> tuple[int, Path]:
-    """Bytes that are free, and where: in what is named, or in the places that are known."""
+    """The least free bytes and their place, of the named paths or else of all known folders."""
     places = named or [*_places, Path(tempfile.gettempdir())]
-    return min((_free_bytes(place), place) for place in map(_there, places))
+    return min((_free_bytes(place), place) for place in map(_existing, places))
 
 
-def _there(path: Path) -> Path:
+def _existing(path: Path) -> Path:
     path = path.absolute()
     return next(folder for folder in (path, *path.parents) if folder.exists())
 
 
 def _free_bytes(path: Path) -> int:
-    """What a user may write, as `df` shows it; 0 where no more files can be made."""
+    """Bytes that a user may write, as in `df`; 0 if no more files can be created."""
     state = os.statvfs(path)
     has_files = state.f_favail > 0 or state.f_files == 0
     return state.f_bavail * state.f_frsize if has_files else 0

@@ -88,7 +88,7 @@ def errors_are_masked() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if (full := full_disk.said_of(error)) is not None and not _is_permanent(error):
+        if (full := full_disk.message_of(error)) is not None and not _is_permanent(error):
             raise PermanentFailure(full) from mask_error(error)
         raise mask_error(error)  # noqa: B904 - it is the same one, or has what is behind it
 

@@ -209,7 +209,7 @@ def test_a_run_can_write_while_the_pages_are_open(dashboard: Dashboard, page: Pa
 def test_a_port_in_use_is_refused_in_a_sentence(dashboard: Dashboard) -> None:
     port = dashboard.address.rpartition(":")[2]
     sentence = dashboard.home.refusal("dashboard", "--no-browser", "--port", port)
-    assert f"The port {port} cannot be had" in sentence
+    assert f"The port {port} cannot be used" in sentence
 
 
 def test_ctrl_c_ends_it(tmp_path: Path) -> None:

@@ -590,7 +590,7 @@ def test_an_unknown_setting_is_refused(home: Home) -> None:
 def test_a_port_in_use_is_named(home: Home) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert f"The port {port} cannot be had" in home.refusal("dev", "--port", str(port))
+        assert f"The port {port} cannot be used" in home.refusal("dev", "--port", str(port))
 
 
 def test_reset_deletes_what_is_ours_and_nothing_else(home: Home, tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_a_night_that_is_killed_at_every_point_has_the_tables_of_a_calm_one(
     next(line for line in process.stderr if "products from" in line)
     beside = home.start("backfill", "--from", str(DAY), "--to", str(DAY))
     assert beside.stderr is not None
-    next(line for line in beside.stderr if "Another run is at work" in line)
+    next(line for line in beside.stderr if "Another run is in progress" in line)
     beside.send_signal(SIGINT)
     read = home.vp("sql", "select count(*) as n from RAW.KEEPA_RAW", "--format", "csv")
     assert read.returncode == 0, read.stderr

@@ -1,4 +1,4 @@
-"""A full disk, met by each layer that writes: one sentence, and nothing that is tried again."""
+"""A full disk in each layer that writes: one sentence, and no retry."""
 
 import errno
 import os
@@ -34,7 +34,7 @@ NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The fullest of the places: 7 MB are free."""
+    """The home, on the fullest file system: 7 MB are free."""
     monkeypatch.setattr(full_disk, "_places", [])
     home = tmp_path / "home"
     Settings.load(home=home)
@@ -44,9 +44,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def is_said(text: str, place: Path) -> bool:
-    said = f"The file system of {place} is full (7 MB free now): make room there, or name another"
-    return text.startswith(said) and "\n" not in text and text.count("The file system") == 1
+def is_the_sentence(text: str, place: Path) -> bool:
+    start = f"The file system of {place} is full (7 MB free now): make room there, or name another"
+    return text.startswith(start) and "\n" not in text and text.count("The file system") == 1
 
 
 def behind(error: Exception) -> Exception:
@@ -84,8 +84,8 @@ def test_a_step_that_meets_a_full_disk_is_not_tried_again(error: Exception, home
         body()
     assert not failure.value.allow_retries
     expected = Path("/x") if isinstance(error, FullDisk) else home.parent
-    said = str(failure.value.description)
-    assert is_said(said, expected) or said == str(error)
+    text = str(failure.value.description)
+    assert is_the_sentence(text, expected) or text == str(error)
     assert "\n" not in _sentence(error)
     assert "INSERT" not in _sentence(error)
 
@@ -100,18 +100,18 @@ def test_the_file_that_could_not_be_written_names_the_file_system(home: Path) ->
 def test_a_fault_of_sqlite_is_a_full_disk_only_if_there_is_no_room(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it says when it cannot make its files beside the database."""
-    for words in ("disk I/O error", "unable to open database file"):
-        error = sqlite3.OperationalError(words)
-        assert full_disk.said_of(error) is None
+    """SQLite's errors when it cannot create its files beside the database."""
+    for message in ("disk I/O error", "unable to open database file"):
+        error = sqlite3.OperationalError(message)
+        assert full_disk.message_of(error) is None
         with monkeypatch.context() as patch:
             patch.setattr(full_disk, "_free_bytes", lambda _: 0)
-            assert "(0 MB free now)" in str(full_disk.said_of(error))
+            assert "(0 MB free now)" in str(full_disk.message_of(error))
 
 
 def test_other_faults_stay_what_they_are() -> None:
     error = OSError(errno.EIO, os.strerror(errno.EIO))
-    assert full_disk.said_of(error) is None
+    assert full_disk.message_of(error) is None
 
     @final_when_interrupted
     def body() -> None:
@@ -126,13 +126,13 @@ def test_dbt_and_duckdb_on_a_full_disk(home: Path) -> None:
         "Runtime Error in model x (models/x.sql)\n  IO Error: No space left on device"
     )
     assert isinstance(failure, PermanentFailure)
-    assert is_said(str(failure.description), home.parent)
+    assert is_the_sentence(str(failure.description), home.parent)
     with (
         pytest.raises(WarehouseRejectedError) as refusal,
         DuckDBWarehouse(home.parent / "x").transaction(),
     ):
         raise duckdb.IOException("Could not write file: No space left on device")
-    assert is_said(str(refusal.value), home.parent)
+    assert is_the_sentence(str(refusal.value), home.parent)
 
 
 def test_the_local_s3_and_a_stand_in_on_a_full_disk(home: Path) -> None:
@@ -143,15 +143,15 @@ def test_the_local_s3_and_a_stand_in_on_a_full_disk(home: Path) -> None:
         resource._translated_errors("write s3://bucket/key"),
     ):
         raise ClientError(answer, "PutObject")
-    assert is_said(str(failure.value.description), home.parent)
+    assert is_the_sentence(str(failure.value.description), home.parent)
 
-    relayed = f'{{"message": "{full_disk.said_of(NO_SPACE)}"}}'
+    relayed = f'{{"message": "{full_disk.message_of(NO_SPACE)}"}}'
     request = SimpleNamespace(method="POST")
     stand_in: Any = SimpleNamespace(status_code=507, text=relayed, url="http://x", request=request)
     with pytest.raises(PermanentFailure) as failure:
         raise_for_status("Airbyte", stand_in)
-    assert is_said(str(failure.value.description), home.parent)
-    # A service of others has a disk of its own.
+    assert is_the_sentence(str(failure.value.description), home.parent)
+    # A remote service has its own disk.
     theirs: Any = SimpleNamespace(
         status_code=403, text="No space left on device", url="http://x", request=request
     )
@@ -163,7 +163,7 @@ def test_events_that_cannot_be_kept_say_no_sql(tmp_path: Path) -> None:
     storage = OpenSqliteEventLogStorage(str(tmp_path))
     with pytest.raises(FullDisk) as full, storage.index_connection():
         raise of_sqlite()
-    assert is_said(str(full.value), tmp_path)
+    assert is_the_sentence(str(full.value), tmp_path)
     with pytest.raises(sqlalchemy.exc.OperationalError), storage.index_connection():
         raise sqlalchemy.exc.OperationalError("select", (), sqlite3.OperationalError("locked"))
     storage.dispose()

@@ -1,4 +1,4 @@
-"""The home: closed to other users, and never a folder that is somebody else's."""
+"""The home: closed to other users, and never a folder that `vp` did not create."""
 
 import os
 import stat
@@ -19,7 +19,7 @@ from veracitypro_pipeline.settings import Settings
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--home` sets a variable of the process."""
+    """`--home` sets a variable of the process, which is reset here."""
     monkeypatch.setenv("VP_HOME", ".vp")
 
 
@@ -29,7 +29,7 @@ def mode(path: Path) -> int:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """One that others may look into, as a umask of 022 makes it."""
+    """A folder that others may read, as under a umask of 022."""
     path = tmp_path / "folder"
     path.mkdir()
     path.chmod(0o755)
@@ -57,7 +57,7 @@ def test_a_new_home_is_private_in_every_environment(
 
 
 def test_each_environment_of_a_home_has_runs_of_its_own(tmp_path: Path) -> None:
-    """Those of a laptop's nights are not for the MONITORING of prod."""
+    """Runs of `local` must not be recorded in the MONITORING of prod."""
     homes = {
         environment: Settings.load(environment=environment, home=tmp_path).dagster_home
         for environment in ("local", "dev", "prod")
@@ -96,13 +96,13 @@ def test_a_folder_of_another_user_is_refused(folder: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("content", ["dbt/models", "dagster", "warehouse/sales.db"])
 def test_only_a_folder_that_vp_has_made_is_reset(folder: Path, content: str) -> None:
-    """Names of ours are usual names: a data project has `dbt`, `dagster` and `warehouse`."""
+    """Our names are common ones: any data project may have `dbt`, `dagster` and `warehouse`."""
     (folder / content).mkdir(parents=True)
     refused = CliRunner().invoke(reset, ["--home", str(folder), "--yes"])
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
     assert f"{folder} lacks the file .vp-home" in refused.stderr
     assert (folder / content).exists()
-    if "/" in content:  # Nor is it taken, so that no later reset does.
+    if "/" in content:  # It is not adopted as a home either, so a later reset cannot delete it.
         with pytest.raises(NotOurs, match=f"holds {content.split('/')[0]}, which `vp` has not"):
             make_home(folder)
         assert (folder / content).exists()
@@ -123,7 +123,7 @@ def test_a_home_of_an_older_version_is_known_and_reset(folder: Path, made: str) 
 def test_a_home_whose_runs_are_shown_is_not_reset(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`vp dev` becomes `dagster dev`, which knows nothing of our locks and keeps them."""
+    """`vp dev` becomes `dagster dev` by `exec`, which keeps our locks."""
     monkeypatch.setenv("DAGSTER_HOME", "")
     held = prepare_dagster_home(Settings.load(home=folder))
     program = (
@@ -159,7 +159,7 @@ def test_who_only_stops_or_looks_leaves_a_folder_alone(folder: Path) -> None:
 def test_what_the_command_line_writes_is_for_its_user_alone(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where the warehouse file lies outside the home."""
+    """Also if the warehouse file is outside the home."""
     written = folder / "vp.log"
     monkeypatch.setattr(command_line, "vp", lambda **_options: written.touch())
     before = os.umask(0o022)

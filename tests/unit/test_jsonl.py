@@ -1,4 +1,4 @@
-"""The lines of a landing file, and what a file is refused for; see also `tests/fuzz.py`."""
+"""The lines of a landing file, and the damage that makes a file unreadable. See `tests/fuzz.py`."""
 
 import gzip
 import tracemalloc
@@ -54,5 +54,5 @@ def test_a_million_lines_come_in_batches_of_bounded_memory(tmp_path: Path) -> No
     file = LandedFile(key="key", etag="etag", size_bytes=1, lines=1_000_000, sync_ids={})
     rows = [batch.num_rows for batch in engines.line_batches([file], [path])]
     assert sum(rows) == 1_000_000
-    # A text of two characters takes some fifty bytes.
+    # A string of two characters takes some fifty bytes.
     assert max(rows) < engines.BATCH_BYTES / 50

@@ -1,4 +1,4 @@
-"""Where the Dagster UI links to, by the settings of the deployment."""
+"""The links of the Dagster UI, by the settings of the deployment."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Text of others in Markdown: read by a real parser, it is that text and nothing else."""
+"""Escaped text, read by a real Markdown parser, is the same text without markup."""
 
 import re
 
@@ -10,8 +10,8 @@ from markdown_it import MarkdownIt
 from veracitypro_pipeline.markdown import as_text, escaped, one_line
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-# What the interfaces of Dagster and Streamlit make links of after that (mdast-util-gfm-autolink-
-# literal, `transformGfmAutolinkLiterals`).
+# Dagster's and Streamlit's UIs make links of this after parsing (mdast-util-gfm-autolink-literal,
+# `transformGfmAutolinkLiterals`).
 LINKED = re.compile(r"(?:https?://|www(?=\.))[-.\w]+|[-.\w+]+@[-\w]+(?:\.[-\w]+)+", re.IGNORECASE)
 ADDRESS = "http://127.0.0.1:3000/graphql?query=mutation"
 HOSTILE = (
@@ -35,7 +35,7 @@ HOSTILE = (
 
 
 def shown(markdown: str) -> str:
-    """All text of the Markdown, which must have no mark-up but paragraphs."""
+    """The text of the Markdown, which must have no markup but paragraphs."""
     blocks = PARSER.parse(markdown)
     assert {block.type for block in blocks} <= {"paragraph_open", "inline", "paragraph_close"}
     parts = [part for block in blocks for part in block.children or []]

@@ -1,4 +1,4 @@
-"""Text of services in which no secret is left: by its value, or by the form in which it stands."""
+"""Secrets in text of services are masked, by their value or by their form."""
 
 import base64
 import traceback
@@ -81,8 +81,8 @@ def test_a_secret_of_the_settings_is_known_by_its_value_however_it_is_spelled(
     monkeypatch.setenv("SNOWFLAKE_PASSWORD", SECRET)
     monkeypatch.setenv("SNOWFLAKE_PRIVATE_KEY_PASSPHRASE", "or")
     Settings.load()
-    said = masked(f"{SECRET} or hunter2%2F%C3%B6ffne%20dich or hunter2%2F%C3%B6ffne+dich")
-    assert said == "**** or **** or ****"
+    text = masked(f"{SECRET} or hunter2%2F%C3%B6ffne%20dich or hunter2%2F%C3%B6ffne+dich")
+    assert text == "**** or **** or ****"
 
 
 def test_so_is_one_that_a_run_gets_from_the_local_stack() -> None:
@@ -119,16 +119,16 @@ def test_a_body_is_masked_before_it_is_cut() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 503])
-def test_what_a_sign_in_answers_is_not_shown_at_all(status: int) -> None:
-    """It may repeat the secret in a form that nobody knows."""
+def test_the_answer_of_a_sign_in_is_not_shown(status: int) -> None:
+    """It may quote the secret in an unknown form."""
     echo = base64.b64encode(b"hunter2").decode()
     with pytest.raises((PermanentFailure, TransientFailure)) as refusal:
         raise_for_status(
             "Microsoft sign-in", answer(status, f"invalid_client {echo}"), is_sign_in=True
         )
-    said = str(refusal.value.description)
-    assert f"Microsoft sign-in answered {status}" in said
-    assert echo not in said
+    text = str(refusal.value.description)
+    assert f"Microsoft sign-in answered {status}" in text
+    assert echo not in text
 
 
 def test_dbts_words_are_masked() -> None:
@@ -166,8 +166,8 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.mark.parametrize("is_explained", [True, False])
-def test_no_event_of_a_run_tells_a_secret(instance: dg.DagsterInstance, is_explained: bool) -> None:
-    """Neither those in Dagster's tables nor what Slack and MONITORING make of them."""
+def test_no_event_of_a_run_holds_a_secret(instance: dg.DagsterInstance, is_explained: bool) -> None:
+    """Neither in Dagster's tables nor in Slack or MONITORING."""
     learn([SECRET])
 
     @dg.asset(key=["raw", "keepa_raw"], retry_policy=dg.RetryPolicy(max_retries=1))
@@ -189,10 +189,10 @@ def test_no_event_of_a_run_tells_a_secret(instance: dg.DagsterInstance, is_expla
     assert "signed in with ****" in failure.reason
 
 
-def test_text_that_others_put_into_events_is_masked_when_it_is_read(
+def test_text_from_outside_in_events_is_masked_when_read(
     instance: dg.DagsterInstance,
 ) -> None:
-    """Dagster itself, or a code location of an older version, has written them."""
+    """Dagster itself, or an older version of the code location, may have written it."""
 
     @dg.asset(key=["raw", "keepa_raw"])
     def keepa_raw() -> None:

@@ -1,4 +1,4 @@
-"""The as-of day, at the edges of a UTC day; and the days that a run is for."""
+"""The as-of day around UTC midnight, and the days of a run."""
 
 import runpy
 from datetime import UTC, date, datetime, timedelta, timezone

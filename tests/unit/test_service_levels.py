@@ -62,9 +62,9 @@ def test_a_night_like_the_others_is_usual() -> None:
 )
 def test_an_odd_figure_is_named_with_its_band(fields: dict[str, Any], name: str) -> None:
     assert odd(**fields) == [name]
-    (said,) = [str(one) for one in volume(BEFORE, a_night(0, **fields)) if not one.is_usual]
-    assert "usual is" in said
-    assert "of the last 1" in said
+    (figure,) = [str(one) for one in volume(BEFORE, a_night(0, **fields)) if not one.is_usual]
+    assert "usual is" in figure
+    assert "of the last 1" in figure
 
 
 def test_the_message_has_the_value_the_band_and_how_it_was_learned() -> None:

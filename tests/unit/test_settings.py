@@ -103,7 +103,7 @@ def test_a_variable_that_is_set_but_empty_means_the_default(
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("VP_ENVIRONMENT", "production", "VP_ENVIRONMENT is 'production'"),
         ("AS_OF_DATE", "tomorrow", "AS_OF_DATE is 'tomorrow'"),
@@ -113,12 +113,12 @@ def test_a_variable_that_is_set_but_empty_means_the_default(
     ],
 )
 def test_a_wrong_setting_is_named_with_its_value(
-    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+    name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as refusal:
         Settings.load()
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
@@ -137,8 +137,8 @@ def test_a_name_that_stands_in_sql_can_be_nothing_else(
     monkeypatch.setenv(variable_of(field), value)
     with pytest.raises(SettingsError) as refusal:
         Settings.load()
-    said = f"The setting {variable_of(field)} is {value!r}: it may hold letters, digits and"
-    assert str(refusal.value).startswith(said)
+    message = f"The setting {variable_of(field)} is {value!r}: it may hold letters, digits and"
+    assert str(refusal.value).startswith(message)
 
 
 def test_a_name_of_snowflake_is_kept_as_snowflake_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,9 +208,9 @@ def test_bytes_that_are_no_text_are_refused_and_a_secret_is_not_shown(
     monkeypatch.setenv(name, "open sesame\udcff")
     with pytest.raises(
         SettingsError, match=f"{name} is .* holds a NUL or bytes that are no"
-    ) as said:
+    ) as refusal:
         Settings.load()
-    assert ("open sesame" in str(said.value)) == (name == "VP_HOME")
+    assert ("open sesame" in str(refusal.value)) == (name == "VP_HOME")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What `vp sql` prints of titles that somebody else has written."""
+"""How `vp sql` prints titles from outside."""
 
 import csv
 import io
@@ -32,7 +32,7 @@ def test_a_title_is_no_formula_in_a_spreadsheet(
 def test_rows_that_do_not_fit_have_a_line_for_each_field(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A cell of one letter's width is read by nobody."""
+    """Columns one letter wide could not be read."""
     monkeypatch.setenv("COLUMNS", "120")
     columns = [f"column_{number}" for number in range(20)]
     rows: list[tuple[Any, ...]] = [("a title of some length", None, *range(18))] * 2
@@ -50,7 +50,7 @@ def test_rows_that_do_not_fit_have_a_line_for_each_field(
 
 
 @pytest.mark.parametrize(
-    ("rows", "total", "said"),
+    ("rows", "total", "line"),
     [
         (0, 0, "0 rows"),
         (1, 1, "1 row"),
@@ -64,10 +64,10 @@ def test_rows_that_do_not_fit_have_a_line_for_each_field(
     ],
 )
 def test_a_table_says_how_many_rows_there_are_and_what_it_leaves_out(
-    rows: int, total: int, said: str, capsys: pytest.CaptureFixture[str]
+    rows: int, total: int, line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _print_table(answer(["x"], [(number,) for number in range(rows)], total))
-    assert capsys.readouterr().out.splitlines()[-1] == said
+    assert capsys.readouterr().out.splitlines()[-1] == line
 
 
 @pytest.mark.parametrize("rows", [0, 1, 3])

@@ -385,7 +385,7 @@ def test_no_statement_of_the_next_night_would_be_refused(
     monkeypatch.setattr(Settings, "load", lambda: settings)
     explained = CliRunner().invoke(vp, ["infra", "explain"])
     assert explained.exit_code == 0, explained.output
-    assert int(re.findall(r"0 of (\d+) statements are refused", explained.output)[0]) > 200
+    assert int(re.findall(r"0 of (\d+) statements are rejected", explained.output)[0]) > 200
 
 
 def test_every_statement_says_on_whose_behalf_it_runs(built: tuple[Site, Site]) -> None:

@@ -110,10 +110,10 @@ def test_statements_that_snowflake_would_refuse_are_named(
     explained = run.invoke(vp, ["infra", "explain"])
     assert explained.exit_code == 1, explained.output
     wrong, forbidden, total = explained.output.splitlines()
-    assert wrong.startswith("refused  model/wrong  ")
+    assert wrong.startswith("rejected model/wrong  ")
     assert "NOTHING" in wrong
     assert "DBT_ROLE lacks SELECT" in forbidden
-    assert total == "2 of 3 statements are refused."
+    assert total == "2 of 3 statements are rejected."
 
 
 def test_the_local_environment_needs_none(run: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,1 +1,1 @@
-"""`vp`, the command line: one module per command over the layers below it."""
+"""`vp`, the command line: one module per command, above all other layers."""

@@ -1,4 +1,4 @@
-"""`vp backfill`: days loaded and built again from what S3 holds, without a new sync."""
+"""`vp backfill`: loads and builds days again from the files in S3, without a sync."""
 
 from datetime import UTC, date, datetime
 
@@ -9,29 +9,27 @@ from veracitypro_pipeline.cli.main import CannotDo, common_options
 from veracitypro_pipeline.settings import Settings
 
 
-@click.command(short_help="Load days again from what S3 holds of them.")
+@click.command(short_help="Load days again from their files in S3.")
 @click.option("--from", "first", type=Day(), required=True, help="The first as-of day.")
 @click.option("--to", "last", type=Day(), required=True, help="The last as-of day, included.")
-@click.option(
-    "--full-refresh", is_flag=True, help="Make every table of STG and CORE anew from RAW."
-)
+@click.option("--full-refresh", is_flag=True, help="Rebuild every table of STG and CORE from RAW.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @common_options
 def backfill(first: date, last: date, full_refresh: bool, as_json: bool) -> None:
-    """Load days into RAW again from what S3 holds of them, and build what changes by that.
+    """Load days into RAW again from their files in S3, and rebuild the rows that change.
 
-    Tables keep what RAW says unchanged; if one of them is wrong itself, add --full-refresh, which
-    costs what the whole history does.
+    Rows whose data in RAW has not changed stay. If a table itself is wrong, add --full-refresh,
+    which costs as much as the whole history.
 
-    Airbyte is not asked for a sync and no Keepa token is spent, so each day must have been synced
-    once, by `vp run`. The days are run in order, each through landing, raw, stg, core, mart and bi;
-    the first that is not good ends it, with exit code 1. Slack is not told.
+    No sync is started and no Keepa token is spent, so `vp run` must have synced each day before.
+    The days are run in order, each through landing, raw, stg, core, mart and bi. The first that is
+    not good ends the command with exit code 1. Nothing is posted to Slack.
     """
     from veracitypro_pipeline.partitions import check_as_of_date, days_between
 
     settings = Settings.load()
     if last < first:
-        raise CannotDo(f"--to {last} lies before --from {first}: swap them.")
+        raise CannotDo(f"--to {last} is before --from {first}: swap them.")
     now = datetime.now(UTC)
     try:
         for day in (first, last):

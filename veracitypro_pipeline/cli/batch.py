@@ -20,7 +20,7 @@ import click
 
 from veracitypro_pipeline.cli import stopping
 from veracitypro_pipeline.cli.main import FAILED, CannotDo
-from veracitypro_pipeline.cli.streams import for_whoever_reads, lossy_file
+from veracitypro_pipeline.cli.streams import lossy_file, output_may_be_lost
 from veracitypro_pipeline.home import LOG_FILE
 from veracitypro_pipeline.runs.summary import CANCELED
 from veracitypro_pipeline.settings import Settings
@@ -89,13 +89,13 @@ def run_batch(batch: Batch, settings: Settings, *, as_json: bool, as_list: bool)
             if not as_json:
                 from veracitypro_pipeline.cli.progress import print_summary
 
-                with for_whoever_reads():
+                with output_may_be_lost():
                     print_summary(summary)
     finally:
         # Printed even if a later day could not be run.
         if as_json and summaries:
             documents = [summary.model_dump(mode="json") for summary in summaries]
-            with for_whoever_reads():
+            with output_may_be_lost():
                 click.echo(json.dumps({"runs": documents} if as_list else documents[0], indent=1))
     if not all(summary.is_good for summary in summaries):
         is_stopped = summaries[-1].status == CANCELED
@@ -111,15 +111,15 @@ def _runs(batch: Batch, settings: Settings, *, quiet: bool) -> Iterator["RunSumm
         progress.say("Loading Dagster and the graph")
         instance = stack.enter_context(dagster_instance(settings))
         from veracitypro_pipeline import definitions
-        from veracitypro_pipeline.cli.run_ends import bury_dead_runs
+        from veracitypro_pipeline.cli.run_ends import close_killed_runs
         from veracitypro_pipeline.lineage import JOB_NAME
 
         job = definitions.defs.resolve_job_def(JOB_NAME)
         for as_of_date in batch.as_of_dates:
             with _turn(batch, settings, as_of_date, progress) as run_config:
                 if batch.is_from_s3 and as_of_date == batch.as_of_dates[0]:
-                    _refuse_unsynced(batch.as_of_dates, settings)
-                bury_dead_runs(instance)
+                    _require_syncs(batch.as_of_dates, settings)
+                close_killed_runs(instance)
                 options = _options(batch, as_of_date, run_config, job)
                 summary = _run(instance, job, options, progress, settings)
             with progress.paused():
@@ -128,7 +128,7 @@ def _runs(batch: Batch, settings: Settings, *, quiet: bool) -> Iterator["RunSumm
                 return
 
 
-def _refuse_unsynced(as_of_dates: Sequence[date], settings: Settings) -> None:
+def _require_syncs(as_of_dates: Sequence[date], settings: Settings) -> None:
     """Checked before the first run, so that no run is recorded that must fail.
 
     Raises:
@@ -143,7 +143,7 @@ def _refuse_unsynced(as_of_dates: Sequence[date], settings: Settings) -> None:
     for day in as_of_dates:
         if resources["state_store"].read(f"{reports}/{day}", SyncReport) is None:
             raise CannotDo(
-                f"S3 holds nothing of {day}, which was never synced: run `vp run --date {day}`"
+                f"S3 has no files of {day}, which was never synced: run `vp run --date {day}`"
                 " first, or leave the day out."
             )
 
@@ -166,7 +166,7 @@ def _turn(
         stack = started_stack(settings, progress.say)
         if batch.is_from_s3:
             play_day(stack, as_of_date)
-            progress.say_day(f"{as_of_date}: what S3 holds")
+            progress.say_day(f"{as_of_date}: the files in S3")
             yield batch.from_s3(as_of_date)
             return
         played = play_day(stack, as_of_date, products=batch.products)
@@ -223,7 +223,7 @@ def _run(
     with (
         lossy_file(settings.home_dir / LOG_FILE) as log,
         redirect_stdout(log),
-        stopping.stops_heard() as was_interrupted,
+        stopping.watched_stops() as was_interrupted,
     ):
 
         def stop(entry: dg.EventLogEntry) -> None:

@@ -8,19 +8,19 @@ from typing import Final
 import click
 
 from veracitypro_pipeline.cli.main import CannotDo, common_options
-from veracitypro_pipeline.cli.ports import HOST, port_at_hand
+from veracitypro_pipeline.cli.ports import HOST, usable_port
 from veracitypro_pipeline.settings import PACKAGE_DIR, Settings
 
 SCRIPT: Final = PACKAGE_DIR / "dashboard" / "app.py"
-# Streamlit's options; its own configuration files and variables do not change these.
+# Options of Streamlit; on the command line they override its configuration files and variables.
 OPTIONS: Final = {
     "server.address": HOST,
     "server.enableXsrfProtection": "true",
     "server.fileWatcherType": "none",
-    # Otherwise its first start on a machine asks for an e-mail address.
+    # Otherwise the first start on a machine asks for an e-mail address.
     "server.showEmailPrompt": "false",
     "browser.gatherUsageStats": "false",
-    # A fault that the page does not explain itself is in this terminal, not in the browser.
+    # Unexpected errors are shown in this terminal, not in the browser.
     "client.showErrorDetails": "none",
     "client.toolbarMode": "minimal",
     "logger.hideWelcomeMessage": "true",
@@ -32,22 +32,23 @@ OPTIONS: Final = {
 
 @click.command(short_help="Show the pipeline and each product as pages.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="[default: a free one]")
-@click.option("--no-browser", is_flag=True, help="Only say the address.")
+@click.option("--no-browser", is_flag=True, help="Print the address and open no browser.")
 @common_options
 def dashboard(port: int, no_browser: bool) -> None:
-    """Show how the pipeline is and how each product stands, as pages in the browser.
+    """Show the pipeline and each product beside its rivals, as pages in the browser.
 
-    Reads MONITORING, STG and MART of the environment's warehouse, which a run may write meanwhile.
+    Reads MONITORING, STG and MART of the environment's warehouse, also while a run writes there.
     The pages are served on loopback only, and nothing leaves this machine. Ctrl+C ends it.
     """
     if importlib.util.find_spec("streamlit") is None:
-        # Not by the project's name, which is nobody's on PyPI until somebody takes it.
+        # Not `pip install veracitypro-pipeline[dashboard]`: anyone could register that name on
+        # PyPI.
         raise CannotDo(
             "The pages need Streamlit: in the checkout, pip install -c requirements.txt -e"
             " '.[dashboard]'."
         )
     Settings.load()
-    port = port_at_hand(port)
+    port = usable_port(port)
     click.echo(f"The dashboard is at http://{HOST}:{port} (Ctrl+C ends it).", err=True)
     options = {
         **OPTIONS,
@@ -55,5 +56,5 @@ def dashboard(port: int, no_browser: bool) -> None:
         "server.headless": str(no_browser).lower(),
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
-    # In place of this process, so that Ctrl+C reaches Streamlit.
+    # Streamlit replaces this process, so Ctrl+C reaches it.
     os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(SCRIPT), *flags])  # noqa: S606

@@ -1,4 +1,4 @@
-"""`vp dev`: the stack and Dagster's own development server, on the home's instance."""
+"""`vp dev`: the stack, and `dagster dev` on the home's instance."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from veracitypro_pipeline.cli.instance import (
     prepare_dagster_home,
 )
 from veracitypro_pipeline.cli.main import common_options, say
-from veracitypro_pipeline.cli.ports import HOST, port_at_hand
+from veracitypro_pipeline.cli.ports import HOST, usable_port
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
 
@@ -25,27 +25,27 @@ from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 )
 @common_options
 def dev(port: int) -> None:
-    """Start the local stack and `dagster dev`; Ctrl+C ends the latter, `vp down` the stack."""
-    port_at_hand(port)
+    """Start the local stack and `dagster dev`. Ctrl+C ends Dagster, `vp down` the stack."""
+    usable_port(port)
     settings = Settings.load()
     prepare_dagster_home(settings)
     hold_instance(settings.dagster_home)
     if settings.environment == "local":
         _prepare_stack(settings)
-    click.echo(f"Dagster comes up at http://{HOST}:{port}", err=True)
-    # The command points to `dg dev`, which is of another package.
+    click.echo(f"Dagster is starting at http://{HOST}:{port}", err=True)
+    # `dagster dev` warns that `dg dev` supersedes it.
     python = [sys.executable, "-W", "ignore:Function `dev_command` is superseded"]
     command = ["-m", "dagster", "dev", "-w", str(REPOSITORY_DIR / "workspace.yaml")]
-    # In place of this process, so that Ctrl+C reaches Dagster, which has children to end.
+    # Dagster replaces this process, so Ctrl+C reaches it and it can end its children.
     os.execv(sys.executable, [*python, *command, "-h", HOST, "-p", str(port)])  # noqa: S606
 
 
 def _prepare_stack(settings: Settings) -> None:
-    """Start it, and clear away runs that nobody carries out any more."""
-    from veracitypro_pipeline.cli.run_ends import bury_when_silent
+    """Start the stack, and record the end of runs whose process is gone."""
+    from veracitypro_pipeline.cli.run_ends import close_silent_runs
     from veracitypro_pipeline.local.stack.run_settings import started_stack
-    from veracitypro_pipeline.run_lock import run_place
+    from veracitypro_pipeline.run_lock import run_lock_of
 
     started_stack(settings, say)
     with dagster_instance(settings) as instance:
-        bury_when_silent(instance, run_place(settings.home_dir))
+        close_silent_runs(instance, run_lock_of(settings.home_dir))

@@ -1,12 +1,12 @@
-"""Where a home's Dagster instance keeps events: in Dagster's own SQLite files, kept open.
+"""Event storage of a home's Dagster instance: Dagster's SQLite files, with connections kept open.
 
-Dagster's storage opens and closes a database several times per event, and each close writes the
-database's log back and waits for the disk. A night has some 800 events; kept open, they cost a
-quarter of the processor seconds, and hardly any waiting. The files are the same: this storage and
-Dagster's take turns on them, and read what the other one is writing.
+Dagster's storage opens and closes a database several times per event, and each close checkpoints
+the write-ahead log and waits for the disk. A night has some 800 events. With open connections they
+take a quarter of the processor time and hardly any waiting. The files are the same, and both
+storages can use them at the same time.
 
-A killed process loses no event. A machine without power can lose the last ones (`synchronous`
-is NORMAL, which SQLite recommends for such files), and never the database.
+A killed process loses no event. A power failure can lose the last events, but never corrupts the
+database (`synchronous` is NORMAL, as SQLite recommends in WAL mode).
 """
 
 import os
@@ -26,22 +26,22 @@ from dagster._serdes import ConfigurableClassData
 from veracitypro_pipeline import full_disk
 from veracitypro_pipeline.full_disk import FullDisk
 
-# Where Dagster's own storage has them below its home.
+# The folder of Dagster's own storage, below its home.
 _FOLDER: Final = Path("history") / "runs"
 _INDEX: Final = "index"
-# The index and the runs at work; a page that goes through many runs must not hold all of them.
+# The index and the runs in progress. A page that reads many runs must not keep all of them open.
 _KEPT_OPEN: Final = 4
 
 
 @sqlalchemy.event.listens_for(sqlalchemy.Engine, "connect")
 def _wait_for_others(connection: Any, _record: object) -> None:
-    """As long for runs as Dagster (1.13.27) waits for events; for runs it waits 5 s."""
+    """Dagster (1.13.27) sets this timeout for events only; the database of runs would wait 5 s."""
     if isinstance(connection, sqlite3.Connection):
         connection.execute(f"pragma busy_timeout = {SQLITE_BUSY_TIMEOUT_SECONDS * 1000}")
 
 
 class OpenSqliteEventLogStorage(SqliteEventLogStorage):
-    """For `event_log_storage` of a `dagster.yaml`; `base_dir` is Dagster's home."""
+    """The class for `event_log_storage` in `dagster.yaml`; `base_dir` is Dagster's home."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: dict[str, sqlalchemy.Engine] = {}
@@ -64,11 +64,12 @@ class OpenSqliteEventLogStorage(SqliteEventLogStorage):
 
     def store_event(self, event: dg.EventLogEntry) -> None:
         super().store_event(event)
-        # Whoever shows a run live watches its file, and an open database writes beside it.
+        # Live views of a run watch its file, but an open database writes to its log beside it.
         os.utime(self.path_for_shard(event.run_id))
 
     def has_table(self, table_name: str) -> bool:
-        """Asked before each check is stored; a table that is there stays."""
+        """Cached, because Dagster calls it before it stores each check; tables are never
+        dropped."""
         if table_name not in self._tables and super().has_table(table_name):
             self._tables.add(table_name)
         return table_name in self._tables
@@ -87,15 +88,15 @@ class OpenSqliteEventLogStorage(SqliteEventLogStorage):
             with self._lock, self._engine(shard).begin() as connection:
                 yield connection
         except sqlalchemy.exc.OperationalError as error:
-            # Dagster prints what is raised here, with the statement and its parameters.
-            if (full := full_disk.said_of(error)) is not None:
+            # Dagster would print this error with the statement and its parameters.
+            if (full := full_disk.message_of(error)) is not None:
                 raise FullDisk(full) from error
             raise
 
     def _engine(self, shard: str) -> sqlalchemy.Engine:
         if shard not in self._engines:
             with super().run_connection(shard):
-                pass  # Dagster makes the database, if it is new.
+                pass  # Dagster creates the database if it is new.
             others = [name for name in self._engines if name != _INDEX]
             self._close(others[: max(0, len(self._engines) + 1 - _KEPT_OPEN)])
             self._engines[shard] = _kept_open(self.conn_string_for_shard(shard))
@@ -107,7 +108,7 @@ class OpenSqliteEventLogStorage(SqliteEventLogStorage):
 
 
 def _kept_open(address: str) -> sqlalchemy.Engine:
-    """One connection, lent from thread to thread; the storage's lock sees to that."""
+    """An engine with one connection, which threads use in turn under the storage's lock."""
     engine = sqlalchemy.create_engine(
         address,
         poolclass=sqlalchemy.pool.StaticPool,

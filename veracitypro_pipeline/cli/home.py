@@ -1,4 +1,4 @@
-"""`vp down` and `vp reset`: stop what runs on this machine, and delete what it left."""
+"""`vp down` stops the local stack, `vp reset` also deletes its state."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +11,16 @@ from veracitypro_pipeline.cli.instance import is_held
 from veracitypro_pipeline.cli.main import CannotDo, common_options
 from veracitypro_pipeline.home import CONTENTS, DAGSTER_FOLDERS, MARK_FILE, delete, is_home
 from veracitypro_pipeline.local.stack.lifecycle import stop_stack
-from veracitypro_pipeline.run_lock import no_run_at_work
+from veracitypro_pipeline.run_lock import no_run_in_progress
 from veracitypro_pipeline.settings import Settings
 
 
 @click.command()
 @common_options
 def down() -> None:
-    """Stop the local stack; what it kept stays."""
+    """Stop the local stack; its data stays."""
     home = Settings.load().home_dir
-    with _nobody_at_work(home):
+    with _no_run_in_progress(home):
         was_running = stop_stack(home)
     click.echo(f"The local stack of {home} {'is stopped' if was_running else 'was not running'}.")
 
@@ -36,14 +36,14 @@ def reset(yes: bool) -> None:
         return
     if not is_home(home):
         raise CannotDo(
-            f"{home} lacks the file {MARK_FILE} by which `vp` knows a home that it made: delete the"
-            " folder yourself if it is local state, or name the right one with --home."
+            f"{home} lacks the file {MARK_FILE}, which marks a home made by `vp`: delete the folder"
+            " yourself if it is local state, or name the right one with --home."
         )
     foreign = sorted({entry.name for entry in home.iterdir()} - CONTENTS)
     if foreign:
         raise CannotDo(
-            f"{home} also holds {', '.join(foreign)}, which is not of this project: move that"
-            " away, or name the right folder with --home."
+            f"{home} also holds {', '.join(foreign)}, which does not belong to this project:"
+            " move that away, or name the right folder with --home."
         )
     for instance in DAGSTER_FOLDERS:
         if is_held(home / instance):
@@ -52,9 +52,9 @@ def reset(yes: bool) -> None:
             )
     if not yes:
         click.confirm(f"Delete the local state in {home}?", abort=True)
-    with _nobody_at_work(home):
+    with _no_run_in_progress(home):
         stop_stack(home)
-        # The mark goes last, so that a deletion that was cut short can be finished.
+        # The mark is deleted last, so that an interrupted reset can be repeated.
         for entry in sorted(CONTENTS, key=lambda name: name == MARK_FILE):
             delete(home / entry)
     home.rmdir()
@@ -62,17 +62,17 @@ def reset(yes: bool) -> None:
 
 
 @contextmanager
-def _nobody_at_work(home: Path) -> Iterator[None]:
-    """Hold the place of a run, so that none loses its services or its warehouse.
+def _no_run_in_progress(home: Path) -> Iterator[None]:
+    """Hold the run lock, so that no run loses its services or its warehouse.
 
     Raises:
-        CannotDo: a run is at work.
+        CannotDo: a run is in progress.
     """
     try:
-        with no_run_at_work(home):
+        with no_run_in_progress(home):
             yield
     except Timeout:
         raise CannotDo(
-            f"A run is at work in {home}: wait for its end, or stop it with Ctrl+C or in the"
+            f"A run is in progress in {home}: wait for its end, or stop it with Ctrl+C or in the"
             " Dagster UI, then try again."
         ) from None

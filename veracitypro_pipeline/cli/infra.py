@@ -1,4 +1,4 @@
-"""`vp infra`: what of `infra/snowflake` an account lacks, and making it."""
+"""`vp infra`: compares a Snowflake account with `infra/snowflake`, and creates what it lacks."""
 
 from typing import Final
 
@@ -29,45 +29,45 @@ _role = click.option(
     "--role",
     default=ADMIN_ROLE,
     show_default=True,
-    help="Role that signs in and looks. It must hold the four that make things: ACCOUNTADMIN,"
+    help="Role that signs in. It must hold the four roles of the statements: ACCOUNTADMIN,"
     " SYSADMIN, SECURITYADMIN and USERADMIN.",
 )
 
 
-@click.group(short_help="Plan and make what infra/snowflake describes.")
+@click.group(short_help="Plan and create what infra/snowflake declares.")
 def infra() -> None:
-    """Snowflake objects, roles and grants, as infra/snowflake describes them."""
+    """Compare Snowflake's objects, roles and grants with infra/snowflake."""
 
 
 @infra.command()
 @_role
 @common_options
 def plan(role: str) -> None:
-    """Say what is missing. Exit code 0 if nothing is, else 1; nothing is changed."""
+    """List what is missing and change nothing. Exit code 0 if nothing is missing, else 1."""
     settings = _settings()
     statements = statements_of(FOLDER, parameters_of(settings))
     with _account(settings, role).session() as session:
-        lacking = missing(statements, what_is_there(session, statements, settings, role))
+        lacking = missing(statements, existing(session, statements, settings, role))
     for statement in lacking:
         click.echo(f"missing  {statement.file}  {statement.title}")
     if lacking:
         click.echo(f"{len(lacking)} of {len(statements)} statements; `vp infra apply` runs them.")
         raise click.exceptions.Exit(FAILED)
-    click.echo(f"Nothing is missing: all of {len(statements)} statements of infra/snowflake hold.")
+    click.echo(f"Nothing is missing: all {len(statements)} statements of infra/snowflake hold.")
 
 
 @infra.command()
 @_role
 @common_options
 def apply(role: str) -> None:
-    """Make what is missing, in order. What is there stays as it is."""
+    """Create what is missing, in order. Existing objects stay as they are."""
     settings = _settings()
     statements = statements_of(FOLDER, parameters_of(settings))
     with _account(settings, role).session() as session:
-        lacking = missing(statements, what_is_there(session, statements, settings, role))
+        lacking = missing(statements, existing(session, statements, settings, role))
         make(session, lacking)
-        # Rights given to a role may not be there to see before its database is.
-        still = missing(statements, what_is_there(session, statements, settings, role))
+        # Some grants are visible only once the database exists, so all are compared again.
+        still = missing(statements, existing(session, statements, settings, role))
     if still:
         raise CannotDo(
             f"All statements ran, but {len(still)} of {len(statements)} are still missing, first"
@@ -83,29 +83,29 @@ def apply(role: str) -> None:
 @infra.command()
 @common_options
 def explain() -> None:
-    """Say which statements of dbt Snowflake refuses.
+    """List the statements of dbt that Snowflake rejects.
 
-    It compiles each as dbt's role and runs none. Use it after a first night, because a statement
-    about a table that is not there is refused, too. Exit code 0 if none is refused, else 1.
+    Snowflake compiles each with dbt's role and runs none. Use it after a first night: a statement
+    on a missing table is rejected, too. Exit code 0 if none is rejected, else 1.
     """
     from veracitypro_pipeline.resources.dbt.command import compiled
 
     settings = _settings()
     statements = compiled(settings)
-    refusals = {}
+    rejected = {}
     with _account(settings, settings.snowflake_dbt_role).session() as session:
         for name, sql in statements.items():
-            if refusal := session.refusal(f"explain using text\n{sql.rstrip().rstrip(';')}"):
-                refusals[name] = refusal
-    for name, refusal in refusals.items():
-        click.echo(f"refused  {name}  {refusal}")
-    click.echo(f"{len(refusals)} of {len(statements)} statements are refused.")
-    if refusals:
+            if reason := session.refusal(f"explain using text\n{sql.rstrip().rstrip(';')}"):
+                rejected[name] = reason
+    for name, reason in rejected.items():
+        click.echo(f"rejected {name}  {reason}")
+    click.echo(f"{len(rejected)} of {len(statements)} statements are rejected.")
+    if rejected:
         raise click.exceptions.Exit(FAILED)
 
 
 def parameters_of(settings: Settings) -> dict[str, str]:
-    """What stands for `${...}` in the files."""
+    """The values for `${...}` in the files."""
     settings.require("snowflake_storage_role_arn")
     return {
         "environment": settings.environment,
@@ -117,29 +117,29 @@ def parameters_of(settings: Settings) -> dict[str, str]:
     }
 
 
-def what_is_there(
+def existing(
     session: SnowflakeTransaction, statements: list[InfraStatement], settings: Settings, role: str
 ) -> frozenset[InfraObject | Grant]:
-    """Everything in the account that a statement might make, as far as the role sees it."""
+    """The objects and grants of these kinds in the account that the role can see."""
     database = settings.snowflake_database
     session.run(Statement(f"use role {role}"))
-    there: set[InfraObject | Grant] = set()
+    found: set[InfraObject | Grant] = set()
     for kind, show in SHOWN.items():
-        # Only in a database that exists can be looked.
-        if "{database}" not in show or InfraObject("DATABASE", database) in there:
+        # SHOW in a missing database is an error.
+        if "{database}" not in show or InfraObject("DATABASE", database) in found:
             rows = session.query(show.format(database=database)).dicts()
-            there.update(objects_shown(kind, database, rows))
+            found.update(objects_shown(kind, database, rows))
     roles = {made.role for one in statements for made in one.makes if isinstance(made, Grant)}
     for role in sorted(roles):
-        if InfraObject("ROLE", role) in there:
+        if InfraObject("ROLE", role) in found:
             for future in ("", "future "):
                 rows = session.query(f"show {future}grants to role {role}").dicts()
-                there.update(grants_shown(role, rows, is_future=bool(future)))
-    return frozenset(there)
+                found.update(grants_shown(role, rows, is_future=bool(future)))
+    return frozenset(found)
 
 
 def make(session: SnowflakeTransaction, statements: list[InfraStatement]) -> None:
-    """Run the statements, each as its role, and say so."""
+    """Run the statements, each with its role, and print each."""
     for statement in statements:
         session.run(Statement(f"use role {statement.role}"))
         session.run(Statement(statement.sql))

@@ -1,4 +1,4 @@
-"""The Dagster instance of a home and environment: where `vp run` and `vp dev` keep runs."""
+"""The Dagster instance of a home and environment, where `vp run` and `vp dev` store runs."""
 
 import fcntl
 import hashlib
@@ -28,13 +28,13 @@ _DAGSTER_YAML: Final = f"""\
 {_COMMON_YAML}\
 concurrency:
   runs:
-    # The local stack has one clock and the warehouse one writer.
+    # The local stack has one clock, the warehouse one writer.
     max_concurrent_runs: 1
 run_coordinator:
   module: dagster._core.run_coordinator
   class: QueuedRunCoordinator
   config:
-    # A queued run is taken within a second; Dagster looks every five.
+    # Dagster's default is five seconds.
     dequeue_interval_seconds: 1
 """
 # The same instance, as `vp run` uses it.
@@ -48,11 +48,11 @@ compute_logs:
       env: DAGSTER_HOME
 """
 CONFIGURATIONS: Final = {"dagster.yaml": _DAGSTER_YAML, "vp_run.yaml": _VP_RUN_YAML}
-# Locked by what serves the instance.
+# Locked by each process that serves the instance.
 _HELD_FILE: Final = "dev.lock"
-# The first line of a file that we made, with the digest of what follows it.
+# The first line of a file that `vp` wrote, with the digest of the rest.
 _MADE: Final = re.compile(r"# Made by vp \((?P<digest>\w+)\)[^\n]*\n")
-# Of those that we made before they said so.
+# Digests of files that `vp` wrote before they had such a line.
 _FORMER: Final = frozenset(
     {
         "43e102bfa0110902",
@@ -65,7 +65,7 @@ _FORMER: Final = frozenset(
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
-    """Make the instance's folder, point Dagster (and child processes) to it, and return it."""
+    """Create the instance's folder, set DAGSTER_HOME to it, and return it."""
     make_home(settings.home_dir)
     folder = make_private_folder(settings.dagster_home)
     for name, text in CONFIGURATIONS.items():
@@ -75,14 +75,14 @@ def prepare_dagster_home(settings: Settings) -> Path:
 
 
 def _write_unless_edited(path: Path, text: str) -> None:
-    """A file as this version makes it, unless somebody has changed what a version has made."""
+    """Write the file of this version, unless it was edited since a version wrote it."""
     made = f"# Made by vp ({_digest(text)}) and kept up to date until you edit it.\n{text}"
     if path.exists():
         there = path.read_text(encoding="utf-8", errors="replace")
         head = _MADE.match(there)
         digest = _digest(there[head.end() :] if head else there)
         is_ours = digest == head.group("digest") if head else digest in _FORMER
-        # A crash of the machine cut a file that a version before this one wrote.
+        # An earlier version did not write atomically, so a crash can have left a part.
         is_cut = made.startswith(there)
         if there == made or not (is_ours or is_cut):
             return
@@ -94,8 +94,7 @@ def _digest(text: str) -> str:
 
 
 def hold_instance(folder: Path) -> None:
-    """Let `is_held` see that this process serves the instance, also as what it becomes by `exec`;
-    until it ends. Others may do the same."""
+    """Make `is_held` true until this process ends, also after an `exec`. The lock is shared."""
     lock = os.open(folder / _HELD_FILE, os.O_RDWR | os.O_CREAT, FILE_MODE)
     os.set_inheritable(lock, True)
     fcntl.flock(lock, fcntl.LOCK_SH)
@@ -114,10 +113,10 @@ def is_held(folder: Path) -> bool:
 
 
 def dagster_instance(settings: Settings) -> "dg.DagsterInstance":
-    """The instance, open; a context manager."""
+    """The open instance, as a context manager."""
     import dagster as dg
 
-    # Dagster would import it after it has opened the first of its databases.
+    # Imported first, because Dagster would import it after it has opened its first database.
     from veracitypro_pipeline.cli import event_storage  # noqa: F401
 
     folder = prepare_dagster_home(settings)

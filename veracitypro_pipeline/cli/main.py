@@ -1,9 +1,9 @@
-"""The `vp` command: its sub-commands, loaded when they are called, and how errors are said.
+"""The `vp` command: its sub-commands, imported when they are called, and how errors are printed.
 
-Exit codes: 0 all is well; 1 a run failed or a blocking check is red; 2 a request that cannot be
+Exit codes: 0 all is well; 1 a run failed or a blocking check is red; 2 the request cannot be
 carried out (usage, settings, a stack that does not start); 130, 143 or 129 stopped by a signal
-(`stopping.py`); 141 the reader of its output went away. An error is one sentence on standard error;
-`--debug` shows the traceback.
+(`stopping.py`); 141 the output was closed. An error is one sentence on standard error; `--debug`
+shows the traceback.
 """
 
 import importlib
@@ -24,25 +24,28 @@ from veracitypro_pipeline.cli.streams import CLOSED_PIPE, OutputLost, guard_stre
 from veracitypro_pipeline.masking import mask_error, masked
 
 FAILED: Final = 1
-REFUSED: Final = 2
-# As a umask: nothing for the group and others.
+CANNOT_DO: Final = 2
+# The umask: no rights for group and others.
 _PRIVATE: Final = 0o077
 
-# Command -> its module and what it does, in a line. Modules are loaded on demand: `vp --help` must
+# Command -> its module and a line of help. Modules are imported on demand, so that `vp --help` does
 # not wait for all of them, nor `vp sql` for Dagster.
 _COMMANDS: Final = {
     "run": ("veracitypro_pipeline.cli.run", "Run a daily batch through the whole graph."),
     "backfill": (
         "veracitypro_pipeline.cli.backfill",
-        "Load days again from what S3 holds of them.",
+        "Load days again from their files in S3.",
     ),
     "status": ("veracitypro_pipeline.cli.status", "The last runs, what is red, how fresh MART is."),
-    "sql": ("veracitypro_pipeline.cli.sql", "Ask the warehouse one read-only question."),
+    "sql": ("veracitypro_pipeline.cli.sql", "Run one read-only query."),
     "dashboard": ("veracitypro_pipeline.cli.dashboard", "The pipeline and its products as pages."),
     "dev": ("veracitypro_pipeline.cli.dev", "Start the local stack and the Dagster UI."),
-    "infra": ("veracitypro_pipeline.cli.infra", "Compare Snowflake with infra/snowflake; make it."),
-    "doctor": ("veracitypro_pipeline.cli.doctor", "Look at every setting and every service."),
-    "down": ("veracitypro_pipeline.cli.home", "Stop the local stack; what it kept stays."),
+    "infra": (
+        "veracitypro_pipeline.cli.infra",
+        "Compare Snowflake with infra/snowflake; create it.",
+    ),
+    "doctor": ("veracitypro_pipeline.cli.doctor", "Probe every setting and every service."),
+    "down": ("veracitypro_pipeline.cli.home", "Stop the local stack; its data stays."),
     "reset": ("veracitypro_pipeline.cli.home", "Delete all local state, after asking."),
 }
 
@@ -50,14 +53,14 @@ _COMMANDS: Final = {
 class CannotDo(click.ClickException):
     """A request that cannot be carried out. The message is one sentence with the next step."""
 
-    exit_code = REFUSED
+    exit_code = CANNOT_DO
 
     def show(self, file: Any = None) -> None:  # noqa: ARG002 - click's signature
         say(self.format_message())
 
 
 class _Commands(click.Group):
-    """Commands in the order of a day's use."""
+    """Lists the commands in the order of `_COMMANDS`."""
 
     def make_context(self, *args: Any, **options: Any) -> click.Context:
         with _output_may_close():
@@ -84,10 +87,10 @@ class _Commands(click.Group):
 
 @contextmanager
 def _output_may_close() -> Iterator[None]:
-    """End quietly if the reader of standard output has seen enough.
+    """Exit quietly if the reader has closed standard output.
 
     Raises:
-        CannotDo: it cannot be written for another reason.
+        CannotDo: standard output cannot be written for another reason.
     """
     try:
         yield
@@ -107,14 +110,14 @@ _SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 
 def vp() -> None:
     """The VeracityPro pipeline: Keepa to Power BI, every night, or on this machine.
 
-    `vp run` plays one whole night here without any account; `vp sql` looks at what it brought.
+    `vp run` runs one whole night here without any account; `vp sql` queries its tables.
 
     Completion in bash: eval "$(_VP_COMPLETE=bash_source vp)"; zsh and fish likewise.
     """
 
 
 def main() -> None:
-    """The console script. What it and its children write is for its user alone."""
+    """The console script. Files that it and its children create are private to the user."""
     os.umask(_PRIVATE)
     guard_streams()
     _let_libraries_warn()
@@ -123,15 +126,15 @@ def main() -> None:
 
 
 def say(text: str) -> None:
-    """A line on standard error about what goes on."""
+    """Print a line of progress on standard error."""
     from veracitypro_pipeline.cli.terminal import shown
 
     click.echo(f"vp: {shown(masked(text))}", err=True)
 
 
 def _let_libraries_warn() -> None:
-    """With `PYTHONWARNINGS=error`, which people set for programs of their own, a night would end at
-    the first warning of a library; Dagster's own use of pydantic warns at every import."""
+    """Undo `PYTHONWARNINGS=error`, which people set for their own programs: a library's first
+    warning would end the night, and Dagster's use of pydantic warns at every import."""
     os.environ.pop("PYTHONWARNINGS", None)
     if any("error" in option for option in sys.warnoptions):
         warnings.resetwarnings()
@@ -140,10 +143,10 @@ def _let_libraries_warn() -> None:
 
 
 def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--home` and `--debug`, and every error of ours as one sentence.
+    """Add `--home` and `--debug`, and print errors as one sentence.
 
-    The command is called once the environment says which home it is; so it, and every process that
-    it starts, finds the same state.
+    `--home` is put into the environment, so that the command and its child processes use the same
+    home.
     """
 
     @click.option(
@@ -165,20 +168,20 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
             sys.exit(stopping.exit_code())
         except Exception as error:
             if debug:
-                raise mask_error(error)  # noqa: B904 - it is the same one, or has what is behind it
+                raise mask_error(error)  # noqa: B904 - the same error, or one with its causes
             raise CannotDo(_sentence(error)) from error
 
     return with_options
 
 
 def _sentence(error: Exception) -> str:
-    """The error's own sentence; an error that was not made for people is named, too."""
-    if said := full_disk.said_of(error):
-        return said
-    if isinstance(error, OSError) and (said := _of_home(error)):
-        return said
-    if type(error).__module__.startswith("sqlalchemy") and (said := _of_dagster(error)):
-        return said
+    """The message of an error; of a class that is not ours, its name, too."""
+    if message := full_disk.message_of(error):
+        return message
+    if isinstance(error, OSError) and (message := _of_home(error)):
+        return message
+    if type(error).__module__.startswith("sqlalchemy") and (message := _of_dagster(error)):
+        return message
     text = " ".join(str(getattr(error, "description", None) or error).split())
     if type(error).__module__.startswith("veracitypro_pipeline") and text:
         return text
@@ -186,7 +189,7 @@ def _sentence(error: Exception) -> str:
 
 
 def _of_dagster(error: Exception) -> str | None:
-    """What to do, if it is SQLite that cannot go on; its own error holds the whole statement."""
+    """The message if SQLite caused the error, whose own text has the whole statement."""
     import sqlite3
 
     from veracitypro_pipeline.settings import Settings
@@ -198,7 +201,7 @@ def _of_dagster(error: Exception) -> str | None:
     step = (
         "end the program that holds one of them, or wait for it"
         if is_held
-        else "see to it that they can be read and written"
+        else "make sure that they can be read and written"
     )
     return (
         f"Dagster's databases in {Settings.load().dagster_home} cannot be used ({reason}): {step},"
@@ -207,7 +210,7 @@ def _of_dagster(error: Exception) -> str | None:
 
 
 def _of_home(error: OSError) -> str | None:
-    """What to do, if it is the home that cannot be written."""
+    """The message if the home cannot be written."""
     from veracitypro_pipeline.settings import Settings
 
     home = Settings.load().home_dir
@@ -215,7 +218,7 @@ def _of_home(error: OSError) -> str | None:
     if place is None or not (place.is_relative_to(home) or home.is_relative_to(place)):
         return None
     if isinstance(error, FileNotFoundError) and home.exists():
-        return None  # Of a file that is missing there.
+        return None  # A file is missing in the home, which itself can be written.
     return (
         f"The home {home} cannot be written ({error.strerror}: {place}): name another with --home"
         " or VP_HOME."

@@ -1,4 +1,4 @@
-"""Ports on loopback, for the commands that serve pages."""
+"""Ports on loopback for the commands that serve pages."""
 
 import errno
 import socket
@@ -9,11 +9,11 @@ from veracitypro_pipeline.cli.main import CannotDo
 HOST: Final = "127.0.0.1"
 
 
-def port_at_hand(port: int) -> int:
-    """The port itself, or a free one for 0.
+def usable_port(port: int) -> int:
+    """The port, or a free one for 0.
 
     Raises:
-        CannotDo: it cannot be had, mostly because another program uses it.
+        CannotDo: it cannot be used, mostly because another program uses it.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -23,6 +23,6 @@ def port_at_hand(port: int) -> int:
             in_use = error.errno == errno.EADDRINUSE
             why = "another program uses it, perhaps another `vp`" if in_use else error.strerror
             raise CannotDo(
-                f"The port {port} cannot be had: {why}; name another with --port."
+                f"The port {port} cannot be used: {why}; name another with --port."
             ) from error
         return int(probe.getsockname()[1])

@@ -1,6 +1,6 @@
-"""What a person sees of a run: which stage is at work, and the table at its end.
+"""Prints a run: its progress, stage by stage, and the table at its end.
 
-Progress goes to standard error, and moves only on a terminal; the table goes to standard output.
+Progress goes to standard error, as a moving line on a terminal; the table goes to standard output.
 """
 
 import time
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Says what is going on; silent where nobody looks."""
+    """Prints what happens now; nothing without a console."""
 
     def __init__(self, console: Screen | None) -> None:
         self._console = console
         self._status: Status | None = None
-        self._forget_the_run()
+        self._reset()
         self._started_at = time.monotonic()
 
     def say(self, text: str) -> None:
-        """One line about what happens now."""
+        """Print one line about what happens now."""
         if self._status is not None:
             self._status.update(Text(text))
         elif self._console is not None:
@@ -50,25 +50,25 @@ class Progress:
             self._console.print(line, soft_wrap=True)
 
     def say_day(self, text: str) -> None:
-        """The same at the beginning of a run, whose assets are then all to come."""
-        self._forget_the_run()
+        """The same at the start of a run, none of whose assets is materialized yet."""
+        self._reset()
         self.say(text)
 
-    def _forget_the_run(self) -> None:
-        # Stage -> its assets that the run is to make, and those that it has made.
+    def _reset(self) -> None:
+        # By stage, the assets that the run will materialize, and those that it has materialized.
         self._planned: dict[str, set[str]] = {stage: set() for stage in STAGES}
         self._made: dict[str, set[str]] = {stage: set() for stage in STAGES}
         self._open = list(STAGES)
 
     def on_event(self, entry: "dg.EventLogEntry") -> None:
-        """Follow a run's events: what is to be made, what is made, what is tried again."""
+        """Handle a run's events: assets planned and materialized, and retries."""
         import dagster as dg
 
         event = entry.dagster_event
         if event is None:
             return
         if event.event_type is dg.DagsterEventType.STEP_UP_FOR_RETRY:
-            self.say(f"{event.step_key} is tried again: {retry_reason(event)}")
+            self.say(f"{event.step_key} is retried: {retry_reason(event)}")
         elif event.asset_key and (stage := stage_of(event.asset_key)):
             asset = event.asset_key.to_user_string()
             if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
@@ -78,27 +78,27 @@ class Progress:
                 self._on_made(asset)
 
     def _on_made(self, asset: str) -> None:
-        """Say of each stage when all of it is there, in their order: dbt builds a table of a later
-        one while an earlier one is at work."""
+        """Print each finished stage, in order: dbt may build a table of a later stage before an
+        earlier stage is finished."""
         if self._status is not None:
             counts = [
                 f"{stage} {len(self._made[stage])}/{len(planned)}"
                 for stage, planned in self._planned.items()
                 if planned and (self._made[stage] and self._made[stage] < planned)
             ]
-            self._status.update(Text(", ".join([*counts, f"{asset} is there"])))
+            self._status.update(Text(", ".join([*counts, f"{asset} is built"])))
         while self._open and self._made[self._open[0]] >= self._planned[self._open[0]]:
             stage = self._open.pop(0)
             count = len(self._planned[stage])
             if self._status is None and count:
                 (one, *more) = self._planned[stage]
                 self.say(
-                    f"{stage}: " + (f"all {count} tables are" if more else f"{one} is") + " there"
+                    f"{stage}: " + (f"all {count} tables are" if more else f"{one} is") + " done"
                 )
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Take the moving line away, to print something that stays."""
+        """Hide the moving line while something else is printed."""
         if self._status is not None:
             self._status.stop()
         yield
@@ -123,18 +123,18 @@ def shown_progress(*, quiet: bool) -> Iterator[Progress]:
 
 
 def print_summary(summary: RunSummary) -> None:
-    """The table of a run and, below it, all that is red."""
+    """Print the table of a run and, below it, all that is red."""
     console = output()
     for part in in_parts(console, _table(summary), ["rows are"]):
         console.print(part)
     for check in summary.red_checks:
         colour = "red" if check.is_error else "yellow"
         runbook = runbooks.file_of(runbooks.of_check(check.name))
-        said = f"{check.name} {check.outcome}: {check.description} ({runbook})"
-        console.print(Text(said, style=colour))
+        line = f"{check.name} {check.outcome}: {check.description} ({runbook})"
+        console.print(Text(line, style=colour))
     for failure in summary.failures if summary.status != CANCELED else ():
-        told = [check.description for check in summary.red_checks if check.description]
-        if not any(description in failure.reason for description in told):
+        printed = [check.description for check in summary.red_checks if check.description]
+        if not any(description in failure.reason for description in printed):
             console.print(Text(f"{failure.step}: {failure.reason}", style="red"))
     console.print(
         f"{_verdict(summary)} {summary.as_of_date} took {summary.seconds:.1f} s; checks:"
@@ -148,13 +148,13 @@ def _verdict(summary: RunSummary) -> str:
         return f"Stopped by {by}; nothing is half written; run it again."
     if not summary.is_good:
         runbook = runbooks.file_of(runbooks.of_failure(summary))
-        return f"The run is not good: what failed stands above, what to do in {runbook}."
+        return f"The run is not good: the failures are above, the next steps in {runbook}."
     names = Counter(check.name.rpartition(": ")[2] for check in summary.red_checks)
     if not names:
         return "All is well."
     warnings = "1 warning" if names.total() == 1 else f"{names.total()} warnings"
-    said = [name if count == 1 else f"{name} ({count} tables)" for name, count in names.items()]
-    return f"Done, with {warnings}: {', '.join(said)}."
+    listed = [name if count == 1 else f"{name} ({count} tables)" for name, count in names.items()]
+    return f"Done, with {warnings}: {', '.join(listed)}."
 
 
 def _table(summary: RunSummary) -> Table:

@@ -15,18 +15,18 @@ from veracitypro_pipeline.settings import Settings
 @click.option(
     "--days",
     type=click.IntRange(min=1),
-    help="Play this many days in order; the last one is --date.",
+    help="Run this many days in order; the last one is --date.",
 )
 @click.option(
     "--products",
     type=click.Path(path_type=Path),
-    help="Folder of Keepa payload files (JSON, JSON Lines, also as .gz) to use in place of the"
-    " generated catalogue. Of a product with several fetches, each day gets the next.",
+    help="Folder of Keepa payload files (JSON, JSON Lines, also as .gz) in place of the generated"
+    " catalogue. If a product has several fetches, each day gets the next one.",
 )
 @click.option(
     "--asins",
     type=click.IntRange(min=1),
-    help="Let the generated catalogue have this many products: the tracked ones and invented"
+    help="Number of products of the generated catalogue: the tracked ones and invented"
     " competitors.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
@@ -36,13 +36,13 @@ def run(
 ) -> None:
     """Run the daily batch through the whole graph: Airbyte, S3, RAW, dbt, Power BI.
 
-    Without any account, on the local stack, which is started if need be. Running a day again
-    changes no table. Ends with exit code 0 only if the run and all blocking checks went well.
+    It needs no account: the local stack is started if it is not running. Running a day again
+    changes no table. The exit code is 0 only if the run succeeded and no blocking check is red.
     """
     settings = Settings.load()
     as_of_dates = _as_of_dates(day, days or 1)
     if products is not None and asins is not None:
-        raise CannotDo("--asins sizes the generated catalogue, which --products replaces: use one.")
+        raise CannotDo("--asins sets the size of the catalogue that --products replaces: use one.")
     if (products is not None or asins is not None) and settings.environment != "local":
         option = "--asins" if products is None else "--products"
         raise CannotDo(

@@ -1,7 +1,7 @@
-"""What a run of `vp run` writes to standard output, kept where the Dagster UI looks for it.
+"""Captures the output of `vp run` where the Dagster UI reads it.
 
-Dagster's own manager starts two processes beside each run, which repeat its output on the
-terminal. Here the output goes into the run's file, and on to wherever it went before.
+Dagster's own manager starts two processes per run, which repeat the output on the terminal. Here
+the output goes to the run's file and to where it went before.
 """
 
 import io
@@ -20,14 +20,14 @@ from dagster._serdes import ConfigurableClassData
 
 
 class RunOutput(LocalComputeLogManager):
-    """For `compute_logs` of a `dagster.yaml`; the files lie where Dagster's own manager has them in
-    the same home."""
+    """The class for `compute_logs` in `dagster.yaml`; its files are where Dagster's own manager
+    puts them."""
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Any
     ) -> "RunOutput":
-        # Dagster's default, of the same instance in `dagster dev`.
+        # The default of `dagster dev` for the same instance.
         return cls(base_dir=str(Path(config_value["base_dir"]) / "storage"), inst_data=inst_data)
 
     @contextmanager
@@ -44,7 +44,7 @@ class RunOutput(LocalComputeLogManager):
 
 
 class _Both(io.TextIOBase):
-    """Writes to two files; the first is flushed at once, for people who follow it."""
+    """Writes to two files; the first is flushed at once, so that it can be followed."""
 
     def __init__(self, first: TextIO, second: TextIO) -> None:
         self._first, self._second = first, second

@@ -1,4 +1,4 @@
-"""`vp sql`: a read-only question to the warehouse."""
+"""`vp sql`: one read-only query."""
 
 import csv
 import json
@@ -18,9 +18,9 @@ from veracitypro_pipeline.resources.warehouse.protocol import (
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.statement import Rows
 
-# What a spreadsheet takes for the beginning of a formula.
+# A spreadsheet reads a cell that starts with one of these as a formula.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-# Rows of a table for people; laying out a thousand takes half a second.
+# Rows of a printed table; the layout of a thousand takes half a second.
 TABLE_ROWS: Final = 1_000
 
 
@@ -32,16 +32,16 @@ TABLE_ROWS: Final = 1_000
     type=click.Choice(["table", "csv", "json"]),
     default="table",
     show_default=True,
-    help=f"How the rows are printed. table has the first {TABLE_ROWS:,}, with a line per field if"
-    " they do not fit the terminal; json is a list of objects; in csv a text that a spreadsheet"
-    " would take for a formula begins with an apostrophe.",
+    help=f"How the rows are printed. table: the first {TABLE_ROWS:,}, one field a line if they"
+    " do not fit the terminal. json: a list of objects. csv: text that a spreadsheet"
+    " would read as a formula gets an apostrophe first.",
 )
 @common_options
 def sql(query: str, form: str) -> None:
-    """Ask the warehouse one read-only QUERY.
+    """Run one read-only QUERY in the warehouse.
 
-    Schemas: RAW STG CORE MART MONITORING. Instants are UTC. On Snowflake the role of
-    SNOWFLAKE_READER_ROLE asks, which reads all of them and cannot write.
+    Schemas: RAW STG CORE MART MONITORING. Instants are UTC. On Snowflake it runs with the role
+    SNOWFLAKE_READER_ROLE, which reads all of them and cannot write.
 
     \b
     vp sql "select * from MART.DIM_PRODUCT"
@@ -87,7 +87,7 @@ def _how_many(printed: int, total: int) -> str:
 
 
 def _print_records(columns: list[str], rows: list[tuple[Any, ...]]) -> None:
-    """A field a line, for rows that are wider than the terminal."""
+    """Prints one field a line, for rows that are wider than the terminal."""
     from veracitypro_pipeline.cli.terminal import shown
 
     names = [shown(column) for column in columns]
@@ -107,13 +107,13 @@ def _cell(value: Any) -> str:
 def _print_csv(answer: Rows) -> None:
     writer = csv.writer(sys.stdout)
     writer.writerow(answer.columns)
-    # A file or a program gets what is there, a terminal what it can bear.
+    # Control characters are escaped on a terminal only.
     cell = _shown_cell if sys.stdout.isatty() else _no_formula
     writer.writerows([cell(value) for value in row] for row in answer.rows)
 
 
 def _no_formula(value: Any) -> Any:
-    """A title that begins as a formula does is text in a spreadsheet too."""
+    """A value that a spreadsheet does not read as a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
@@ -124,10 +124,10 @@ def _shown_cell(value: Any) -> Any:
 
 
 def _print_json(answer: Rows) -> None:
-    """A list of objects, a field a line, written as the rows come."""
+    """Prints a list of objects, one field a line, as rows arrive."""
     from veracitypro_pipeline.cli.terminal import shown_json
 
-    # With `indent`, Python's encoder is ten times slower than with separators that break lines.
+    # Separators with line breaks are ten times faster than `indent`.
     encoder = json.JSONEncoder(default=_plain, ensure_ascii=False, separators=(",\n  ", ": "))
     before = "[\n {\n  "
     for row in answer.rows:
@@ -138,7 +138,7 @@ def _print_json(answer: Rows) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON has no type for: decimals as numbers, instants and days in ISO 8601."""
+    """Decimals as numbers, instants and dates in ISO 8601, all else as text."""
     if isinstance(value, Decimal):
         number = float(value)
         return int(value) if number.is_integer() else number

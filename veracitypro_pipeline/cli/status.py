@@ -1,4 +1,4 @@
-"""`vp status`: the last runs, the counts of the newest, what is red since when, how fresh it is."""
+"""`vp status`: the last runs, the stages of the newest, red checks, freshness."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -19,7 +19,7 @@ from veracitypro_pipeline.settings import Settings
 if TYPE_CHECKING:
     from rich.console import Console
 
-# Of runs that did not go well: most are red.
+# Styles of runs that are not good; all others are red.
 _STYLES: Final = {STARTED: None, "unknown": None, CANCELED: "yellow"}
 
 
@@ -27,14 +27,14 @@ _STYLES: Final = {STARTED: None, "unknown": None, CANCELED: "yellow"}
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @common_options
 def status(as_json: bool) -> None:
-    """Show the last runs, the newest one hop by hop, what is red since when, and how fresh MART is.
+    """Show the last runs, the newest stage by stage, what is red since when, and how fresh MART is.
 
-    Reads the warehouse (MONITORING and MART) and, of a run without a recorded end, what Dagster
-    knows of it. Instants are UTC. The exit code is 0 whatever it shows; the state of a run is in
-    the exit code of `vp run`.
+    Reads MONITORING and MART, and Dagster's instance for a run whose end is not recorded. Instants
+    are UTC. The exit code is 0 whatever it shows; the exit code of `vp run` gives the state of a
+    run.
     """
     settings = Settings.load()
-    # With the pipeline's role: those who read MART need not see MONITORING.
+    # With the pipeline's role, because readers of MART may lack rights on MONITORING.
     warehouse = open_warehouse(settings, {"app": "vp status"}, is_reader=True, say=say)
     found = read_status(
         lambda sql, values: warehouse.query(sql, values or None),
@@ -42,7 +42,7 @@ def status(as_json: bool) -> None:
     )
     if found is None:
         raise CannotDo("No run is recorded in MONITORING yet: `vp run` makes one.")
-    _complete_the_begun(found, settings)
+    _complete_unfinished(found, settings)
     if as_json:
         from veracitypro_pipeline.cli.terminal import shown_json
 
@@ -51,23 +51,23 @@ def status(as_json: bool) -> None:
         _print(found, settings)
 
 
-def _complete_the_begun(found: Status, settings: Settings) -> None:
-    """MONITORING may not know yet how a run ended, and Dagster's instance in the home does."""
-    begun = [run for run in found.runs if run.status == STARTED]
-    if begun and settings.environment == "local":
+def _complete_unfinished(found: Status, settings: Settings) -> None:
+    """Fill in ends that the home's Dagster instance knows and MONITORING does not yet."""
+    unfinished = [run for run in found.runs if run.status == STARTED]
+    if unfinished and settings.environment == "local":
         from veracitypro_pipeline.cli.run_ends import complete
 
-        complete(begun, settings)
+        complete(unfinished, settings)
 
 
 def _print(found: Status, settings: Settings) -> None:
     from veracitypro_pipeline.cli.terminal import output
 
     console = output()
-    # First, because somebody may look at another environment than they think.
+    # Printed first, because it may not be the environment that the reader expects.
     console.print(f"Environment {settings.environment}: {warehouse_name(settings)}", soft_wrap=True)
     _print_runs(console, found)
-    _print_hops(console, found)
+    _print_stages(console, found)
     _print_marts(console, found)
     _print_red(console, found)
 
@@ -99,21 +99,21 @@ def _print_runs(console: "Console", found: Status) -> None:
         console.print(part)
 
 
-def _print_hops(console: "Console", found: Status) -> None:
+def _print_stages(console: "Console", found: Status) -> None:
     from rich.table import Table
 
     run = next((run for run in found.runs if run.run_id == found.hops_of_run), found.runs[0])
-    table = Table(title=f"StageRow by hop, {run.as_of_date or 'no partition'}: {run.status}")
+    table = Table(title=f"Stage by stage, {run.as_of_date or 'no partition'}: {run.status}")
     table.add_column("stage")
     for column in ("rows in", "rows out", "refused", "seconds"):
         table.add_column(column, justify="right")
-    for hop in found.hops:
+    for stage in found.hops:
         table.add_row(
-            hop.stage,
-            counted(hop.rows_in),
-            counted(hop.rows_out),
-            counted(hop.rows_refused),
-            timed(hop.seconds),
+            stage.stage,
+            counted(stage.rows_in),
+            counted(stage.rows_out),
+            counted(stage.rows_refused),
+            timed(stage.seconds),
         )
     console.print(table)
 
@@ -157,10 +157,10 @@ def _print_red(console: "Console", found: Status) -> None:
             )
         )
     if last.status == STARTED:
-        console.print("A run is at work.")
+        console.print("A run is in progress.")
     for file in found.late_files:
         console.print(
-            f"{file.source_file} came after the first run of {file.as_of_date}, at"
+            f"{file.source_file} arrived after the first run of {file.as_of_date}, at"
             f" {_minute(file.arrived_at)}; its {file.lines:,} lines were loaded at"
             f" {_minute(file.loaded_at)}."
         )

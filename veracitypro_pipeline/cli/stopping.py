@@ -1,9 +1,9 @@
-"""What a signal means to a command of `vp`: it is stopped, and that is no failure.
+"""Signals that stop a command of `vp`. A stop is not a failure.
 
-SIGINT (Ctrl+C), SIGTERM (a container or a service is stopped) and SIGHUP (the terminal is closed)
-mean the same. A run takes its sync and its statements back, ends as `canceled`, and Slack calls
-nobody for it. The exit code is 128 and the signal's number, as shells have it: 130, 143, 129.
-A signal that was ignored when `vp` started, as `nohup` does with SIGHUP, stays ignored.
+SIGINT (Ctrl+C), SIGTERM (a stopped container or service) and SIGHUP (a closed terminal) have the
+same effect. A run cancels its sync and its statements and ends as `canceled`, and Slack mentions no
+one. The exit code is 128 plus the signal's number, as in shells: 130, 143, 129. A signal that was
+ignored when `vp` started, as SIGHUP is under `nohup`, stays ignored.
 """
 
 import signal
@@ -17,20 +17,19 @@ STOPS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _EXIT_CODE_BASE: Final = 128
 
 
-# The signal that has stopped this process, once there is one.
-_heard: list[signal.Signals] = []
+# The first signal that stopped this process, if any.
+_received: list[signal.Signals] = []
 
 
 def stop_on_signals() -> None:
-    """Raise KeyboardInterrupt in the main thread when one comes. For a process that is a command of
-    `vp`."""
+    """Raise KeyboardInterrupt in the main thread when a stop signal arrives."""
     for number in STOPS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _hang_up if number == signal.SIGHUP else _stop)
 
 
 def name() -> str:
-    """Of the signal, for people."""
+    """The name of the signal, as printed."""
     return "Ctrl+C" if _number() == signal.SIGINT else _number().name
 
 
@@ -39,25 +38,25 @@ def exit_code() -> int:
 
 
 @contextmanager
-def stops_heard() -> Iterator[Callable[[], bool]]:
-    """Tells whether one has come within.
+def watched_stops() -> Iterator[Callable[[], bool]]:
+    """Yields a function that returns whether a stop signal has arrived within this context.
 
-    By the file descriptor that Python writes signals to: handlers are Dagster's while a step is at
-    work, and what a step makes of its exception is not told from a fault.
+    It reads Python's wake-up file descriptor. Handlers would not do: while a step runs they are
+    Dagster's, and the exception they raise in a step looks like any other failure.
     """
-    heard, told = socket.socketpair()
-    with heard, told:
-        heard.setblocking(False)
-        told.setblocking(False)
-        before = signal.set_wakeup_fd(told.fileno())
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        reader.setblocking(False)
+        writer.setblocking(False)
+        before = signal.set_wakeup_fd(writer.fileno())
 
         def is_stopped() -> bool:
             try:
-                numbers = heard.recv(1024, socket.MSG_PEEK)
+                numbers = reader.recv(1024, socket.MSG_PEEK)
             except BlockingIOError:
                 return False
             stops = [signal.Signals(number) for number in numbers if number in STOPS]
-            _heard[:] = _heard or stops[:1]
+            _received[:] = _received or stops[:1]
             return bool(stops)
 
         try:
@@ -67,17 +66,17 @@ def stops_heard() -> Iterator[Callable[[], bool]]:
 
 
 def _number() -> signal.Signals:
-    return _heard[0] if _heard else signal.SIGINT
+    return _received[0] if _received else signal.SIGINT
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
-    _heard[:] = _heard or [signal.Signals(number)]
+    _received[:] = _received or [signal.Signals(number)]
     raise KeyboardInterrupt
 
 
 def _hang_up(number: int, frame: FrameType | None) -> None:
-    """As Ctrl+C at this moment: while a step is at work Dagster has handlers of its own in place of
-    ours, of the other two signals only."""
+    """Calls the current handler of SIGINT: while a step runs, Dagster replaces our handlers of
+    SIGINT and SIGTERM, but not that of SIGHUP."""
     handler = signal.getsignal(signal.SIGINT)
     if callable(handler):
         handler(number, frame)

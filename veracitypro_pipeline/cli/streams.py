@@ -1,7 +1,7 @@
-"""Standard output and error of `vp`, which may go away while it is at work.
+"""Standard output and error of `vp`, which may fail at any time.
 
-A pager is closed, `| head` has seen enough, a disk is full. A command that only shows something
-ends then. A run goes on: it is for the tables, and its output is for people.
+A pager or `| head` closes the pipe, or a disk is full. A command that only shows something then
+ends. A run goes on, because its purpose is the tables.
 """
 
 import codecs
@@ -14,9 +14,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final, TextIO, TypeVar
 
-# What a shell says of a command that wrote into a closed pipe: 128 + SIGPIPE.
+# The exit code of a command that wrote to a closed pipe, as in shells: 128 + SIGPIPE.
 CLOSED_PIPE: Final = 141
-# The name by which a stream knows `_escaped`.
+# The name of the error handler `_escaped`.
 _ESCAPED: Final = "vp_escaped"
 
 
@@ -24,16 +24,16 @@ T = TypeVar("T")
 
 
 class OutputLost(OSError):
-    """Standard output takes nothing any more. The message is a sentence."""
+    """Standard output cannot be written any more. The message is a sentence."""
 
     @property
     def is_closed_pipe(self) -> bool:
-        """Whether its reader went away, which is no fault."""
+        """Whether the reader closed it, which is not a fault."""
         return isinstance(self.__cause__, BrokenPipeError)
 
 
 class _Output(io.TextIOWrapper):
-    """Standard output whose errors are told from those of other files and of connections."""
+    """Standard output with an error class of its own."""
 
     def write(self, text: str, /) -> int:
         return self._try(lambda: super(_Output, self).write(text))
@@ -45,13 +45,13 @@ class _Output(io.TextIOWrapper):
         try:
             return do()
         except OSError as error:
-            # What is still in a buffer must not fail once more when Python ends.
-            _lead_nowhere(self.fileno())
+            # Otherwise the rest of the buffer would fail again when Python exits.
+            _redirect_to_devnull(self.fileno())
             raise OutputLost(f"Standard output cannot be written: {error.strerror}.") from error
 
 
 class _Messages(io.TextIOWrapper):
-    """Standard error, which is written if it can be."""
+    """Standard error, whose write errors are ignored."""
 
     def write(self, text: str, /) -> int:
         with suppress(OSError):
@@ -64,14 +64,14 @@ class _Messages(io.TextIOWrapper):
 
 
 def guard_streams() -> None:
-    """Put these in place of Python's own, once, when the command begins."""
+    """Replace `sys.stdout` and `sys.stderr`, once, when a command starts."""
     sys.stdout = _like(_Output, sys.stdout)
     sys.stderr = _like(_Messages, sys.stderr)
 
 
 @contextmanager
-def for_whoever_reads() -> Iterator[None]:
-    """What is printed within is no part of the work: it may get lost."""
+def output_may_be_lost() -> Iterator[None]:
+    """Ignore the loss of what is printed in this context."""
     try:
         yield
     except OutputLost as lost:
@@ -88,14 +88,14 @@ class _Lossy(io.FileIO):
 
 
 def lossy_file(path: Path) -> TextIO:
-    """A log to append to, which takes what there is room for."""
+    """A log file, opened to append; what does not fit on the disk is dropped."""
     binary = io.BufferedWriter(_Lossy(path, "ab"))
     return io.TextIOWrapper(binary, encoding="utf-8", line_buffering=True)
 
 
 def _escaped(error: UnicodeError) -> tuple[str, int]:
-    """What stands for characters that a terminal does not have, e.g. one of ASCII: an escape, as in
-    JSON, so that a document stays one."""
+    """Replaces characters that the encoding lacks by JSON escapes, so that a JSON document stays
+    valid."""
     assert isinstance(error, UnicodeEncodeError)
     return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
@@ -104,7 +104,7 @@ codecs.register_error(_ESCAPED, _escaped)
 
 
 def _like(kind: type[io.TextIOWrapper], stream: Any) -> Any:
-    """A stream of that kind on the same file; None stays, where a process has no such stream."""
+    """A stream of that kind on the same file; a stream that is None or replaced stays."""
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     binary: IO[bytes] = open(stream.fileno(), "wb", closefd=False)  # noqa: SIM115
@@ -117,7 +117,7 @@ def _like(kind: type[io.TextIOWrapper], stream: Any) -> Any:
     )
 
 
-def _lead_nowhere(descriptor: int) -> None:
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, descriptor)
-    os.close(nowhere)
+def _redirect_to_devnull(descriptor: int) -> None:
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, descriptor)
+    os.close(devnull)

@@ -1,4 +1,4 @@
-"""Tables that fit where they are printed, and keep all of their columns."""
+"""Tables that fit the terminal and keep all their columns."""
 
 from collections.abc import Callable, Collection
 from typing import Final
@@ -8,22 +8,22 @@ from rich.measure import Measurement
 from rich.table import Column, Table
 from rich.text import Text
 
-# Characters of a column beside its text: a line and two blanks.
+# Characters around the text of a column: a rule and two blanks.
 _AROUND_CELL: Final = 3
 
 
 def fits(console: Console, table: Table) -> bool:
-    """Whether each cell has its text on one line."""
+    """Whether the text of each cell fits on one line."""
     return _width(table, sum(_measure(console, one).maximum for one in table.columns)) <= (
         console.width
     )
 
 
 def in_parts(console: Console, table: Table, moved: Collection[str], keys: int = 1) -> list[Table]:
-    """The table, if it does not fit with a line for each element of a list, as in `1 warned`; if
-    that does not help, the columns of these headers stand in a second table below it.
+    """The table if it fits, else with one list element a line (`7 passed, 1 warned`), else as two
+    tables: the second has the columns `moved`.
 
-    The first `keys` columns stand in both. A column that is not `no_wrap` may break between words.
+    The first `keys` columns are in both. A column without `no_wrap` may break between words.
     """
     if fits(console, table):
         return [table]
@@ -38,7 +38,7 @@ def in_parts(console: Console, table: Table, moved: Collection[str], keys: int =
 
 
 def _copy(table: Table, is_wanted: Callable[[object], bool]) -> Table:
-    """Some of the columns, with lists broken into lines."""
+    """A copy with the wanted columns and one list element a line."""
     columns = [column for column in table.columns if is_wanted(column.header)]
     copy = Table(title=table.title)
     for column in columns:
@@ -51,10 +51,10 @@ def _copy(table: Table, is_wanted: Callable[[object], bool]) -> Table:
 
 
 def _fits_by_words(console: Console, table: Table) -> bool:
-    """Whether every word and number has its place on one line."""
+    """Whether no word or number is broken."""
     whole = [_measure(console, one).maximum for one in table.columns if one.no_wrap]
     words = [_measure(console, one).minimum for one in table.columns if not one.no_wrap]
-    # Columns that may be broken come out about equally wide.
+    # Rich makes columns that wrap about equally wide.
     return _width(table, sum(whole) + len(words) * max(words, default=0)) <= console.width
 
 
@@ -63,7 +63,7 @@ def _width(table: Table, text: int) -> int:
 
 
 def _measure(console: Console, column: Column) -> Measurement:
-    """Characters of the longest word and of the longest line."""
+    """The length of the longest word and of the longest line, in characters."""
     unbounded = console.options.update(max_width=1_000_000)
     cells = [Text(str(cell)) for cell in (column.header, *column.cells)]
     measures = [Measurement.get(console, unbounded, cell) for cell in cells]

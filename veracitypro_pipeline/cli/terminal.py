@@ -1,7 +1,7 @@
-"""What `vp` prints on a terminal: text from data shows its control characters and commands nothing.
+"""Text from outside, printed safely: control characters are escaped.
 
-Titles, file names and the words of services are written by others. Raw, an escape sequence in one
-of them would rename a window or hide a line.
+Titles, file names and messages of services come from outside. An escape sequence in one of them
+could otherwise rename the window or hide a line.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any, Final
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-# Columns of what no terminal limits; a table is cut below that.
+# The least width of output that is not a terminal; narrower tables would be cut.
 _NARROWEST: Final = 100
 
 
@@ -27,14 +27,15 @@ def shown(text: str) -> str:
 
 
 def shown_json(document: str) -> str:
-    """The same for a JSON document, which stays one with the same values."""
+    """The same for a JSON document, which stays valid with the same values."""
     if _is_all_harmless(document):
         return document
     return "".join(one if _is_harmless(one) else json.dumps(one)[1:-1] for one in document)
 
 
 def _is_all_harmless(text: str) -> bool:
-    """Nearly every text is, and one look at the whole is a hundred times faster."""
+    """A fast path: most text is, and this is a hundred times faster than a look at each
+    character."""
     return text.replace("\n", "").isprintable()
 
 
@@ -51,18 +52,18 @@ class Screen(Console):
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Everything printed comes by here; colours and the cursor are in no segment's text."""
+        """All output passes here; colours and cursor moves are not part of a segment's text."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=self._shown(segment.text))
 
     def _shown(self, text: str) -> str:
-        """Where there is no dash, a hyphen stands for what was not counted."""
+        """Without UTF-8, the en dash of an unknown count becomes a hyphen."""
         has_dashes = self.encoding.lower().startswith("utf")
         return shown(text if has_dashes else text.replace("\N{EN DASH}", "-"))
 
 
 def output() -> Screen:
-    """Standard output, wide enough for our tables where it is no terminal."""
+    """Standard output; if it is not a terminal, wide enough for our tables."""
     screen = Screen()
     if screen.width < _NARROWEST and not screen.is_terminal:
         return Screen(width=_NARROWEST)

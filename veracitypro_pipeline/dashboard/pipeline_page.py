@@ -81,7 +81,7 @@ def _show_figures(run: Run, runs: list[Run]) -> None:
 
 
 def _show_hops(run: Run, hops: list[dict[str, Any]]) -> None:
-    st.subheader("Conservation, hop by hop")
+    st.subheader("Conservation, stage by stage")
     differences = pipeline_queries.unexplained(hops)
     lost = [
         f"{difference:+,} between {hops[place - 1]['stage']} and {hops[place]['stage']}"

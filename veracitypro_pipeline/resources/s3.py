@@ -134,7 +134,7 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
             yield
         except ClientError as error:
             message = str(error.response.get("Error", {}).get("Message", ""))
-            if (full := full_disk.said_in(message)) is not None:
+            if (full := full_disk.message_in(message)) is not None:
                 # Only the local S3 says this: it is a folder of this machine.
                 raise PermanentFailure(full) from error
             status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500))

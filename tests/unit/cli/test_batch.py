@@ -1,5 +1,5 @@
-"""Runs of this process: a signal stops one, whatever the step that hears of it makes of it; and one
-that was killed does not stay at work."""
+"""Runs of this process: a signal stops a run, whatever its step does with it, and a killed run is
+closed."""
 
 import os
 import signal
@@ -17,19 +17,19 @@ from veracitypro_pipeline.cli import batch, stopping
 from veracitypro_pipeline.cli.instance import dagster_instance
 from veracitypro_pipeline.failures import PermanentFailure
 from veracitypro_pipeline.notify.delivery import ANNOUNCES_ITSELF_TAG, marks
-from veracitypro_pipeline.run_lock import run_place
+from veracitypro_pipeline.run_lock import run_lock_of
 from veracitypro_pipeline.settings import Settings
 
 
 class Night:
-    """A run of two assets, in the first of which a signal comes."""
+    """A run of an asset and two checks; a signal arrives in the first check."""
 
     def __init__(
         self,
         folder: Path,
         monkeypatch: pytest.MonkeyPatch,
         *,
-        is_told: bool,
+        is_caught: bool,
         number: signal.Signals = signal.SIGINT,
     ) -> None:
         self.tries: list[str] = []
@@ -38,7 +38,7 @@ class Night:
         def first() -> None:
             self.tries.append("first")
 
-        # Nothing waits for it.
+        # Nothing depends on it.
         @dg.asset_check(asset=first, retry_policy=dg.RetryPolicy(max_retries=2))
         def interrupted() -> dg.AssetCheckResult:
             self.tries.append("interrupted")
@@ -46,7 +46,7 @@ class Night:
                 os.kill(os.getpid(), number)
                 time.sleep(10)
             except dg.DagsterExecutionInterruptedError as interrupt:
-                if is_told:
+                if is_caught:
                     raise PermanentFailure("It was interrupted.") from interrupt
                 raise
             return dg.AssetCheckResult(passed=True)
@@ -56,7 +56,7 @@ class Night:
             self.tries.append("later")
             return dg.AssetCheckResult(passed=True)
 
-        monkeypatch.setattr(batch, "_Reporter", lambda *_: Silent())
+        monkeypatch.setattr(batch, "_Reporter", lambda *_: NoReporter())
         job = dg.Definitions(
             assets=[first], asset_checks=[interrupted, later], executor=dg.in_process_executor
         ).resolve_implicit_global_asset_job_def()
@@ -71,7 +71,7 @@ class Night:
             )
 
 
-class Silent:
+class NoReporter:
     def __call__(self, entry: dg.EventLogEntry) -> None: ...
 
     def report_end(self) -> None: ...
@@ -83,12 +83,12 @@ class Silent:
 def test_each_signal_that_stops_a_command_cancels_its_run(
     number: signal.Signals, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A service that is stopped and a terminal that is closed are no failures."""
+    """A stopped service and a closed terminal are not failures."""
     before = {one: signal.getsignal(one) for one in stopping.STOPS}
-    monkeypatch.setattr(stopping, "_heard", [])
+    monkeypatch.setattr(stopping, "_received", [])
     stopping.stop_on_signals()
     try:
-        night = Night(tmp_path, monkeypatch, is_told=True, number=number)
+        night = Night(tmp_path, monkeypatch, is_caught=True, number=number)
         assert night.tries == ["first", "interrupted"]
         assert night.summary.status == "canceled"
         assert stopping.exit_code() == code
@@ -98,7 +98,7 @@ def test_each_signal_that_stops_a_command_cancels_its_run(
 
 
 def test_a_signal_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`nohup vp run` goes on without its terminal."""
+    """`nohup vp run` continues without its terminal."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         stopping.stop_on_signals()
@@ -109,12 +109,12 @@ def test_a_signal_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-@pytest.mark.parametrize("is_told", [False, True])
-def test_a_run_that_is_interrupted_in_a_check_does_not_go_on(
-    is_told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_caught", [False, True])
+def test_a_run_interrupted_in_a_check_ends(
+    is_caught: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Dagster would try it again, or go on with what does not depend on it."""
-    night = Night(tmp_path, monkeypatch, is_told=is_told)
+    """Dagster would retry the check, or go on with steps that do not depend on it."""
+    night = Night(tmp_path, monkeypatch, is_caught=is_caught)
     assert night.tries == ["first", "interrupted"]
     assert night.summary.status == "canceled"
     assert {failure.reason for failure in night.summary.failures} == {
@@ -123,23 +123,23 @@ def test_a_run_that_is_interrupted_in_a_check_does_not_go_on(
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
-def test_a_run_of_an_account_that_was_killed_is_closed_by_the_next_one_of_its_home(
+def test_a_killed_run_of_an_account_is_closed_by_the_next_run_of_its_home(
     environment: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which has the home to itself, so that the other is known to be dead."""
-    monkeypatch.setenv("DAGSTER_HOME", "")  # What opens the instance sets it.
+    """The next run holds the run lock, so the other is known to be dead."""
+    monkeypatch.setenv("DAGSTER_HOME", "")  # `dagster_instance` sets it.
     settings = Settings.load(environment=environment, home=tmp_path)
     job = dg.job(name="vp_daily_batch")(lambda: None)
     killed = str(uuid.uuid4())
     with dagster_instance(settings) as instance:
         instance.create_run_for_job(job, run_id=killed, tags=marks(killed, ANNOUNCES_ITSELF_TAG))
-        begun = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job.name)
-        instance.report_dagster_event(begun, killed)
+        started = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job.name)
+        instance.report_dagster_event(started, killed)
     seen = []
 
     def run(instance: dg.DagsterInstance, *_: Any) -> Any:
         dead = instance.get_run_by_id(killed)
-        seen.append((dead and dead.status, run_place(tmp_path).is_locked))
+        seen.append((dead and dead.status, run_lock_of(tmp_path).is_locked))
         return SimpleNamespace(is_good=True)
 
     monkeypatch.setattr(batch, "_run", run)

@@ -1,4 +1,4 @@
-"""The events of a home: written faster than by Dagster's own storage, into the same files."""
+"""The events of a home: Dagster's own files, written with fewer openings and closings."""
 
 import threading
 from pathlib import Path
@@ -22,7 +22,7 @@ def priced() -> object:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("DAGSTER_HOME", "")  # What `prepare_dagster_home` sets is taken back.
+    monkeypatch.setenv("DAGSTER_HOME", "")  # Undoes what `prepare_dagster_home` sets.
     return prepare_dagster_home(Settings.load(home=tmp_path))
 
 
@@ -34,7 +34,7 @@ def kinds(instance: dg.DagsterInstance, run_id: str) -> list[str]:
     return [str(entry.dagster_event_type) for entry in instance.all_logs(run_id)]
 
 
-def test_dagsters_own_storage_and_ours_take_turns_and_read_each_other(folder: Path) -> None:
+def test_dagsters_storage_and_ours_write_and_read_the_same_files(folder: Path) -> None:
     with (
         dg.DagsterInstance.from_config(str(folder), "vp_run.yaml") as ours,
         dg.DagsterInstance.local_temp(str(folder)) as dagsters,
@@ -43,14 +43,14 @@ def test_dagsters_own_storage_and_ours_take_turns_and_read_each_other(folder: Pa
         for run_id in runs:
             assert kinds(ours, run_id) == kinds(dagsters, run_id)
             assert "DagsterEventType.RUN_SUCCESS" in kinds(ours, run_id)
-        # The tables over all runs, too.
+        # Also in the index over all runs.
         for instance in (ours, dagsters):
             newest = instance.get_latest_materialization_event(dg.AssetKey("priced"))
             assert newest is not None
             assert newest.run_id == runs[-1]
 
 
-def test_each_of_dagsters_databases_waits_for_who_holds_it(folder: Path) -> None:
+def test_each_of_dagsters_databases_waits_for_a_lock(folder: Path) -> None:
     with dg.DagsterInstance.from_config(str(folder), "vp_run.yaml") as instance:
         of_runs = instance.run_storage.connect()  # type: ignore[attr-defined]
         of_events = instance.event_log_storage.index_connection()  # type: ignore[attr-defined]
@@ -59,8 +59,8 @@ def test_each_of_dagsters_databases_waits_for_who_holds_it(folder: Path) -> None
                 assert connection.exec_driver_sql("pragma busy_timeout").scalar() == 30_000
 
 
-def test_who_watches_a_run_sees_its_events_while_it_is_at_work(folder: Path) -> None:
-    """The page of a run in the UI is a watcher with Dagster's means, in another process."""
+def test_a_watcher_sees_the_events_of_a_run_in_progress(folder: Path) -> None:
+    """The run page of the UI watches with Dagster's storage, in another process."""
     seen = threading.Event()
     with (
         dg.DagsterInstance.from_config(str(folder), "vp_run.yaml") as ours,
@@ -68,12 +68,12 @@ def test_who_watches_a_run_sees_its_events_while_it_is_at_work(folder: Path) -> 
     ):
         run_id = run(ours)
         page.watch_event_logs(run_id, None, lambda _entry, _cursor: seen.set())
-        ours.report_engine_event("at work", ours.get_run_by_id(run_id))
+        ours.report_engine_event("in progress", ours.get_run_by_id(run_id))
         assert seen.wait(timeout=20)
 
 
 @pytest.mark.skipif(not OPEN_FILES.exists(), reason="This system has no list of open files.")
-def test_who_goes_through_many_runs_keeps_few_of_them_open(folder: Path) -> None:
+def test_reading_many_runs_keeps_few_databases_open(folder: Path) -> None:
     with dg.DagsterInstance.from_config(str(folder), "vp_run.yaml") as instance:
         for run_id in [run(instance) for _ in range(5)]:
             assert kinds(instance, run_id)

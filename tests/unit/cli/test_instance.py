@@ -1,4 +1,4 @@
-"""The configuration of a home's Dagster instance: renewed with `vp`, kept if somebody edits it."""
+"""The configuration of a home's Dagster instance: updated by `vp` unless it was edited."""
 
 from pathlib import Path
 from typing import Final
@@ -10,7 +10,7 @@ from veracitypro_pipeline.cli import instance
 from veracitypro_pipeline.cli.instance import prepare_dagster_home
 from veracitypro_pipeline.settings import Settings
 
-# As `vp` made it before it kept its files up to date, with Dagster's own slow event storage.
+# Written by `vp` before its files had a first line with a digest.
 FORMER: Final = """\
 telemetry:
   enabled: false
@@ -22,7 +22,7 @@ compute_logs:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("DAGSTER_HOME", "")  # What `prepare_dagster_home` sets is taken back.
+    monkeypatch.setenv("DAGSTER_HOME", "")  # Undoes what `prepare_dagster_home` sets.
     return tmp_path
 
 
@@ -30,9 +30,7 @@ def prepared(home: Path) -> Path:
     return prepare_dagster_home(Settings.load(home=home)) / "vp_run.yaml"
 
 
-def test_a_file_that_an_older_version_made_is_renewed(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_of_an_older_version_is_updated(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = prepared(home)
     today = file.read_text()
     assert "OpenSqliteEventLogStorage" in yaml.safe_load(today)["event_log_storage"]["class"]
@@ -47,7 +45,7 @@ def test_a_file_that_an_older_version_made_is_renewed(
 
 
 @pytest.mark.parametrize("former", [True, False])
-def test_a_file_that_somebody_edited_stays(home: Path, former: bool) -> None:
+def test_an_edited_file_stays(home: Path, former: bool) -> None:
     file = prepared(home)
     edited = (FORMER if former else file.read_text()) + "# ours\n"
     file.write_text(edited)
@@ -55,7 +53,7 @@ def test_a_file_that_somebody_edited_stays(home: Path, former: bool) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
-def test_a_file_that_a_crash_has_cut_is_made_again(home: Path, share: float) -> None:
+def test_a_file_truncated_by_a_crash_is_written_again(home: Path, share: float) -> None:
     file = prepared(home)
     whole = file.read_bytes()
     file.write_bytes(whole[: int(share * len(whole))])

@@ -21,18 +21,18 @@ from veracitypro_pipeline.cli.main import _sentence, vp
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """`--home` sets a variable of the process, for those that it starts."""
+    """`--home` sets a variable of the process and its children, which is reset here."""
     with monkeypatch.context() as patch:
         patch.setenv("VP_HOME", ".vp")
         yield
 
 
 VP: Final = str(Path(sys.executable).parent / "vp")
-# What takes a third of a second or more to import.
+# Packages that take a third of a second or more to import.
 HEAVY = ("dagster", "duckdb", "pydantic", "requests", "snowflake.connector")
 
 
-def test_every_command_of_the_list_is_there() -> None:
+def test_every_listed_command_exists() -> None:
     context = click.Context(vp)
     for name in vp.list_commands(context):
         command = vp.get_command(context, name)
@@ -41,7 +41,7 @@ def test_every_command_of_the_list_is_there() -> None:
         assert command.help
 
 
-def test_help_loads_nothing_that_takes_time() -> None:
+def test_help_imports_nothing_slow() -> None:
     program = f"""
 import sys
 from veracitypro_pipeline.cli.main import vp
@@ -54,10 +54,10 @@ sys.exit(f"loaded: {{loaded}}" if loaded else 0)
     assert "sql" in outcome.stdout
 
 
-def test_without_streamlit_the_pages_are_had_from_the_checkout_and_not_from_pypi(
+def test_without_streamlit_the_hint_installs_from_the_checkout_not_from_pypi(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The project's name is free there: whoever takes it would be installed."""
+    """The project's name is free on PyPI: a stranger's package would be installed."""
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     outcome = CliRunner().invoke(vp, ["dashboard"])
     assert outcome.exit_code == 2
@@ -66,8 +66,8 @@ def test_without_streamlit_the_pages_are_had_from_the_checkout_and_not_from_pypi
 
 
 @pytest.mark.parametrize("command", ["run", "dev", "doctor"])
-def test_a_home_that_cannot_be_written_is_said_to_be(command: str, tmp_path: Path) -> None:
-    """A file stands where its parent should be; permissions would not hold up an administrator."""
+def test_a_home_that_cannot_be_written_is_named(command: str, tmp_path: Path) -> None:
+    """Its parent is a file; permissions would not stop root."""
     (tmp_path / "file").write_text("in the way")
     home = tmp_path / "file" / "home"
     outcome = CliRunner().invoke(vp, [command, "--home", str(home)])
@@ -76,13 +76,13 @@ def test_a_home_that_cannot_be_written_is_said_to_be(command: str, tmp_path: Pat
     assert "name another with --home or VP_HOME." in outcome.stderr
 
 
-def test_a_file_elsewhere_is_not_taken_for_the_home(tmp_path: Path) -> None:
+def test_an_error_of_another_file_does_not_name_the_home(tmp_path: Path) -> None:
     place = tmp_path / "elsewhere"
     assert "elsewhere" in _sentence(PermissionError(13, "Permission denied", str(place)))
     assert "--home" not in _sentence(PermissionError(13, "Permission denied", str(place)))
 
 
-def test_a_database_of_dagster_that_is_held_for_good_is_named_without_its_sql(
+def test_a_locked_database_of_dagster_is_named_without_its_sql(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VP_HOME", str(tmp_path))
@@ -98,7 +98,7 @@ def test_a_database_of_dagster_that_is_held_for_good_is_named_without_its_sql(
 
 
 @pytest.mark.parametrize(("encoding", "form"), [("ascii", "table"), ("latin-1:strict", "json")])
-def test_a_terminal_without_every_character_is_written_to(
+def test_characters_that_the_terminal_lacks_are_escaped(
     encoding: str, form: str, small_home: Path
 ) -> None:
     title = "Zähler \N{EN DASH} ピックル"
@@ -115,7 +115,7 @@ def test_a_terminal_without_every_character_is_written_to(
 
 
 @pytest.mark.parametrize("port", ["99999", "-1", "0"])
-def test_a_port_that_does_not_exist_is_not_said_to_be_in_use(port: str) -> None:
+def test_an_invalid_port_is_not_called_in_use(port: str) -> None:
     outcome = CliRunner().invoke(vp, ["dev", "--port", port])
     assert outcome.exit_code == 2
     assert "1<=x<=65535" in outcome.stderr
@@ -123,7 +123,7 @@ def test_a_port_that_does_not_exist_is_not_said_to_be_in_use(port: str) -> None:
 
 @pytest.fixture(scope="module")
 def small_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with a warehouse that holds one table of two rows, in a schema of ours."""
+    """A home whose warehouse has one table of two rows and a view."""
     home = tmp_path_factory.mktemp("small") / "home"
     (home / "warehouse").mkdir(parents=True)
     with duckdb.connect(str(home / "warehouse" / "vp_dwh.duckdb")) as db:
@@ -133,7 +133,7 @@ def small_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("query", ["", " ", ";", "/* nothing */"])
-def test_a_query_without_a_statement_is_refused(query: str, small_home: Path) -> None:
+def test_a_query_without_a_statement_is_rejected(query: str, small_home: Path) -> None:
     outcome = CliRunner().invoke(vp, ["sql", query, "--home", str(small_home)])
     assert outcome.exit_code == 2
     assert outcome.stderr == "vp: The query cannot be run: There is no statement.\n"
@@ -142,8 +142,8 @@ def test_a_query_without_a_statement_is_refused(query: str, small_home: Path) ->
 @pytest.mark.parametrize(
     "query", ["select 1; select 2", "select 1;select 2;", "show tables; select ';' -- ; \n; from x"]
 )
-def test_several_statements_are_refused_in_a_sentence(query: str, small_home: Path) -> None:
-    """Only the rows of the last one would be seen."""
+def test_several_statements_are_rejected(query: str, small_home: Path) -> None:
+    """Only the rows of the last one would be shown."""
     outcome = CliRunner().invoke(vp, ["sql", query, "--home", str(small_home)])
     assert outcome.exit_code == 2
     assert outcome.stdout == ""
@@ -166,7 +166,7 @@ def test_several_statements_are_refused_in_a_sentence(query: str, small_home: Pa
     ],
 )
 def test_show_and_describe_see_all_schemas(query: str, rows: str, small_home: Path) -> None:
-    """DuckDB's own look at the schema `main`, where we keep nothing."""
+    """DuckDB's own `show` covers the schema `main`, which is empty here."""
     outcome = CliRunner().invoke(vp, ["sql", query, "--format", "csv", "--home", str(small_home)])
     assert outcome.exit_code == 0, outcome.stderr
     assert " ".join(outcome.stdout.splitlines()[1:]) == rows
@@ -176,7 +176,7 @@ MANY_ROWS: Final = "select range, repeat('x', 80) as filler from range(300000)"
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "json"])
-def test_a_reader_who_has_seen_enough_ends_the_command_quietly(form: str, small_home: Path) -> None:
+def test_closed_output_ends_the_command_quietly(form: str, small_home: Path) -> None:
     """As in `vp sql ... | head -1`, with the exit code of a command that SIGPIPE ended."""
     command = [VP, "sql", MANY_ROWS, "--format", form, "--home", str(small_home)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -189,7 +189,7 @@ def test_a_reader_who_has_seen_enough_ends_the_command_quietly(form: str, small_
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["sql", "--help"], ["sql", "select 1"]])
-def test_a_reader_who_is_gone_before_the_first_line_is_none_the_worse(
+def test_output_closed_before_the_first_line_ends_the_command_quietly(
     arguments: list[str], small_home: Path
 ) -> None:
     reads, writes = os.pipe()
@@ -206,7 +206,7 @@ def test_a_reader_who_is_gone_before_the_first_line_is_none_the_worse(
     assert (outcome.returncode, outcome.stderr) == (141, b"")
 
 
-def test_an_output_that_is_full_is_said_and_messages_that_cannot_be_said_end_nothing(
+def test_full_output_is_an_error_and_full_standard_error_is_not(
     small_home: Path,
 ) -> None:
     command = [VP, "sql", "--home", str(small_home)]
@@ -216,12 +216,12 @@ def test_an_output_that_is_full_is_said_and_messages_that_cannot_be_said_end_not
         assert outcome.stderr == (
             b"vp: Standard output cannot be written: No space left on device.\n"
         )
-        unheard = subprocess.run([*command, "selec"], stdout=subprocess.PIPE, stderr=full)
-        assert (unheard.returncode, unheard.stdout) == (2, b"")
+        silent = subprocess.run([*command, "selec"], stdout=subprocess.PIPE, stderr=full)
+        assert (silent.returncode, silent.stdout) == (2, b"")
 
 
 def test_a_shell_completes_commands_as_the_help_says() -> None:
     assert "_VP_COMPLETE=bash_source vp" in CliRunner().invoke(vp, ["--help"]).output
-    asked = {"_VP_COMPLETE": "bash_complete", "COMP_WORDS": "vp ba", "COMP_CWORD": "1"}
-    outcome = subprocess.run(VP, env={**os.environ, **asked}, capture_output=True, text=True)
+    completion = {"_VP_COMPLETE": "bash_complete", "COMP_WORDS": "vp ba", "COMP_CWORD": "1"}
+    outcome = subprocess.run(VP, env={**os.environ, **completion}, capture_output=True, text=True)
     assert outcome.stdout == "plain,backfill\n"

@@ -1,4 +1,4 @@
-"""What `vp run` and `vp status` print: of a calm night, and of one that somebody must look at."""
+"""The output of `vp run` and `vp status` for good nights and for red ones."""
 
 import io
 import re
@@ -76,7 +76,7 @@ def a_status(*red: LastingRedCheck, runs: int = 1) -> Status:
         failed_step=None,
         failure=None,
     )
-    hops = [
+    stages = [
         StageRow(stage=stage, rows_in=754_721, rows_out=754_721, rows_refused=0, seconds=1.0)
         for stage in STAGES
     ]
@@ -84,7 +84,7 @@ def a_status(*red: LastingRedCheck, runs: int = 1) -> Status:
         as_of_date=date(2026, 1, 31),
         runs=[a_run] * runs,
         hops_of_run="run-1",
-        hops=hops,
+        hops=stages,
         red_checks=list(red),
         marts=freshness(
             [
@@ -97,7 +97,7 @@ def a_status(*red: LastingRedCheck, runs: int = 1) -> Status:
     )
 
 
-def test_a_calm_night_is_well_and_one_with_a_warning_is_not_said_to_be(
+def test_all_is_well_only_without_a_warning(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     print_summary(a_summary())
@@ -122,25 +122,25 @@ def test_a_check_that_warns_of_several_tables_is_named_once(
         for mart in ("dim_product", "fct_monthly_sold")
     ]
     print_summary(a_summary(*late, WARNED))
-    said = "Done, with 3 warnings: data_is_fresh (2 tables), lines_are_json."
-    assert said in capsys.readouterr().out
+    line = "Done, with 3 warnings: data_is_fresh (2 tables), lines_are_json."
+    assert line in capsys.readouterr().out
 
 
-def test_a_failed_check_is_told_with_its_runbook_and_a_failed_step_with_that_of_the_stage(
+def test_a_failed_check_names_its_runbook_and_a_failed_step_that_of_its_stage(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     print_summary(a_summary(WARNED, FAILED, status="failure"))
     printed = capsys.readouterr().out
     assert "raw_rows_are_accepted_or_refused failed: Rows that fail it: 1." in printed
-    assert "what to do in infra/runbooks/dbt_conservation.md" in printed
+    assert "the next steps in infra/runbooks/dbt_conservation.md" in printed
     assert "78 passed, 1 warned, 1 failed │" in printed
 
     failure = StepFailure(step="landing__keepa", reason="S3 is away.", stage="landing")
     print_summary(a_summary(status="failure", failures=[failure]))
-    assert "what to do in infra/runbooks/landing_failed.md" in capsys.readouterr().out
+    assert "the next steps in infra/runbooks/landing_failed.md" in capsys.readouterr().out
 
 
-def test_status_says_of_a_check_how_it_ended_since_when_and_what_to_do(
+def test_status_shows_a_red_check_with_its_start_and_its_runbook(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     red = LastingRedCheck(
@@ -168,9 +168,9 @@ def test_status_says_of_a_check_how_it_ended_since_when_and_what_to_do(
 def test_days_and_numbers_are_whole_on_every_terminal(
     columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And no column goes, whatever a row holds: what has no room stands below."""
+    """No column is dropped either: columns without room move to a table below."""
     monkeypatch.setenv("COLUMNS", str(columns))
-    monkeypatch.setenv("FORCE_COLOR", "1")  # As a terminal, which may be narrow.
+    monkeypatch.setenv("FORCE_COLOR", "1")  # Treated as a terminal, which may be narrow.
     monkeypatch.setenv("NO_COLOR", "1")
     status = a_status(runs=3)
     status.runs[1] = status.runs[1].model_copy(
@@ -200,7 +200,7 @@ def test_days_and_numbers_are_whole_on_every_terminal(
         assert re.search(f"│ +{cell} +│", printed) or f", {cell} " in printed
 
 
-def heard(*events: tuple[str, str]) -> list[str]:
+def progress_of(*events: tuple[str, str]) -> list[str]:
     """The lines of progress after these events: what happened, to which asset."""
     screen = Screen(file=io.StringIO(), width=200)
     progress = Progress(screen)
@@ -212,8 +212,8 @@ def heard(*events: tuple[str, str]) -> list[str]:
     return [line.split(" s  ")[1] for line in screen.file.getvalue().splitlines()]
 
 
-def test_progress_says_a_stage_when_all_of_it_is_there_in_the_order_of_stages() -> None:
-    """dbt builds tables of MART that need no other before it has built CORE."""
+def test_progress_prints_finished_stages_in_order() -> None:
+    """dbt builds marts without ancestors before it has built CORE."""
     assets = [
         *("raw/keepa_raw", "mart/dim_marketplace", "stg/stg_keepa_fetch", "stg/stg_keepa_price"),
         *("core/core_keepa_category", "mart/dim_product", "powerbi/veracitypro"),
@@ -221,14 +221,14 @@ def test_progress_says_a_stage_when_all_of_it_is_there_in_the_order_of_stages() 
     planned = [("ASSET_MATERIALIZATION_PLANNED", asset) for asset in assets]
     made = [("ASSET_MATERIALIZATION", asset) for asset in assets]
     lines = [
-        "raw: raw/keepa_raw is there",
-        "stg: all 2 tables are there",
-        "core: core/core_keepa_category is there",
-        "mart: all 2 tables are there",
-        "bi: powerbi/veracitypro is there",
+        "raw: raw/keepa_raw is done",
+        "stg: all 2 tables are done",
+        "core: core/core_keepa_category is done",
+        "mart: all 2 tables are done",
+        "bi: powerbi/veracitypro is done",
     ]
-    assert heard(*planned, *made) == lines
-    # What is planned and never made is not said, nor is what should come after it.
-    assert heard(*planned, *made[:3], *made[5:]) == lines[:1]
-    # In whatever order they come.
-    assert heard(*planned, *reversed(made)) == lines
+    assert progress_of(*planned, *made) == lines
+    # An unfinished stage is not printed, nor are those after it.
+    assert progress_of(*planned, *made[:3], *made[5:]) == lines[:1]
+    # The order of the events does not matter.
+    assert progress_of(*planned, *reversed(made)) == lines

@@ -1,4 +1,4 @@
-"""What `vp status` says of a run whose end MONITORING does not know yet."""
+"""`vp status` shows the end of a run that MONITORING does not have yet."""
 
 import time
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from veracitypro_pipeline.cli.instance import dagster_instance
 from veracitypro_pipeline.home import make_home
 from veracitypro_pipeline.monitoring.status import Run
 from veracitypro_pipeline.notify.delivery import ANNOUNCES_ITSELF_TAG, marks
-from veracitypro_pipeline.run_lock import run_place
+from veracitypro_pipeline.run_lock import run_lock_of
 from veracitypro_pipeline.settings import Settings
 
 Status = dg.DagsterRunStatus
@@ -22,7 +22,7 @@ RUN_ID = "11111111-1111-1111-1111-111111111111"
 
 
 class Server:
-    """A Dagster server of the home, stopped after some event of its run."""
+    """A Dagster server of the home that stops after some event of its run."""
 
     def __init__(self, settings: Settings, instance: dg.DagsterInstance) -> None:
         self.settings, self.instance = settings, instance
@@ -39,7 +39,7 @@ class Server:
 
         return batch.execute_in_process(instance=self.instance, raise_on_error=False).run_id
 
-    def begin(
+    def start(
         self, *, status: Status = Status.STARTED, tags: dict[str, str] | None = None
     ) -> dg.DagsterRun:
         job = dg.job(name="vp_daily_batch")(lambda: None)
@@ -51,11 +51,11 @@ class Server:
         return run
 
     def status(self, run_id: str) -> Run:
-        begun: dict[str, Any] = dict.fromkeys(Run.model_fields)
-        begun |= {"run_id": run_id, "job": "vp_daily_batch", "status": "started"}
-        begun |= {"started_at": datetime.now(UTC), "tests_passed": 4}
-        begun |= {"tests_warned": 0, "tests_failed": 0}
-        run = Run(**begun)
+        row: dict[str, Any] = dict.fromkeys(Run.model_fields)
+        row |= {"run_id": run_id, "job": "vp_daily_batch", "status": "started"}
+        row |= {"started_at": datetime.now(UTC), "tests_passed": 4}
+        row |= {"tests_warned": 0, "tests_failed": 0}
+        run = Run(**row)
         run_ends.complete([run], self.settings)
         return run
 
@@ -65,21 +65,21 @@ class Server:
         return run.status
 
     def start_again(self) -> None:
-        run_ends.bury_when_silent(self.instance, run_place(self.settings.home_dir))
+        run_ends.close_silent_runs(self.instance, run_lock_of(self.settings.home_dir))
 
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("DAGSTER_HOME", "")  # What opens the instance sets it.
+    monkeypatch.setenv("DAGSTER_HOME", "")  # `dagster_instance` sets it.
     settings = Settings.load(home=make_home(tmp_path / "home"))
-    with run_place(settings.home_dir).acquire():
-        pass  # A run has been here before.
+    with run_lock_of(settings.home_dir).acquire():
+        pass  # An earlier run created the lock.
     with dagster_instance(settings) as instance:
         yield Server(settings, instance)
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_a_run_that_has_ended_is_told_as_it_ended(server: Server, fails: bool) -> None:
+def test_a_run_that_has_ended_is_shown_with_its_end(server: Server, fails: bool) -> None:
     """The server was stopped before its sensor recorded the end."""
     run = server.status(server.run(fails=fails))
     assert run.status == ("failure" if fails else "success")
@@ -87,34 +87,34 @@ def test_a_run_that_has_ended_is_told_as_it_ended(server: Server, fails: bool) -
     assert run.seconds is not None
 
 
-def test_a_run_of_a_server_without_a_history_is_not_called_killed(server: Server) -> None:
+def test_a_run_of_a_server_without_history_is_not_called_killed(server: Server) -> None:
     run = server.status(RUN_ID)
     assert run.status == "unknown"
     assert "`vp dev` keeps the history" in str(run.failure)
 
 
-def test_a_run_that_was_heard_of_a_moment_ago_is_left_open(
+def test_a_run_with_a_recent_event_is_left_open(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It writes its last event after it has let go of the home's place of a run."""
-    server.begin()
+    """It writes its last event after it has released the run lock."""
+    server.start()
     assert server.status(RUN_ID).status == "started"
     monkeypatch.setattr(run_ends, "SILENT_SECONDS", -1)
     assert server.status(RUN_ID).status == "killed"
 
 
-def test_a_run_of_vp_run_without_the_place_is_dead_at_once(server: Server) -> None:
-    server.begin(tags=marks(RUN_ID, ANNOUNCES_ITSELF_TAG))
+def test_a_run_of_vp_run_without_the_lock_is_dead_at_once(server: Server) -> None:
+    server.start(tags=marks(RUN_ID, ANNOUNCES_ITSELF_TAG))
     assert server.status(RUN_ID).status == "killed"
 
 
 @pytest.mark.parametrize(
     ("before", "after"), [(Status.STARTED, Status.FAILURE), (Status.CANCELING, Status.CANCELED)]
 )
-def test_a_server_that_starts_buries_what_is_silent(
+def test_a_server_that_starts_closes_silent_runs(
     server: Server, monkeypatch: pytest.MonkeyPatch, before: Status, after: Status
 ) -> None:
-    server.begin(status=before)
+    server.start(status=before)
     monkeypatch.setattr(run_ends, "SILENT_SECONDS", -1)
     server.start_again()
     assert server.last_status() is after
@@ -123,7 +123,7 @@ def test_a_server_that_starts_buries_what_is_silent(
 def test_a_server_that_starts_waits_for_a_run_that_is_about_to_end(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = server.begin()
+    run = server.start()
 
     def a_moment_later(_seconds: float) -> None:
         ended = dg.DagsterEvent(dg.DagsterEventType.RUN_SUCCESS.value, run.job_name)

@@ -101,7 +101,7 @@ def a_red_check(description: str) -> CheckResult:
     )
 
 
-def said(page: AppTest) -> str:
+def text_of(page: AppTest) -> str:
     """All that the page says in words."""
     kinds = (page.title, page.subheader, page.caption, page.text, page.markdown)
     boxes = (page.info, page.success, page.warning, page.error)
@@ -126,18 +126,18 @@ def held(site: Site) -> Iterator[Site]:
 
 
 def test_before_the_first_run_the_page_says_what_to_do(site: Site) -> None:
-    assert "There is no warehouse yet: `vp run` makes one" in said(site.page())
+    assert "There is no warehouse yet: `vp run` makes one" in text_of(site.page())
 
 
 def test_a_warehouse_without_a_run_says_so(site: Site) -> None:
     site.run(*create_tables(STAGES))
-    assert "No run is recorded yet: `vp run` makes one" in said(site.page())
+    assert "No run is recorded yet: `vp run` makes one" in text_of(site.page())
 
 
 def test_a_night_that_went_well_is_told_in_figures(site: Site) -> None:
     site.night()
     page = site.page()
-    words = said(page)
+    words = text_of(page)
     assert "All is well: 2026-01-31 is built and checked." in words
     assert "nothing is lost on the way" in words
     assert {metric.label: metric.value for metric in page.metric} == {
@@ -183,7 +183,7 @@ def test_charts_name_runs_by_their_as_of_day(site: Site) -> None:
 
 def test_lost_rows_are_named_with_the_hop_that_lost_them(site: Site) -> None:
     site.night(stages=[a_stage(name, 3 if name in ("ingest", "landing") else 2) for name in STAGES])
-    assert "Rows that nobody accounts for: +1 between landing and raw." in said(site.page())
+    assert "Rows that nobody accounts for: +1 between landing and raw." in text_of(site.page())
 
 
 def test_a_failed_run_says_where_and_why_and_how_far_it_came(site: Site) -> None:
@@ -196,7 +196,7 @@ def test_a_failed_run_says_where_and_why_and_how_far_it_came(site: Site) -> None
     (error,) = page.error
     # Escaped: Markdown would make it bold, and a formula.
     assert error.value == (r"The newest run ended at landing: S3 is \*away\* in \$us\-east\-2\$\.")
-    assert "The run did not come to landing, raw, stg, core, mart, bi." in said(page)
+    assert "The run did not come to landing, raw, stg, core, mart, bi." in text_of(page)
 
 
 def test_a_run_that_somebody_stopped_is_no_fault(site: Site) -> None:
@@ -220,7 +220,7 @@ def test_a_run_that_stopped_in_a_stage_has_lost_nothing_there_and_did_not_run_al
         passed=89,
     )
     page = site.page()
-    words = said(page)
+    words = text_of(page)
     assert "Rows that nobody accounts for" not in words
     assert "nothing is lost on the way" not in words
     assert "The run ended before the rows of stg, core were counted." in words
@@ -234,7 +234,7 @@ def test_a_red_check_is_shown_with_its_description_and_its_past(site: Site) -> N
     site.night(1, red=[a_red_check("12 of 24 lines are no JSON.")])
     site.night(2, red=[a_red_check("13 of 24 lines are no JSON.")])
     page = site.page()
-    assert "Of the newest checks, 1 failed: see below." in said(page)
+    assert "Of the newest checks, 1 failed: see below." in text_of(page)
     assert "13 of 24 lines are no JSON." in [text.value for text in page.text]
     (checks,) = [table.value for table in page.dataframe if "Since" in table.value]
     assert list(checks["Check"]) == ["lines_are_json"]
@@ -318,7 +318,7 @@ def test_a_brand_or_a_seller_is_read_as_text(site: Site) -> None:
     reading.forget()
     page = AppTest.from_function(the_product_page, default_timeout=30).run()
     assert not page.exception
-    words = said(page)
+    words = text_of(page)
     (of_brand, *_) = [line for line in words.splitlines() if "Without a value" in line]
     (of_seller,) = [line for line in words.splitlines() if "held it for" in line]
     for line in (of_brand, of_seller):
@@ -328,7 +328,7 @@ def test_a_brand_or_a_seller_is_read_as_text(site: Site) -> None:
 
 def test_a_run_that_holds_the_warehouse_is_told_in_a_sentence(held: Site) -> None:
     page = held.page()
-    assert re.search(r"has been in use by .+PID \d+", said(page))
+    assert re.search(r"has been in use by .+PID \d+", text_of(page))
     assert [button.label for button in page.button] == ["Try again"]
 
 

@@ -191,7 +191,7 @@ def _create_app(options: Options, credentials: Credentials, s3: S3Server, url: s
 
 def _out_of_space(_request: Request, error: Exception) -> Response:
     """In the words of each API: `error` is the control's and Power BI's, `message` the others'."""
-    said = full_disk.said_of(error)
+    said = full_disk.message_of(error)
     if said is None:
         raise error
     return JSONResponse({"error": said, "message": said}, OUT_OF_SPACE)

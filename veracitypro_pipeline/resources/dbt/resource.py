@@ -223,7 +223,7 @@ def _unreported(
 
 def failure_of(said: str, command: str = "build") -> dg.Failure:
     """A failed model or test fails again; a warehouse that is busy or away may come back."""
-    if full := full_disk.said_in(said):
+    if full := full_disk.message_in(said):
         return PermanentFailure(full)
     reason = said.partition(_ERRORS_FOLLOW)[2].strip() or said
     cause = _FAILURE_IN.sub(r"\1:", _ERROR_IN.sub("", _PROGRESS.sub("", reason)))

@@ -268,7 +268,7 @@ def _sentence_about(
     path: Path, error: duckdb.Error, rejected: str = "DuckDB rejects a statement"
 ) -> str:
     """The error message, which names a full or damaged disk if that is the cause."""
-    if (full := full_disk.said_in(str(error))) is not None:
+    if (full := full_disk.message_in(str(error))) is not None:
         return full
     if _DAMAGE.search(str(error)):
         return (

@@ -116,7 +116,7 @@ class Syncs:
         except Exception as error:
             # Airbyte reports every error of a sync as the failure reason of the job.
             log.exception("sync %s failed", job.job_id)
-            reason = full_disk.said_of(error) or f"{type(error).__name__}: {error}"
+            reason = full_disk.message_of(error) or f"{type(error).__name__}: {error}"
             self.jobs.finish(job, FAILED, reason)
         else:
             self.jobs.finish(job, SUCCEEDED)
