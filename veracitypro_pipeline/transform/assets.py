@@ -20,7 +20,7 @@ from veracitypro_pipeline.transform.translator import StageTranslator
 
 
 class BuildConfig(dg.Config):
-    """`full_refresh`: make every table anew, also what is kept from night to night."""
+    """`full_refresh`: rebuild every table, also the incremental ones."""
 
     full_refresh: bool = False
 
@@ -33,11 +33,10 @@ def build_assets(
     code: CodeLinks,
     runbook_address: Callable[[str], str | None] = lambda _: None,
 ) -> list[dg.AssetsDefinition]:
-    """The assets of this stage, as the dbt manifest declares them.
+    """The assets of this stage, from the dbt manifest.
 
-    `columns` is what is known of their columns, `runbook_of` names
-    the runbook of a dbt test, `runbook_address` is where that is published, and `code` links to
-    files.
+    `columns` are the types and lineage of their columns, `runbook_of` names the runbook of a dbt
+    test, `runbook_address` is the URL of a runbook, and `code` links to files.
     """
 
     @dbt_assets(
@@ -57,61 +56,62 @@ def build_assets(
         of_marts: list[Any] = []
         try:
             for event in dbt.build(context, full_refresh=config.full_refresh):
-                said = event
+                described = event
                 if isinstance(event, dg.AssetCheckResult) and not event.passed:
                     red.append(str(event.metadata["unique_id"].value))
-                    said = event._replace(description=_said_of(event))
-                if mart_figures.is_of_mart(said):
-                    of_marts.append(said)
+                    described = event._replace(description=_description_of(event))
+                if mart_figures.is_of_mart(described):
+                    of_marts.append(described)
                 else:
-                    yield said
+                    yield described
         except Interrupted:
-            # dbt is at work until the run ends, and on DuckDB has the warehouse for itself.
+            # dbt works until the run ends and locks the DuckDB file, so nothing can be queried.
             yield from of_marts
             raise
         except dg.Failure as failure:
             end_retries_of_run(failure)
             yield from mart_figures.with_figures(context, warehouse, of_marts)
-            _keep_failing_rows(context, dbt, warehouse, red)
+            _store_failing_rows(context, dbt, warehouse, red)
             raise
         yield from mart_figures.with_figures(context, warehouse, of_marts)
-        _keep_failing_rows(context, dbt, warehouse, red)
+        _store_failing_rows(context, dbt, warehouse, red)
 
     return [dbt_models]
 
 
-def _said_of(red: dg.AssetCheckResult) -> str:
-    """dbt says no more of a red test than how many rows it found."""
+def _description_of(red: dg.AssetCheckResult) -> str:
+    """dbt reports only the number of failing rows, so say where to find them."""
     found = red.metadata.get(DBT_ROWS_FAILING)
     rows = "It could not be run" if found is None else f"Rows that fail it: {found.value}"
     return f"{rows}; MONITORING.TEST_FAILURE_ROW and `vp dashboard` have the first of them."
 
 
-def _keep_failing_rows(
+def _store_failing_rows(
     context: dg.AssetExecutionContext,
     dbt: DbtResource,
     warehouse: WarehouseResource,
     red: list[str],
 ) -> None:
-    """Whatever goes wrong here is said in the log: what people must hear of is the red test."""
+    """Store the failing rows of red tests. An error is only logged, so that it does not hide the
+    red tests."""
     try:
         tests = failing_rows.failed_tests(dbt.run_results, red, context.op_execution_context.run_id)
     except (OSError, ValueError, LookupError, TypeError) as damage:
         context.log.warning(
-            f"The failing rows of {len(red)} red tests are not kept, because dbt's results"
+            f"The failing rows of {len(red)} red tests are not stored, because dbt's results"
             f" {dbt.run_results} cannot be read: {damage}"
         )
         return
     day = day_of_run(context.instance, context.run).isoformat()
     for test in tests:
         try:
-            rows = warehouse.query(failing_rows.question(test)).dicts()
+            rows = warehouse.query(failing_rows.first_failing_rows(test)).dicts()
             create = [failing_rows.CREATE_TABLE] if warehouse.makes_its_tables else []
             warehouse.transact(
                 [
                     *create,
-                    *failing_rows.keep(context.run.run_id, day, test, rows),
+                    *failing_rows.replace(context.run.run_id, day, test, rows),
                 ]
             )
         except dg.Failure as failure:
-            context.log.warning(f"The failing rows of {test.name} are not kept: {failure}")
+            context.log.warning(f"The failing rows of {test.name} are not stored: {failure}")

@@ -1,9 +1,8 @@
-"""What is known of the columns of dbt models without asking a warehouse: types, and what each is
-made of.
+"""Types and lineage of the columns of dbt models, from `dbt_project/columns.json`.
 
-`dbt_project/columns.json` has both. After a change of models `python -m tests.warehouse.columns`
-makes it anew, and a test holds the two together. So neither a night nor the load of the graph pays
-for it: dagster-dbt's own way asks the warehouse twice per model and parses its SQL in each run.
+`python -m tests.warehouse.columns` writes the file after a change of models, and a test compares
+it with them. dagster-dbt would instead query the warehouse twice per model and parse its SQL in
+each run.
 """
 
 import json
@@ -17,14 +16,14 @@ FILE: Final = "columns.json"
 
 
 class Column(NamedTuple):
-    """The type on DuckDB, and the columns it is made of, as `<asset>.<column>`."""
+    """The type on DuckDB, and the columns it is computed from, as `<asset>.<column>`."""
 
     type: str
     of: list[str]
 
     @property
     def tables(self) -> set[str]:
-        """The names of the models, seeds and sources among these."""
+        """The names of the models, seeds and sources in `of`."""
         return {source.rpartition(".")[0].rpartition("/")[2] for source in self.of}
 
 
@@ -32,7 +31,7 @@ Columns = Mapping[str, Mapping[str, Column]]
 
 
 def read(project: Path) -> Columns:
-    """The columns of each model by name; empty if the project has no such file."""
+    """The columns of each model, by its name; empty if the project has no such file."""
     file = project / FILE
     if not file.exists():
         return {}
@@ -43,7 +42,7 @@ def read(project: Path) -> Columns:
 
 
 def lineage_of(columns: Mapping[str, Column]) -> dg.TableColumnLineage:
-    """What the columns of one model are made of, as Dagster shows it."""
+    """The column lineage of one model, for Dagster."""
     deps: dict[str, list[dg.TableColumnDep]] = {}
     for name, column in columns.items():
         deps[name] = []

@@ -1,7 +1,7 @@
-"""The rows that made a dbt test red, kept for people to look at. Pure: no Dagster, no warehouse.
+"""Statements that store the failing rows of red dbt tests. Pure: no Dagster, no warehouse.
 
-dbt's own `store_failures` was left out: it makes a table for every test that runs, also for those
-that pass. Here a green night costs nothing, and of a red test the first rows go to one table.
+dbt's own `store_failures` creates a table for every test, even one that passes. Here a green night
+costs nothing, and one table gets the first rows of each red test.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from veracitypro_pipeline.runs.summary import DBT_RUN_ID
 from veracitypro_pipeline.statement import Statement
 
-# Kept of each test; the check says how many there are in all.
+# Stored for each test; the check has the total.
 ROWS_KEPT: Final = 100
 
 # Grain: one row per run, test and failing row; `failing_row` is the row as JSON.
@@ -28,16 +28,19 @@ create table if not exists MONITORING.TEST_FAILURE_ROW (
 
 
 class FailedTest(NamedTuple):
-    """A dbt test that is red, and the query that finds its failing rows."""
+    """A red dbt test, and the query for its failing rows."""
 
     name: str
     sql: str
 
 
 def failed_tests(run_results: Path, unique_ids: Sequence[str], run_id: str) -> list[FailedTest]:
-    """Of these tests, those that dbt's file of results has with their SQL.
+    """The tests with these unique ids that have compiled SQL in dbt's `run_results.json`.
 
-    None if there is no file, or if it is that of another run.
+    Empty if there is no such file, or if another run wrote it.
+
+    Raises:
+        OSError, ValueError, LookupError, TypeError: the file cannot be read.
     """
     if not unique_ids or not run_results.exists():
         return []
@@ -51,15 +54,15 @@ def failed_tests(run_results: Path, unique_ids: Sequence[str], run_id: str) -> l
     ]
 
 
-def question(test: FailedTest) -> str:
-    """The first failing rows of a test."""
+def first_failing_rows(test: FailedTest) -> str:
+    """A query for the first failing rows of a test."""
     return f"select * from (\n{test.sql}\n) as failing limit {ROWS_KEPT}"  # noqa: S608 - dbt's own
 
 
-def keep(
+def replace(
     run_id: str, as_of_date: str, test: FailedTest, rows: Sequence[Mapping[str, Any]]
 ) -> list[Statement]:
-    """Replace what is kept of a test in a run."""
+    """Statements that replace the stored rows of a test in a run."""
     of_test = {"run_id": run_id, "check_name": test.name}
     statements = [
         Statement(
@@ -81,7 +84,7 @@ def keep(
             Statement(
                 "insert into MONITORING.TEST_FAILURE_ROW"  # noqa: S608 - numbers
                 f" (run_id, as_of_date, check_name, row_number, failing_row) values {values}",
-                # In VALUES Snowflake takes constants alone, no cast.
+                # Snowflake allows only constants in VALUES, no casts.
                 {**of_test, "as_of_date": date.fromisoformat(as_of_date), **texts},
             )
         )

@@ -1,9 +1,8 @@
-"""What each mart is after the build, as metadata of its materialization, which Dagster plots: its
-rows, how many more than at the materialization before, how many of them are of new days, and the
-newest day they reach.
+"""Figures of each mart as metadata of its materialization, which Dagster plots.
 
-One question for all marts, when dbt has ended: on DuckDB it has the warehouse for itself until
-then. So the events of marts, which are built last, wait for it.
+They are the row count, the rows added since the last materialization, the rows of new days and the
+newest day. One query counts all marts after dbt has ended, because dbt locks the DuckDB file until
+then. So the events of marts, which are built last, are held back until dbt ends.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +22,7 @@ _OUTPUT: Final = f"{MART}__"
 
 
 def is_of_mart(event: Any) -> bool:
-    """Whether an event of dbt is about a mart: that it is built, or a result of its tests."""
+    """Whether an event of dbt is the output of a mart or a result of its tests."""
     if isinstance(event, dg.Output):
         return event.output_name.startswith(_OUTPUT)
     key = getattr(event, "asset_key", None)
@@ -33,9 +32,9 @@ def is_of_mart(event: Any) -> bool:
 def with_figures(
     context: dg.AssetExecutionContext, warehouse: WarehouseResource, events: Sequence[Any]
 ) -> Iterator[Any]:
-    """The events, those of a mart that was built with its figures.
+    """Yield the events, and add figures to the outputs of marts.
 
-    Without them if the warehouse does not answer: the marts are built all the same.
+    If the query fails, the outputs have no figures, and the log has a warning.
     """
     marts = [_mart_of(event) for event in events if isinstance(event, dg.Output)]
     before = _figures_before(context.instance, marts)
@@ -74,7 +73,7 @@ def _metadata(row: Mapping[str, Any], rows_before: int | None, day: date) -> dic
 def _figures_before(
     instance: dg.DagsterInstance, marts: Sequence[str]
 ) -> dict[str, tuple[int | None, date | None]]:
-    """Rows and newest day of each mart when it was last materialized, where that has them."""
+    """Row count and newest day in the metadata of each mart's last materialization, or None."""
     found = {}
     for record in instance.get_asset_records([model_key(MART, mart) for mart in marts]):
         last = record.asset_entry.last_materialization

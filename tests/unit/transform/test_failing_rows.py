@@ -1,4 +1,4 @@
-"""What is kept of a red dbt test: its first rows as JSON, once, whatever they hold."""
+"""The first failing rows of a red dbt test are stored as JSON, once, whatever they contain."""
 
 import json
 from datetime import UTC, date, datetime
@@ -15,15 +15,15 @@ from veracitypro_pipeline.transform.failing_rows import (
     CREATE_TABLE,
     FailedTest,
     failed_tests,
-    keep,
-    question,
+    first_failing_rows,
+    replace,
 )
 
 RED = FailedTest("unique_b", "with x as (select 1 as a)\nselect * from x -- the end")
 
 
-def test_only_red_tests_of_this_run_are_asked(tmp_path: Path) -> None:
-    """A build can leave no results behind, and then those of an earlier one are still there."""
+def test_only_red_tests_of_this_run_are_queried(tmp_path: Path) -> None:
+    """A build that writes no results leaves the file of an earlier run in place."""
     file = tmp_path / "run_results.json"
     assert failed_tests(file, ["test.veracitypro.unique_b.1f"], "r1") == []
     results = [
@@ -37,14 +37,14 @@ def test_only_red_tests_of_this_run_are_asked(tmp_path: Path) -> None:
     assert failed_tests(file, [], "r1") == []
 
 
-def test_a_row_is_kept_whatever_it_holds_and_once_however_often_it_is_tried() -> None:
+def test_any_row_can_be_stored_and_a_retry_stores_it_once() -> None:
     rows: list[dict[str, Any]] = [
         {"asin": "B0'$x; --", "price": Decimal("1.50"), "date": date(2026, 1, 31)},
         {"asin": None, "price": None, "at": datetime(2026, 1, 31, 12, tzinfo=UTC)},
     ]
     with duckdb.connect() as connection:
         connection.execute("create schema MONITORING")
-        for statement in (CREATE_TABLE, *keep("r1", "2026-01-31", RED, rows) * 2):
+        for statement in (CREATE_TABLE, *replace("r1", "2026-01-31", RED, rows) * 2):
             sql, values = named(statement)
             connection.execute(sql, dict(values) or None)
         kept = connection.execute(
@@ -58,9 +58,12 @@ def test_a_row_is_kept_whatever_it_holds_and_once_however_often_it_is_tried() ->
 
 
 @pytest.mark.parametrize("dialect", ["snowflake", "duckdb"])
-def test_what_is_run_is_sql_of_both_engines(dialect: str) -> None:
-    kept = keep("r1", "2026-01-31", RED, [{"a": 1}])
-    texts = [question(RED), *(positional(statement)[0] for statement in kept)]
+def test_the_statements_parse_on_both_engines(dialect: str) -> None:
+    statements = replace("r1", "2026-01-31", RED, [{"a": 1}])
+    texts = [
+        first_failing_rows(RED),
+        *(positional(statement)[0] for statement in statements),
+    ]
     for sql in texts:
         sqlglot.parse_one(sql, dialect=dialect)
     assert texts[0].endswith("limit 100")
