@@ -1,4 +1,4 @@
-"""What the stand-ins' tests share: one running stack, and any ASGI app behind a loopback port."""
+"""Fixtures of the contract tests: one running stack, and any ASGI app on a loopback port."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,7 +35,7 @@ def tracked_products(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def local_stack(
     tmp_path_factory: pytest.TempPathFactory, tracked_products: Path
 ) -> Iterator[StackState]:
-    """One stack for all tests that do not end it; each sets the day and products that it needs."""
+    """One stack for all tests that do not stop it; each sets the day and products it needs."""
     home = tmp_path_factory.mktemp("home")
     yield ensure_stack(home, tracked_products=tracked_products)
     stop_stack(home)
@@ -43,14 +43,14 @@ def local_stack(
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Starlette], str]]:
-    """Give an ASGI app a free loopback port for the test and return its address."""
+    """Serve an ASGI app on a free loopback port during the test; return its URL."""
     with servers() as start:
         yield start
 
 
 @pytest.fixture
 def service() -> Service:
-    """What answers as Snowflake."""
+    """A server that answers like Snowflake."""
     return Service()
 
 
@@ -58,7 +58,7 @@ def service() -> Service:
 def settings(
     service: Service, serve: Callable[[Starlette], str], monkeypatch: pytest.MonkeyPatch
 ) -> Settings:
-    """Those of a deployment whose Snowflake is `service`, with short time-outs."""
+    """Settings of a deployment whose Snowflake is `service`, with short timeouts."""
     for name in ("LOGIN", "SOCKET", "NETWORK"):
         monkeypatch.setattr(on_snowflake, f"{name}_TIMEOUT_SECONDS", 1)
     return Settings.load(

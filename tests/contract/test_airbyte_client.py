@@ -1,4 +1,4 @@
-"""Our Airbyte client against servers that misbehave: what is repeated, and what never is."""
+"""Our Airbyte client against servers that misbehave: which calls it retries, and which never."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ ACCOUNT = {
 
 
 class Airbyte:
-    """Answers from a script, one answer per request; counts what it was asked."""
+    """Returns scripted responses, one per request, and counts the requests."""
 
     def __init__(self, *answers: Response) -> None:
         self.asked: list[str] = []
@@ -69,14 +69,14 @@ def job(status: str, **fields: Any) -> Response:
     return JSONResponse({"jobId": 7, "status": status, **fields})
 
 
-def test_a_read_is_repeated_after_a_passing_error(client: Callable[..., SyncClient]) -> None:
+def test_a_read_is_retried_after_a_transient_error(client: Callable[..., SyncClient]) -> None:
     airbyte = Airbyte(PlainTextResponse("away", 503), job("succeeded"))
     assert client(airbyte).find_job(7) == {"jobId": 7, "status": "succeeded"}
     assert airbyte.asked == ["GET /jobs/7"] * 2
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
-def test_a_start_is_never_repeated_because_it_may_have_begun_a_sync(
+def test_a_start_is_never_retried_because_it_may_have_begun_a_sync(
     client: Callable[..., SyncClient], status: int
 ) -> None:
     airbyte = Airbyte(PlainTextResponse("away", status), job("running"))
@@ -86,7 +86,7 @@ def test_a_start_is_never_repeated_because_it_may_have_begun_a_sync(
 
 
 @pytest.mark.parametrize("status", [400, 403, 409, 422])
-def test_a_refusal_is_permanent_and_keeps_airbytes_words(
+def test_a_rejection_is_permanent_and_keeps_airbytes_message(
     client: Callable[..., SyncClient], status: int
 ) -> None:
     airbyte = Airbyte(JSONResponse({"detail": "A sync is already running"}, status))
@@ -95,7 +95,7 @@ def test_a_refusal_is_permanent_and_keeps_airbytes_words(
     assert refusal.value.status_code == status
 
 
-def test_a_token_that_ended_early_is_renewed_once(client: Callable[..., SyncClient]) -> None:
+def test_a_token_that_expired_early_is_renewed_once(client: Callable[..., SyncClient]) -> None:
     airbyte = Airbyte(PlainTextResponse("expired", 401), job("succeeded"))
     made = client(airbyte)
     assert made.find_job(7) is not None
@@ -116,7 +116,7 @@ def test_the_running_job_is_found_among_the_newest(client: Callable[..., SyncCli
     assert found == jobs[0]
 
 
-def test_jobs_are_asked_for_until_there_are_no_more(client: Callable[..., SyncClient]) -> None:
+def test_all_pages_of_jobs_are_read(client: Callable[..., SyncClient]) -> None:
     """A week of failures and of syncs by hand is more than one page."""
     jobs = [{"jobId": number, "status": "failed"} for number in range(130, 0, -1)]
     airbyte = Airbyte(JSONResponse({"data": jobs[:100]}), JSONResponse({"data": jobs[100:]}))
@@ -134,7 +134,7 @@ def test_waiting_ends_with_success(client: Callable[..., SyncClient]) -> None:
     assert seen == ["pending", "running", "incomplete"]
 
 
-def test_a_failed_job_may_be_tried_again_and_a_cancelled_one_not(
+def test_a_failed_job_is_transient_and_a_cancelled_one_permanent(
     client: Callable[..., SyncClient],
 ) -> None:
     with pytest.raises(TransientFailure, match="ended as 'failed': key refused"):
@@ -143,7 +143,7 @@ def test_a_failed_job_may_be_tried_again_and_a_cancelled_one_not(
         client(Airbyte(job("cancelled"))).wait(7, print)
 
 
-def test_a_reason_that_quotes_the_address_of_keepa_is_told_without_its_key(
+def test_a_reason_that_quotes_keepas_url_is_shown_without_the_key(
     client: Callable[..., SyncClient],
 ) -> None:
     reason = "403 for https://api.keepa.com/product?key=0123abc&domain=1"
@@ -155,19 +155,19 @@ def test_a_reason_that_quotes_the_address_of_keepa_is_told_without_its_key(
     assert "key=****&" in str(made.model_copy(update=at_one_address).source_fault("s"))
 
 
-def test_waiting_has_an_end(client: Callable[..., SyncClient]) -> None:
+def test_waiting_ends_at_the_timeout(client: Callable[..., SyncClient]) -> None:
     airbyte = Airbyte(*[job("running")] * 100)
     with pytest.raises(TransientFailure, match="AIRBYTE_TIMEOUT_SECONDS"):
         client(airbyte, airbyte_timeout_seconds=0.05).wait(7, print)
 
 
 @pytest.mark.parametrize("garbage", ["<html>", "[1, 2]", ""])
-def test_garbage_is_a_passing_fault(client: Callable[..., SyncClient], garbage: str) -> None:
+def test_an_unreadable_answer_is_transient(client: Callable[..., SyncClient], garbage: str) -> None:
     with pytest.raises(TransientFailure):
         client(Airbyte(PlainTextResponse(garbage))).find_job(7)
 
 
-def test_nobody_listening_is_a_passing_fault_without_the_query() -> None:
+def test_a_refused_connection_is_transient_and_the_message_has_no_query() -> None:
     settings = Settings.load(airbyte_api_url="http://127.0.0.1:1", **ACCOUNT)
     made = SyncClient.from_settings(
         settings.model_copy(update={"airbyte_client_secret": SecretStr("s")})

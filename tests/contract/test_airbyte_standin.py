@@ -1,4 +1,4 @@
-"""The local Airbyte, through dagster-airbyte's client: a real sync, and what Airbyte refuses."""
+"""The local Airbyte, called by dagster-airbyte's client: a real sync, and rejected requests."""
 
 import gzip
 import json
@@ -136,7 +136,7 @@ def test_a_running_sync_excludes_another_and_can_be_cancelled(
     assert _keys(s3, "env=local/source=keepa/stream=product_raw/2025_11_23_") == []
 
 
-def test_a_sync_that_keepa_refuses_fails_with_the_connectors_reason(
+def test_a_sync_that_keepa_rejects_fails_with_the_connectors_reason(
     local_stack: StackState, client: Any, tmp_path: Path
 ) -> None:
     payload = tmp_path / "B0VANISHED.json"
@@ -153,7 +153,7 @@ def test_a_sync_that_keepa_refuses_fails_with_the_connectors_reason(
 
 
 def test_a_check_of_the_source_is_real(local_stack: StackState, tmp_path: Path) -> None:
-    """Our connector asks the local Keepa for its tokens, with the key that Airbyte holds."""
+    """Our connector reads the token balance of the local Keepa, with the key stored in Airbyte."""
     sign_in = {
         "client_id": local_stack.airbyte_client_id,
         "client_secret": local_stack.airbyte_client_secret,
@@ -254,7 +254,7 @@ def test_jobs_are_listed_by_status_time_and_page(api: httpx.Client, jobs: JobSto
     assert api.get("/v1/jobs/2").json()["failureReason"] == "why"
 
 
-def test_a_job_that_ran_when_the_stack_ended_has_failed(jobs: JobStore, tmp_path: Path) -> None:
+def test_a_job_that_ran_when_the_stack_stopped_has_failed(jobs: JobStore, tmp_path: Path) -> None:
     jobs.start("inputs")
 
     (job,) = JobStore(tmp_path / "airbyte.json", lambda: NIGHT).newest_first()
@@ -263,7 +263,7 @@ def test_a_job_that_ran_when_the_stack_ended_has_failed(jobs: JobStore, tmp_path
     assert job.failure_reason == "The local stack was stopped while the sync ran."
 
 
-def test_requests_without_a_good_token_are_refused(
+def test_requests_without_a_valid_token_are_rejected(
     serve: Callable[[Starlette], str], app_of: Callable[..., Starlette]
 ) -> None:
     url = serve(app_of(token_seconds=0.0))
@@ -275,7 +275,7 @@ def test_requests_without_a_good_token_are_refused(
     assert httpx.post(f"{url}/v1/applications/token", json=wrong).status_code == 401
 
 
-def test_what_does_not_exist_is_not_found(api: httpx.Client) -> None:
+def test_an_unknown_id_is_not_found(api: httpx.Client) -> None:
     for path in ("workspaces/x", "sources/x", "destinations/x", "jobs/99"):
         assert api.get(f"/v1/{path}").status_code == 404
     assert api.delete("/v1/jobs/99").status_code == 404
@@ -300,7 +300,7 @@ def test_a_job_of_another_kind_is_rejected(api: httpx.Client) -> None:
     assert api.post("/v1/jobs", json=reset).status_code == 400
 
 
-def test_a_manifest_without_the_stream_is_refused_in_a_sentence(tmp_path: Path) -> None:
+def test_a_manifest_without_the_stream_is_rejected_with_a_sentence(tmp_path: Path) -> None:
     manifest = tmp_path / "manifest.yaml"
     manifest.write_text("streams: [{name: tokens}]")
 
@@ -344,7 +344,7 @@ def test_large_syncs_are_written_in_parts_with_the_declared_columns_only(
 def test_half_of_an_emoji_anywhere_in_an_answer_is_replaced(
     serve: Callable[[Any], str], s3: Any, tmp_path: Path
 ) -> None:
-    """As texts have it that were cut at a fixed length. UTF-8 has no such character."""
+    """Texts cut at a fixed length end in one. UTF-8 cannot encode it."""
     damaged_product = """{"asin": "B0PADDLE01", "domainId": 1, "title": "a\\udc00",
         "brand": "\\ud83d\\ud83d\\ude00b", "features": ["c\\u0000", ["\\ud83d"]],
         "unitCount": {"\\udc00": "\\ud83dx"}}"""

@@ -1,5 +1,5 @@
-"""dbt as the transform stage runs it: followed while it works, stopped with its run, and nothing is
-recorded that it has not done. With a project of two models in place of ours."""
+"""dbt as the transform stage runs it: its events are recorded while it works, and it stops with its
+run. The tests use a project of two models."""
 
 import json
 import os
@@ -41,7 +41,7 @@ DAY: Final = "2026-01-01"
 RUN_ID: Final = "11111111-1111-1111-1111-111111111111"
 PROJECT: Final = "name: small\nprofile: veracitypro\n"
 FIRST: Final = "select 1 as n"
-# Says by a file that it is at work, and waits for another one.
+# Writes a file when it starts, and waits for another file.
 SECOND: Final = """
 import os
 import time
@@ -57,13 +57,13 @@ def model(dbt, session):
 """
 FIRST_YML: Final = "models: [{name: first, columns: [{name: n, data_tests: [unique]}]}]"
 DOUBLED: Final = f"{FIRST} union all {FIRST}"
-# A red test that lets the models go on.
+# A failing test that does not stop the models after it.
 WARNS: Final = "\ndata_tests: {+severity: warn}\n"
 
 
 @pytest.fixture(scope="module")
 def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose manifest is made."""
+    """A home with a parsed manifest."""
     folder = tmp_path_factory.mktemp("small")
     models = folder / "project" / "models" / "stg"
     models.mkdir(parents=True)
@@ -84,11 +84,11 @@ def settings_of(folder: Path) -> Settings:
 
 @pytest.fixture
 def folder(parsed: Path, tmp_path: Path) -> Path:
-    """One of its own for each test, because some break it."""
+    """A copy for each test, because some tests break it."""
     return Path(shutil.copytree(parsed, tmp_path / "small"))
 
 
-# What another project, a container image or a person at a terminal may have set for dbt.
+# Variables of dbt that another project, a container image or a user may have set.
 FOREIGN: Final = {
     "QUIET": "true",
     "LOG_LEVEL": "error",
@@ -119,7 +119,7 @@ FOREIGN: Final = {
 
 
 class Night:
-    """One run of the models in this process, and what it recorded, as it came."""
+    """One run of the models in this process, and its events in the order of recording."""
 
     def __init__(self, folder: Path, on_event: Callable[[str], None] = lambda _name: None) -> None:
         settings = settings_of(folder)
@@ -163,7 +163,7 @@ class Night:
 
 
 def _name(entry: dg.EventLogEntry) -> str | None:
-    """The asset or the check of a record."""
+    """The name of the asset or check of an event."""
     event = entry.dagster_event
     if event is None:
         return None
@@ -176,7 +176,7 @@ def _name(entry: dg.EventLogEntry) -> str | None:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[DbtProcess]:
-    """Every dbt that a test has started."""
+    """Every dbt process that a test has started."""
     found = []
 
     def start(*arguments: Any) -> DbtProcess:
@@ -188,10 +188,10 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[DbtProcess]:
 
 
 @pytest.mark.parametrize("damage", ["", "{}", "[]", "null", None, "\xff"])
-def test_a_damaged_manifest_is_made_again(
+def test_a_damaged_manifest_is_parsed_again(
     folder: Path, damage: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`None` is one that was cut in half. Its fingerprint still says that it is of these files."""
+    """`None` is a truncated one. Its fingerprint still matches the project's files."""
     settings = settings_of(folder)
     manifest = settings.dbt_target_dir / MANIFEST
     whole = manifest.read_bytes()
@@ -201,11 +201,11 @@ def test_a_damaged_manifest_is_made_again(
     assert manifest_path(settings).read_bytes() == whole
 
 
-def test_a_model_is_recorded_while_the_next_one_is_at_work(
+def test_a_model_is_recorded_while_the_next_one_runs(
     folder: Path, started: list[DbtProcess]
 ) -> None:
-    """The second model waits until it is heard of the first and of its test. The process in which
-    this happens is the one that was made ready when the run began."""
+    """The second model waits until the first and its test are recorded. dbt runs in the process
+    that was started at the beginning of the run."""
     seen: set[str] = set()
 
     def let_it_go_on(name: str) -> None:
@@ -219,8 +219,8 @@ def test_a_model_is_recorded_while_the_next_one_is_at_work(
     assert len(started) == 1
 
 
-def test_a_dbt_that_dies_at_its_start_records_nothing(folder: Path) -> None:
-    """Although the folder of the build holds the good results of an earlier night."""
+def test_a_dbt_that_dies_at_startup_records_nothing(folder: Path) -> None:
+    """Although the target folder has the results of an earlier successful night."""
     results = build_folder(settings_of(folder)) / "run_results.json"
     results.write_text('{"results": [{"unique_id": "model.small.first", "status": "success"}]}')
     (folder / "project" / "profiles.yml").write_text("veracitypro: {target: nowhere, outputs: {}}")
@@ -230,10 +230,10 @@ def test_a_dbt_that_dies_at_its_start_records_nothing(folder: Path) -> None:
     assert "does not have a target" in night.failures[0]
 
 
-def test_what_the_environment_says_to_another_dbt_changes_nothing(
+def test_variables_for_another_dbt_change_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each of these thins out dbt's log or its work; a doubled row must be red all the same."""
+    """Each of these reduces dbt's log or its work; a duplicate row must still be red."""
     for name, value in FOREIGN.items():
         monkeypatch.setenv(f"DBT_{name}", value)
         monkeypatch.setenv(f"DBT_ENGINE_{name}", value)
@@ -245,11 +245,11 @@ def test_what_the_environment_says_to_another_dbt_changes_nothing(
     assert "unique_first_n" in night.failures[0]
 
 
-def test_a_dbt_that_ends_well_without_a_result_of_each_node_is_no_success(
+def test_a_dbt_that_exits_0_without_a_result_for_each_node_has_failed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A node without a result may be wrong or old, and Power BI would be refreshed. An event of
-    another run is no result either."""
+    another run does not count as a result."""
     (settings_of(folder).warehouse_path.parent).mkdir(parents=True)
     (settings_of(folder).warehouse_path.parent / "go").touch()
     event_in = Invocation._event_in
@@ -283,14 +283,14 @@ def failing_rows_kept(folder: Path) -> list[tuple[str, str]]:
 
 
 def make_monitoring(folder: Path) -> None:
-    """As it is from the start of a run on."""
+    """Create the tables that exist from the start of a run on."""
     path = settings_of(folder).warehouse_path
     path.parent.mkdir(parents=True)
     with duckdb.connect(str(path)) as connection:
         connection.execute("create schema MONITORING")
 
 
-def test_the_failing_rows_of_a_red_test_are_kept_although_dbt_has_failed(folder: Path) -> None:
+def test_the_failing_rows_of_a_red_test_are_stored_although_dbt_has_failed(folder: Path) -> None:
     make_monitoring(folder)
     change(folder, "models/stg/first.sql", DOUBLED)
     assert not Night(folder).success
@@ -298,10 +298,10 @@ def test_the_failing_rows_of_a_red_test_are_kept_although_dbt_has_failed(folder:
     assert (test, json.loads(row)) == ("unique_first_n", {"unique_field": 1, "n_records": 2})
 
 
-def test_what_dbt_leaves_unreadable_is_no_fault_of_the_night(
+def test_unreadable_results_of_dbt_do_not_hide_the_red_test(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The red test is what people must hear of."""
+    """They are only logged."""
     make_monitoring(folder)
     change(folder, "models/stg/first.sql", DOUBLED)
     cut = folder / "run_results.json"
@@ -320,7 +320,7 @@ def run_at_work(folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]
 
 @contextmanager
 def running(folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
-    """A run in a process of its own, in the middle of the second model; and the id of its dbt."""
+    """A run in its own process, in the middle of the second model; and the pid of its dbt."""
     at_work = settings_of(folder).warehouse_path.parent / "at_work"
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.contract.test_dbt_process", str(folder)],
@@ -341,8 +341,8 @@ def running(folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
 def test_dbt_ends_with_its_run(
     run_at_work: tuple["subprocess.Popen[bytes]", int], how: signal.Signals
 ) -> None:
-    """Whether somebody stops the run or the system kills it: a dbt that goes on alone would hold
-    the warehouse, and write into it beside the next run."""
+    """Whether a person stops the run or the system kills it: an orphaned dbt would lock the
+    warehouse and write to it beside the next run."""
     process, dbt = run_at_work
     process.send_signal(how)
     process.wait(timeout=60)
@@ -350,9 +350,9 @@ def test_dbt_ends_with_its_run(
     _wait_until(lambda: not _is_alive(dbt))
 
 
-def test_who_stops_a_run_with_red_tests_does_not_wait_for_their_rows(folder: Path) -> None:
-    """dbt, which is in the middle of a model, keeps the file from whoever looks for them; its
-    results are those of an earlier try."""
+def test_stopping_a_run_does_not_wait_for_the_rows_of_red_tests(folder: Path) -> None:
+    """dbt is in the middle of a model and locks the file; its results are those of an earlier
+    try."""
     make_monitoring(folder)
     change(folder, "models/stg/first.sql", DOUBLED)
     change(folder, "dbt_project.yml", PROJECT + WARNS)
@@ -367,11 +367,11 @@ def test_who_stops_a_run_with_red_tests_does_not_wait_for_their_rows(folder: Pat
         process.wait(timeout=30)
 
 
-def test_dbt_ends_before_its_run_does_when_that_is_interrupted_while_it_records(
+def test_a_run_interrupted_while_it_records_events_ends_dbt_first(
     folder: Path, started: list[DbtProcess]
 ) -> None:
-    """Then dbt's output is not being read. A dbt that goes on would keep the warehouse from whoever
-    writes down how the run ended."""
+    """Then dbt's output is not being read. A dbt that runs on would lock the warehouse, so that the
+    end of the run could not be recorded."""
 
     def interrupt(_name: str) -> None:
         raise dg.DagsterExecutionInterruptedError
@@ -382,9 +382,9 @@ def test_dbt_ends_before_its_run_does_when_that_is_interrupted_while_it_records(
     assert dbt._process.returncode is not None
 
 
-def test_who_stops_following_dbt_does_so_without_an_error() -> None:
-    """dagster-dbt's own generator cannot be closed: RuntimeError, or, out of the blue, a warning.
-    And lines that are no events of dbt are lines."""
+def test_closing_the_stream_of_events_raises_nothing() -> None:
+    """dagster-dbt's own generator raises RuntimeError when closed, or warns at garbage collection.
+    Lines that are not events of dbt are skipped."""
     said = ["dbt", "1", '{"info": {}}', '{"info": {"level": "info"}}']
     with subprocess.Popen(
         [sys.executable, "-c", f"print(*{said}, sep='\\n', flush=True); input()"],
@@ -406,15 +406,15 @@ def test_who_stops_following_dbt_does_so_without_an_error() -> None:
     assert process.returncode == 0
 
 
-def test_a_dbt_that_is_not_needed_is_ended(tmp_path: Path) -> None:
-    """The stages before it failed; it has not even read the project."""
+def test_a_dbt_that_is_not_needed_is_stopped(tmp_path: Path) -> None:
+    """An earlier stage failed before dbt had read the project."""
     dbt = DbtProcess(os.environ, tmp_path)
     dbt.end()
     assert dbt._process.returncode == -signal.SIGKILL
 
 
-def test_a_dbt_that_was_told_what_to_do_but_did_not_listen_yet_is_ended(folder: Path) -> None:
-    """An interrupt before it has a handler for one is lost, as while it reads the project."""
+def test_a_dbt_interrupted_before_it_handles_signals_is_stopped(folder: Path) -> None:
+    """While dbt reads the project it has no handler, and the interrupt is lost."""
     settings = settings_of(folder)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Which a child inherits.
     try:

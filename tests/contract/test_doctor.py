@@ -57,7 +57,7 @@ Change = Callable[[dict[str, Any]], None]
 
 @dataclass
 class Interference:
-    """Changes what the stand-ins answer, or answers in their place, by method and path."""
+    """Changes or replaces responses of the stand-ins, by method and path."""
 
     changes: dict[str, tuple[int, Change]] = field(default_factory=dict)
     instead: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Interference:
 
 @dataclass
 class Stand:
-    """Every service of a deployment that is in order."""
+    """A deployment in which every service is in order."""
 
     settings: Settings
     interference: Interference
@@ -161,7 +161,7 @@ def _signed_in(settings: Settings, url: str, s3_url: str) -> Settings:
     )
 
 
-def test_what_infra_makes_for_the_pipeline_is_looked_for() -> None:
+def test_the_doctor_looks_for_what_infra_creates_for_the_pipeline() -> None:
     made: dict[str, list[str]] = {"table": [], "view": []}
     for file in sorted((REPOSITORY_DIR / "infra" / "snowflake").glob("*.sql")):
         text = file.read_text(encoding="utf-8")
@@ -181,7 +181,7 @@ def make_warehouse(path: Path, schemas: tuple[str, ...], tables: tuple[str, ...]
 
 
 def of_these_files(target: Path, project: Path) -> None:
-    """A manifest that says it was made from the project as it is."""
+    """A manifest with the fingerprint of the current project."""
     target.mkdir(parents=True, exist_ok=True)
     (target / "manifest.json").write_text("{}")
     (target / FINGERPRINT).write_text(fingerprint(project))
@@ -189,7 +189,7 @@ def of_these_files(target: Path, project: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def in_order(stand: Stand) -> None:
-    """Airbyte's real check starts a connector; `test_airbyte_standin.py` lets it."""
+    """Without Airbyte's real check, which starts a connector (see `test_airbyte_standin.py`)."""
     stand.interference.changes.clear()
     stand.interference.instead = {r"check_connection": {"status": "succeeded"}}
 
@@ -354,13 +354,13 @@ FAULTS: Final = {
 
 
 def the_fault(found: list[Finding]) -> Finding:
-    """The only one; what waits for it is no fault of its own."""
+    """The only fault; probes that depend on it are skipped, not faults."""
     (fault,) = [finding for finding in found if finding.state is State.FAULT]
     return fault
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_named_with_its_fix_and_nothing_else_is(stand: Stand, fault: str) -> None:
+def test_a_fault_is_named_with_its_fix_and_is_the_only_one(stand: Stand, fault: str) -> None:
     inject, (name, message, fix) = FAULTS[fault]
     finding = the_fault(stand.examine(**inject(stand)))
     assert finding.name == name
@@ -370,7 +370,7 @@ def test_a_fault_is_named_with_its_fix_and_nothing_else_is(stand: Stand, fault: 
 
 
 def test_a_missing_bucket_is_named(stand: Stand) -> None:
-    """The buckets of another environment, which are made one after the other."""
+    """The buckets of a new environment are created one after the other."""
     settings = stand.settings.model_copy(update={"environment": "dev"})
     s3 = s3_client(
         str(settings.aws_endpoint_url_s3), OWN.aws_access_key_id, OWN.aws_secret_access_key
@@ -405,7 +405,7 @@ def test_a_missing_bucket_is_named(stand: Stand) -> None:
         ),
     ],
 )
-def test_what_the_warehouse_lacks_is_named(
+def test_missing_tables_and_schemas_are_named(
     stand: Stand,
     tmp_path: Path,
     schemas: tuple[str, ...] | None,
@@ -430,7 +430,7 @@ def test_a_column_that_an_older_warehouse_lacks_is_named(stand: Stand, tmp_path:
     assert finding.message.endswith("missing: MONITORING.LOAD_LEDGER.ARRIVED_AT")
 
 
-def test_a_webhook_is_enough_and_nothing_is_posted(stand: Stand) -> None:
+def test_a_webhook_is_enough_and_the_probe_posts_nothing(stand: Stand) -> None:
     url = stand.settings.slack_api_url.removesuffix("api/")
     hook = SecretStr(f"{url}services/{OWN.slack_webhook_secret}")
     found = stand.examine(slack_bot_token=None, slack_webhook_url=hook)
@@ -439,7 +439,7 @@ def test_a_webhook_is_enough_and_nothing_is_posted(stand: Stand) -> None:
 
 @contextmanager
 def _deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """A deployment, which has no checkout: only what its wheel brought along."""
+    """A deployment has no checkout, only the files of its wheel."""
     project = tmp_path / "dbt_project"
     shutil.copytree(
         REPOSITORY_DIR / "dbt_project", project, ignore=shutil.ignore_patterns("target", "logs")
@@ -474,7 +474,7 @@ def test_a_stale_or_missing_manifest_is_named(
 
 
 class InSnowflake:
-    """Answers of a Snowflake that is in order, by statement; a test changes one."""
+    """Answers of a Snowflake that is in order, by statement; a test replaces one."""
 
     def __init__(self, url: str) -> None:
         role = "select current_role() as role, current_warehouse() as warehouse,"
@@ -532,7 +532,7 @@ class InSnowflake:
 
 
 def in_snowflake(deployment: Deployment) -> tuple[InSnowflake, InSnowflake, InSnowflake]:
-    """The account as the pipeline, dbt and readers see it; a role sees its own grants alone."""
+    """The account as the pipeline, dbt and readers see it; a role sees only its own grants."""
     settings = deployment.settings
     there = InSnowflake(f"s3://{settings.raw_bucket}/{settings.landing_prefix}")
     to_dbt, to_readers = InSnowflake(""), InSnowflake("")
@@ -575,8 +575,8 @@ SNOWFLAKE_FAULTS: Final = {
 
 
 @pytest.mark.parametrize("fault", SNOWFLAKE_FAULTS)
-def test_what_snowflake_lacks_is_named(fault: str) -> None:
-    """The judgement on Snowflake's answers; the statements themselves need an account."""
+def test_missing_objects_and_grants_in_snowflake_are_named(fault: str) -> None:
+    """Tests how answers are judged; the statements themselves need an account."""
     settings = Settings.load(environment="prod")
     deployment = Deployment(fixed(settings))
     asked, change, message = SNOWFLAKE_FAULTS[fault]
@@ -601,8 +601,8 @@ def test_a_bucket_that_snowflake_may_not_read_is_named() -> None:
     assert "infra/aws/access.yaml" in (finding.fix or "")
 
 
-def test_dbt_and_readers_are_asked_for_as_they_sign_in() -> None:
-    """A user without their roles is refused where the night, or `vp sql`, would be."""
+def test_dbt_and_readers_are_probed_with_their_own_sign_in() -> None:
+    """A user who lacks their roles fails here as the night, or `vp sql`, would."""
     deployment = Deployment(fixed(Settings.load(environment="prod", snowflake_dbt_role="BUILDER")))
     signed_in = [
         (settings.snowflake_role, settings.snowflake_warehouse)
@@ -621,7 +621,7 @@ def test_dbt_and_readers_are_asked_for_as_they_sign_in() -> None:
 
 
 def dagster(answer: dict[str, Any] | None, status: int = 200) -> Starlette:
-    """Dagster's GraphQL endpoint, with one answer for whoever brings the token, or with none."""
+    """Dagster's GraphQL endpoint, with one answer for requests with the token, or with none."""
 
     async def graphql(request: Request) -> Response:
         asked = await request.json()
@@ -672,8 +672,8 @@ def test_the_schedule_must_be_on_in_production(
         assert (fix or "") in (finding.fix or "")
 
 
-def test_the_question_for_the_schedule_is_one_that_dagster_understands() -> None:
-    """Against the schema of the pinned Dagster, which Dagster Cloud serves too."""
+def test_the_query_for_the_schedule_is_valid_in_dagsters_schema() -> None:
+    """In that of the pinned version, which Dagster Cloud serves too."""
     from dagster_graphql.schema import create_schema
     from graphql import parse, validate
 
@@ -691,7 +691,7 @@ def test_only_production_needs_the_schedule_and_only_accounts_need_snowflake() -
     assert names["local"] < names["dev"] < names["prod"]
 
 
-def test_a_probe_comes_after_the_one_it_waits_for_and_names_are_unique() -> None:
+def test_a_probe_comes_after_the_one_it_needs_and_names_are_unique() -> None:
     probes = checklist("prod")
     names = [probe.name for probe in probes]
     assert len(set(names)) == len(names)
@@ -700,7 +700,7 @@ def test_a_probe_comes_after_the_one_it_waits_for_and_names_are_unique() -> None
         assert probe.fix
 
 
-def test_probes_after_a_fault_wait_and_our_own_errors_are_raised() -> None:
+def test_probes_that_need_a_faulty_one_are_skipped_and_bugs_are_raised() -> None:
     def faulty(_: None) -> str:
         raise Fault("broken", "mend it")
 

@@ -1,4 +1,4 @@
-"""The sync as an asset, on an Airbyte that is busy, forgets, or fails: no night pays twice."""
+"""The sync asset on an Airbyte that is busy, forgets jobs or fails: no night pays twice."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +19,7 @@ BEFORE, AFTER = "2026-01-31T23:40:00Z", "2026-02-01T00:10:00Z"
 
 
 class Airbyte:
-    """One connection; `waits` are the ends that waiting for a job has, the last one for ever."""
+    """One connection; `waits` are the outcomes of waiting for a job, the last one repeated."""
 
     def __init__(self, *jobs: dict[str, Any], waits: list[Any] | None = None) -> None:
         self.jobs = {job["jobId"]: job for job in jobs}
@@ -66,7 +66,7 @@ def a_job(job_id: int, status: str, started_at: str) -> dict[str, Any]:
 
 
 def Clock(now: datetime) -> RunSettings:  # noqa: N802 - stands for a class
-    """Settings of a run that takes place at an instant."""
+    """Settings of a run whose clock reads this instant."""
 
     class RunSettingsThen(RunSettings):
         def now(self) -> datetime:
@@ -103,7 +103,7 @@ class Night:
 
 
 def test_tokens_are_counted_by_the_first_run_that_reports_the_sync() -> None:
-    """At 4 tokens a product; also if the run that started the sync was killed meanwhile."""
+    """At 4 tokens a product, even if the run that started the sync was killed."""
     night = Night(Airbyte(waits=[TransientFailure("The process is gone."), "succeeded"]))
     with pytest.raises(TransientFailure):
         night.sync()
@@ -126,17 +126,17 @@ def test_a_night_starts_one_sync_and_a_second_run_uses_it() -> None:
     assert list(night.airbyte.jobs) == [1]
 
 
-def test_a_new_sync_is_made_only_when_asked_for() -> None:
+def test_a_second_sync_is_started_only_with_resync() -> None:
+    """Once a run: a retry of the step does not pay again."""
     night = Night(Airbyte())
-    """Once a run: a further try of the step does not pay again."""
     night.sync()
     night.state_store.of_another_run()
     assert night.sync(resync=True).job_id == 2
     assert night.sync(resync=True).job_id == 2
 
 
-def test_a_day_long_past_is_not_synced_under_its_old_name() -> None:
-    """Keepa answers of today. A late run is possible for a week, and as long as a sync is there."""
+def test_a_day_long_past_is_not_synced() -> None:
+    """Keepa would answer for today. A late run may sync within a week, or use a sync it finds."""
     late = Night(Airbyte())
     late.now = datetime(2026, 2, 7, 23, 59, tzinfo=UTC)
     assert late.sync().job_id == 1
@@ -158,7 +158,7 @@ def test_a_running_sync_of_this_night_is_waited_for() -> None:
 
 
 def test_a_sync_whose_run_was_killed_before_it_could_claim_it_is_used() -> None:
-    """Neither paid nor loaded twice; that of another night, or a failed one, is no help."""
+    """It is not paid or loaded twice. A sync of another night, or a failed one, is not used."""
     syncs = [
         a_job(1, "succeeded", BEFORE),
         a_job(2, "succeeded", AFTER),
@@ -172,8 +172,8 @@ def test_a_sync_whose_run_was_killed_before_it_could_claim_it_is_used() -> None:
 
 
 @pytest.mark.parametrize("end", ["succeeded", "failed", TransientFailure("It failed.")])
-def test_a_sync_that_began_too_early_is_waited_for_and_then_ours_comes(end: Any) -> None:
-    """It cannot have seen the end of the day."""
+def test_a_sync_that_began_too_early_is_awaited_and_then_ours_starts(end: Any) -> None:
+    """It began before the day had ended."""
     airbyte = Airbyte(a_job(1, "running", BEFORE), waits=[end, "succeeded"])
     if isinstance(end, Exception):
         airbyte.running_job = iter([airbyte.jobs[1], None]).__next__  # type: ignore[method-assign]
@@ -182,20 +182,20 @@ def test_a_sync_that_began_too_early_is_waited_for_and_then_ours_comes(end: Any)
     assert night.sync().job_id == 2
 
 
-def test_a_sync_that_began_too_early_and_hangs_is_not_waited_for_without_end() -> None:
+def test_waiting_for_a_sync_that_began_too_early_ends_at_the_timeout() -> None:
     airbyte = Airbyte(a_job(1, "running", BEFORE), waits=[TransientFailure("It still runs.")])
     with pytest.raises(TransientFailure, match="It still runs"):
         Night(airbyte).sync()
 
 
-def test_a_claim_on_a_sync_that_began_too_early_counts_for_nothing() -> None:
+def test_a_claim_on_a_sync_that_began_too_early_is_ignored() -> None:
     night = Night(Airbyte())
     night.sync()
     night.airbyte.jobs[1]["startTime"] = BEFORE
     assert night.sync().job_id == 2
 
 
-def test_a_failed_sync_is_made_again_by_the_next_try() -> None:
+def test_the_next_try_starts_a_new_sync_after_a_failed_one() -> None:
     night = Night(Airbyte(waits=[TransientFailure("Keepa is away."), "succeeded"]))
     with pytest.raises(TransientFailure):
         night.sync()
@@ -204,16 +204,16 @@ def test_a_failed_sync_is_made_again_by_the_next_try() -> None:
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, dg.DagsterExecutionInterruptedError])
-def test_who_interrupts_a_sync_stops_it_for_good(interrupt: type[BaseException]) -> None:
-    """Also where Airbyte does not answer when it is told to cancel."""
+def test_an_interrupt_cancels_the_sync_and_is_not_retried(interrupt: type[BaseException]) -> None:
+    """Also if Airbyte does not answer the request to cancel."""
     night = Night(Airbyte(waits=[interrupt()]))
     with pytest.raises(PermanentFailure, match="It was interrupted"):
         night.sync()
     assert night.airbyte.cancelled == [1]
 
 
-def test_a_further_try_knows_that_its_run_started_the_sync() -> None:
-    """Which is stopped with it, then, and said to be its own."""
+def test_a_retry_knows_that_its_run_started_the_sync() -> None:
+    """So it cancels the sync when interrupted, and reports it as its own."""
     night = Night(Airbyte(waits=[TransientFailure("Airbyte is away."), KeyboardInterrupt()]))
     with pytest.raises(TransientFailure):
         night.sync()
@@ -224,8 +224,8 @@ def test_a_further_try_knows_that_its_run_started_the_sync() -> None:
     assert night.is_own_sync()
 
 
-def test_a_sync_that_another_run_started_is_not_stopped() -> None:
-    """Whether that run was killed or still waits for it."""
+def test_a_sync_that_another_run_started_is_not_cancelled() -> None:
+    """Whether that run was killed or is still waiting."""
     night = Night(Airbyte(waits=[TransientFailure("The process is gone."), KeyboardInterrupt()]))
     with pytest.raises(TransientFailure):
         night.sync()

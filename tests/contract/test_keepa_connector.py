@@ -45,7 +45,7 @@ Serve = Callable[[Any], str]
 # --- requests ------------------------------------------------------------------------------------
 
 
-def test_each_marketplace_is_asked_in_batches_of_100(serve: Serve) -> None:
+def test_each_marketplace_is_requested_in_batches_of_100(serve: Serve) -> None:
     """250 ASINs on two marketplaces; those of books are digits only and stay text."""
     keepa = Keepa(empty_catalogue())
     reading = Connector(serve(keepa), SEVERAL).read()
@@ -75,8 +75,8 @@ def test_unset_options_are_left_out_so_a_product_costs_one_token(serve: Serve) -
     assert keepa.queries == [{"key": KEY, "domain": "1", "asin": "B0PADDLE01"}]
 
 
-def test_each_option_reaches_keepa(serve: Serve) -> None:
-    """Every option of the specification, with a value that is not its default."""
+def test_each_option_is_sent_to_keepa(serve: Serve) -> None:
+    """Every option of the specification, with a value other than its default."""
     options: dict[str, Any] = {
         "days": 90,
         "stats": 180,
@@ -151,7 +151,7 @@ def test_every_field_of_a_product_arrives_as_it_was_sent(serve: Serve, tmp_path:
 
 
 def test_a_field_that_is_null_is_left_out_by_the_connector(serve: Serve, tmp_path: Path) -> None:
-    """airbyte-cdk writes no null in a record's own fields; absent and null mean the same there."""
+    """airbyte-cdk drops top-level nulls of a record; absent and null mean the same there."""
     sent = {"asin": "B0PADDLE01", "domainId": 1, "csv": None, "stats": {"buyBoxSellerId": None}}
     (tmp_path / "one.json").write_text(json.dumps(sent))
     reading = Connector(serve(Keepa(DirectorySource(tmp_path, 0))), {1: ["B0PADDLE01"]}).read()
@@ -173,7 +173,7 @@ def test_the_generated_catalogue_arrives_whole_and_as_declared(serve: Serve) -> 
 
 
 def test_every_field_of_the_real_payloads_is_declared_with_its_type() -> None:
-    """The destination keeps declared fields only, so an undeclared one would be lost."""
+    """The destination drops undeclared fields."""
     files = sorted(Settings().keepa_samples.rglob("*.json"))
     if not files:
         pytest.skip("VP_KEEPA_SAMPLES names no folder with real payloads")
@@ -221,7 +221,7 @@ def test_an_empty_balance_is_waited_for_exactly_until_the_debt_is_refilled(serve
 
 
 class Refills:
-    """A bucket's clock: it stands until someone waits."""
+    """The clock of a token bucket: it advances only when the connector waits."""
 
     def __init__(self, seconds_to_first: float) -> None:
         self._seconds = 0.0
@@ -243,7 +243,7 @@ class Refills:
         ("an0therk3y", "(HTTP 400): The API key is malformed or missing."),
     ],
 )
-def test_a_refused_key_ends_the_sync_at_once_with_keepas_words(
+def test_a_rejected_key_fails_the_sync_at_once_with_keepas_message(
     serve: Serve, key: str, answer: str
 ) -> None:
     keepa = Keepa(empty_catalogue())
@@ -260,7 +260,7 @@ def test_a_refused_key_ends_the_sync_at_once_with_keepas_words(
     assert time.monotonic() - started < 5
 
 
-def test_a_refused_key_fails_the_check(serve: Serve) -> None:
+def test_a_rejected_key_fails_the_check(serve: Serve) -> None:
     connector = Connector(serve(Keepa(empty_catalogue())), SEVERAL, api_key="f" * 64)
     result = connector.check()
 
@@ -269,10 +269,10 @@ def test_a_refused_key_fails_the_check(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("options", [{"days": -1}, {"offers": 101}])
-def test_a_rejected_request_is_not_repeated(serve: Serve, options: dict[str, int]) -> None:
+def test_a_rejected_request_is_not_retried(serve: Serve, options: dict[str, int]) -> None:
     keepa = Keepa(empty_catalogue())
     with pytest.MonkeyPatch.context() as patch:
-        # Without its specification, which refuses these values before any request.
+        # Without its specification, which would reject these values before any request.
         patch.setitem(MANIFEST["spec"]["connection_specification"], "properties", {})
         connector = Connector(serve(keepa), {1: ["B0PADDLE01"]}, **options)
         reading = connector.read(ExpectedOutcome.EXPECT_EXCEPTION)
@@ -287,7 +287,7 @@ def test_a_rejected_request_is_not_repeated(serve: Serve, options: dict[str, int
 
 
 @pytest.mark.parametrize("fault", [HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.BAD_GATEWAY])
-def test_a_server_error_is_tried_again_after_a_growing_pause(serve: Serve, fault: int) -> None:
+def test_a_server_error_is_retried_with_backoff(serve: Serve, fault: int) -> None:
     keepa = Keepa(empty_catalogue())
     keepa.faults = [fault] * 2
     pauses: list[float] = []
@@ -348,7 +348,7 @@ ENCODERS: Final[dict[str, Callable[[bytes], bytes]]] = {
 def test_an_answer_is_read_in_every_encoding_that_a_server_picks(
     serve: Serve, forced: str | None
 ) -> None:
-    """`None` is a server that takes the best of those that the connector names."""
+    """`None` is a server that picks the best encoding that the connector accepts."""
 
     async def keepa(scope: Scope, receive: Receive, send: Send) -> None:
         named = Request(scope).headers["accept-encoding"]

@@ -1,4 +1,4 @@
-"""The stand-in of Keepa's API, held to what its documentation and clients say about `/product`."""
+"""The stand-in for Keepa's API, tested against the documentation and clients of `/product`."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ CATALOGUE = CatalogueSource([TrackedProduct(1, ASIN, "own", "tour")], extra_asin
 
 
 class Clock:
-    """Seconds that pass when the test says so."""
+    """A clock in seconds that the test advances."""
 
     seconds = 1000.0
 
@@ -197,7 +197,7 @@ def test_tokens_expire_after_an_hour() -> None:
         ({"asin": "B0NOTHERE0", "update": -1}, 0),
     ],
 )
-def test_what_is_asked_for_has_its_price(parameters: dict[str, Any], tokens: int) -> None:
+def test_each_parameter_has_its_price(parameters: dict[str, Any], tokens: int) -> None:
     assert ask(given_keepa(), **parameters).json()["tokensConsumed"] == tokens
 
 
@@ -325,14 +325,14 @@ def test_an_unknown_asin_is_answered_with_nothing_but_the_time() -> None:
     assert product["trackingSince"] == product["lastUpdate"] == minute_of(AT)
 
 
-def test_of_what_is_no_asin_the_answer_has_nothing() -> None:
-    """Nor a list, if nothing that was asked for is one."""
+def test_a_text_that_is_not_an_asin_has_no_entry() -> None:
+    """If no text is an ASIN, the response has no list."""
     (product,) = ask(given_keepa(), asin=f"XXXXXXXXXX,{ASIN}").json()["products"]
     assert product["asin"] == ASIN
     assert "products" not in ask(given_keepa(), asin="XXXXXXXXXX").json()
 
 
-def test_a_malformed_key_speaks_for_no_account() -> None:
+def test_a_malformed_key_has_no_balance() -> None:
     answer = ask(given_keepa(), key="wrong").json()
     assert answer["error"]["type"] == "invalidParameter"
     assert not any(answer[field] for field in ("tokensLeft", "refillIn", "refillRate"))
@@ -358,7 +358,7 @@ def test_an_unknown_asin_has_the_fields_of_the_real_answer() -> None:
     assert set(ours) == set(real)
 
 
-def test_recorded_payloads_are_given_out_as_they_are(tmp_path: Path) -> None:
+def test_recorded_payloads_are_returned_unchanged(tmp_path: Path) -> None:
     recorded = {"asin": ASIN, "domainId": 1, "csv": [[1, 2, 3]], "offers": [{"x": None}]}
     (tmp_path / "one.json").write_text(json.dumps(recorded))
     app = given_keepa(DirectorySource(tmp_path, 0))
@@ -381,7 +381,7 @@ def test_the_channel_table_agrees_with_the_public_python_client() -> None:
 
 
 def test_the_public_python_client_reads_the_generated_histories() -> None:
-    """PyPI's `keepa` finds the same points, minutes and prices in the answer."""
+    """PyPI's `keepa` parses the same points, minutes and prices from the response."""
     tracked = ",".join(CATALOGUE.tracked()[1][:20])
     seen = set()
     for product in ask(given_keepa(), asin=tracked, offers=20, rating=1).json()["products"]:

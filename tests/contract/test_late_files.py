@@ -1,6 +1,6 @@
-"""Files that come late, twice, cut or not at all: each line is in RAW once, or somebody is told.
+"""Files that come late, twice, truncated or never: each line is in RAW once, or a check is red.
 
-A bucket in memory, Airbyte's own list of jobs, and the stages' own assets on a DuckDB file.
+The tests run the assets of the stages on a DuckDB file, with a bucket and Airbyte's jobs in memory.
 """
 
 import gzip
@@ -28,7 +28,7 @@ def pipeline(tmp_path: Path) -> Pipeline:
     return Pipeline(tmp_path)
 
 
-def test_a_file_that_comes_after_its_day_is_loaded_by_the_next_run_under_its_own_day(
+def test_a_late_file_is_loaded_by_the_next_run_under_its_own_day(
     pipeline: Pipeline,
 ) -> None:
     job = pipeline.sync(0, 3, 2)
@@ -52,11 +52,11 @@ def test_a_file_that_comes_after_its_day_is_loaded_by_the_next_run_under_its_own
 
 @pytest.mark.parametrize("reload", [False, True])
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_a_sync_that_serves_two_days_is_of_the_last_one_it_has_seen_whichever_is_run_first(
+def test_a_sync_found_for_two_days_belongs_to_the_later_one(
     pipeline: Pipeline, order: tuple[int, int], reload: bool
 ) -> None:
-    """After two nights without a sync: the first day that is run again asks for one, the other one
-    finds it there."""
+    """After two nights without a sync, the first day that is run again starts one, and the other
+    finds it."""
     job = pipeline.sync(1, 3)
 
     for day in order:
@@ -64,10 +64,10 @@ def test_a_sync_that_serves_two_days_is_of_the_last_one_it_has_seen_whichever_is
     assert pipeline.rows() == {job.keys[0]: (FIRST + timedelta(days=1), 3)}
 
 
-def test_a_warehouse_restored_from_an_older_copy_lacks_days_which_are_named(
+def test_the_days_that_a_restored_older_warehouse_lacks_are_named(
     pipeline: Pipeline,
 ) -> None:
-    """The ledger was restored too, so that it agrees with RAW."""
+    """The ledger was restored too, so it agrees with RAW."""
     last = LOOK_BACK_DAYS + 3
     for day in range(last + 1):
         pipeline.sync(day, 2)
@@ -75,7 +75,7 @@ def test_a_warehouse_restored_from_an_older_copy_lacks_days_which_are_named(
         assert pipeline.manifest is not None
         landed = f"landing/keepa/product_raw/{FIRST + timedelta(days=day)}"
         pipeline.state_store.write(landed, pipeline.manifest)
-    failed = pipeline.sync(0, 1, status="failed")  # What it left is never loaded.
+    failed = pipeline.sync(0, 1, status="failed")  # Its files are never loaded.
     lost = [pipeline.jobs[day].keys[0] for day in (1, 2)]
     for table in ("RAW.KEEPA_RAW", "MONITORING.LOAD_LEDGER"):
         pipeline.warehouse.transact(
@@ -90,7 +90,7 @@ def test_a_warehouse_restored_from_an_older_copy_lacks_days_which_are_named(
     assert failed.keys[0] not in pipeline.rows()
 
 
-def test_a_day_that_is_run_again_with_a_later_sync_does_not_take_it_from_its_own_day(
+def test_a_day_that_is_run_again_does_not_claim_the_sync_of_a_later_day(
     pipeline: Pipeline,
 ) -> None:
     late = pipeline.sync(2, 3)
@@ -104,7 +104,7 @@ def test_a_day_that_is_run_again_with_a_later_sync_does_not_take_it_from_its_own
     }
 
 
-def test_a_file_that_stands_under_another_day_than_its_sync_is_loaded_under_that(
+def test_a_file_listed_under_another_day_is_loaded_under_the_day_of_its_sync(
     pipeline: Pipeline,
 ) -> None:
     job = pipeline.sync(1, 3)
@@ -116,7 +116,7 @@ def test_a_file_that_stands_under_another_day_than_its_sync_is_loaded_under_that
     assert pipeline.rows() == {job.keys[0]: (FIRST + timedelta(days=1), 3)}
 
 
-def test_the_ledger_says_when_a_file_came_however_often_it_is_listed(pipeline: Pipeline) -> None:
+def test_the_ledger_keeps_the_first_arrival_of_a_file(pipeline: Pipeline) -> None:
     job = pipeline.sync(0, 3, 2)
     held_back = pipeline.objects.pop(job.keys[1])
     pipeline.run(0)
@@ -150,8 +150,8 @@ def test_an_index_that_was_written_without_arrivals_gets_them_from_the_listing(
     assert [file.arrived_at for file in pipeline.manifest.files] == [pipeline.now]
 
 
-def test_what_a_file_is_called_is_no_markdown_in_the_ui(pipeline: Pipeline) -> None:
-    """Neither in the table of files nor in what a check says of one that is cut, gone or unlike."""
+def test_the_name_of_a_file_is_escaped_in_the_ui(pipeline: Pipeline) -> None:
+    """In the table of files, and in checks on files that are truncated, gone or changed."""
     job = pipeline.sync(0, 300)
     name = f"`![x](https://example.com/x.png)`\n# {job.keys[0]}"
     pipeline.objects[name] = whole = pipeline.objects.pop(job.keys[0])
@@ -183,7 +183,7 @@ def test_what_a_file_is_called_is_no_markdown_in_the_ui(pipeline: Pipeline) -> N
         assert "![x](https://example.com/x.png)" in as_text(text)
 
 
-def test_a_sync_that_somebody_started_by_hand_is_loaded_too(pipeline: Pipeline) -> None:
+def test_a_sync_started_by_hand_is_loaded_too(pipeline: Pipeline) -> None:
     pipeline.sync(0, 3)
     pipeline.run(0)
     by_hand = pipeline.sync(0, 3)
@@ -194,7 +194,7 @@ def test_a_sync_that_somebody_started_by_hand_is_loaded_too(pipeline: Pipeline) 
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled", "running"])
-def test_what_an_interrupted_sync_left_is_never_loaded(pipeline: Pipeline, status: str) -> None:
+def test_the_files_of_an_interrupted_sync_are_never_loaded(pipeline: Pipeline, status: str) -> None:
     left = pipeline.sync(0, 2, status=status)
     whole = pipeline.sync(0, 3)
 
@@ -235,7 +235,7 @@ def test_a_file_of_the_day_itself_that_is_gone_stops_the_run_and_is_named(
     assert pipeline.rows()[job.keys[0]] == (FIRST, 3)
 
 
-def test_a_file_that_is_cut_later_is_named_and_not_loaded_again(pipeline: Pipeline) -> None:
+def test_a_file_truncated_after_its_load_is_named_and_not_loaded_again(pipeline: Pipeline) -> None:
     job = pipeline.sync(0, 300)
     pipeline.run(0)
     whole = pipeline.objects[job.keys[0]]
@@ -249,7 +249,7 @@ def test_a_file_that_is_cut_later_is_named_and_not_loaded_again(pipeline: Pipeli
     assert pipeline.rows()[job.keys[0]] == (FIRST, 300)
 
     pipeline.objects[job.keys[0]] = whole
-    assert pipeline.run(1) == [], "what was restored is no fault any more"
+    assert pipeline.run(1) == [], "a restored file is not a fault any more"
 
 
 def test_a_copy_of_a_file_is_surplus_and_not_loaded(pipeline: Pipeline) -> None:
@@ -263,11 +263,11 @@ def test_a_copy_of_a_file_is_surplus_and_not_loaded(pipeline: Pipeline) -> None:
     assert "copy.jsonl.gz" not in pipeline.rows()
 
     del pipeline.objects["copy.jsonl.gz"]
-    assert pipeline.run(1) == [], "who deletes a copy has lost nothing"
+    assert pipeline.run(1) == [], "deleting a copy loses nothing"
 
 
 def test_a_file_that_became_a_copy_of_another_takes_no_rows_away(pipeline: Pipeline) -> None:
-    """As many lines as before, all of the sync: only the records tell."""
+    """It has as many lines as before, all of the sync: only the record ids differ."""
     job = pipeline.sync(0, 2, 2)
     pipeline.run(0)
     own = pipeline.objects[job.keys[1]]
@@ -306,7 +306,7 @@ def test_a_copy_that_stands_in_for_a_file_that_is_gone_takes_no_rows_away(
         (a_line(1, "1-0-0"), "1 lines are of Airbyte job 1"),
     ],
 )
-def test_a_line_in_the_place_of_another_is_no_record(
+def test_a_duplicate_line_does_not_count_for_a_missing_one(
     pipeline: Pipeline, second: str, said: str
 ) -> None:
     pipeline.sync(0, 1)
@@ -319,8 +319,8 @@ def test_a_line_in_the_place_of_another_is_no_record(
     assert job.keys[0] not in pipeline.rows()
 
 
-def test_a_record_that_stands_in_two_files_stops_the_build(pipeline: Pipeline) -> None:
-    """Of two files that are not the same, only their rows tell."""
+def test_a_record_in_two_files_stops_the_build(pipeline: Pipeline) -> None:
+    """The files differ, so only their rows show it."""
     job = pipeline.sync(0, 2, 2)
     pipeline.objects[job.keys[1]] = a_file(a_line(1, "1-0-0"), a_line(1, "1-1-0"))
 
@@ -357,7 +357,7 @@ def test_an_object_that_is_closed_to_us_stops_only_a_sync_that_lacks_something(
     assert pipeline.run(0) == []
 
 
-def test_an_index_that_cannot_be_read_is_made_anew(
+def test_an_unreadable_index_is_rebuilt(
     pipeline: Pipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
     pipeline.sync(0, 3)
@@ -371,7 +371,7 @@ def test_an_index_that_cannot_be_read_is_made_anew(
 
 
 def test_a_file_with_other_lines_replaces_its_rows_and_is_named(pipeline: Pipeline) -> None:
-    """As many lines as before: nobody but the etag tells."""
+    """It has as many lines as before; only the etag differs."""
     job = pipeline.sync(0, 3)
     pipeline.run(0)
     pipeline.objects[job.keys[0]] = gzip.compress(
@@ -385,7 +385,7 @@ def test_a_file_with_other_lines_replaces_its_rows_and_is_named(pipeline: Pipeli
     assert pipeline.rows()[job.keys[0]] == (FIRST, 3)
 
 
-def test_a_file_that_somebody_renamed_does_not_double_its_rows(pipeline: Pipeline) -> None:
+def test_a_renamed_file_does_not_double_its_rows(pipeline: Pipeline) -> None:
     job = pipeline.sync(0, 3)
     pipeline.run(0)
     pipeline.objects["renamed.jsonl.gz"] = pipeline.objects.pop(job.keys[0])
@@ -395,10 +395,10 @@ def test_a_file_that_somebody_renamed_does_not_double_its_rows(pipeline: Pipelin
     assert "gone" not in pipeline.said["files_arrived"], "its lines are all there"
 
 
-def test_rows_that_somebody_deleted_are_named_and_come_back_by_a_reload(
+def test_deleted_rows_are_named_and_restored_by_a_reload(
     pipeline: Pipeline,
 ) -> None:
-    """Of every sync of the day: the one that somebody started by hand has no other run to come."""
+    """Of every sync of the day, also one started by hand, which has no other run."""
     by_hand, job = pipeline.sync(0, 2), pipeline.sync(0, 3)
     pipeline.run(0)
     pipeline.warehouse.transact([Statement("delete from RAW.KEEPA_RAW where file_row_number = 2")])
@@ -410,7 +410,7 @@ def test_rows_that_somebody_deleted_are_named_and_come_back_by_a_reload(
     assert pipeline.rows() == {job.keys[0]: (FIRST, 3), by_hand.keys[0]: (FIRST, 2)}
 
 
-def test_another_sync_of_the_same_day_heals_one_that_is_not_whole(pipeline: Pipeline) -> None:
+def test_another_sync_of_the_same_day_replaces_an_incomplete_one(pipeline: Pipeline) -> None:
     job = pipeline.sync(0, 3)
     del pipeline.objects[job.keys[0]]
     assert "files_arrived" in pipeline.run(0)
@@ -431,7 +431,7 @@ def test_a_day_without_any_file_fails_and_says_whose_files_are_missing(pipeline:
     "key",
     ["../../../outside.jsonl.gz", "/etc/outside.gz", "a'; drop table RAW.KEEPA_RAW; --", "\x1b[2J"],
 )
-def test_a_key_is_a_name_and_neither_a_path_nor_a_statement(
+def test_a_key_is_used_as_neither_a_path_nor_sql(
     pipeline: Pipeline, key: str, tmp_path: Path
 ) -> None:
     job = pipeline.sync(0, 3)
@@ -442,7 +442,7 @@ def test_a_key_is_a_name_and_neither_a_path_nor_a_statement(
     assert not list(tmp_path.parent.glob("outside*"))
 
 
-def test_syncs_are_looked_back_on_for_a_week(pipeline: Pipeline) -> None:
+def test_syncs_of_the_last_seven_days_are_checked(pipeline: Pipeline) -> None:
     old = pipeline.sync(0, 3)
     pipeline.sync(LOOK_BACK_DAYS + 1, 3)
     pipeline.run(LOOK_BACK_DAYS + 1)
@@ -474,12 +474,12 @@ events = st.one_of(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=st.lists(events, min_size=3, max_size=12))
 @example(story=[("sync", 0, [1, 1]), ("copy", 1, None), ("hide", 3, None), ("run", 0, None)])
-def test_whatever_happens_records_are_lines_are_rows_and_each_file_counts_once(
+def test_after_any_sequence_of_events_records_equal_lines_equal_rows(
     story: list[tuple[str, int, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Random arrivals, copies, cuts, changes, disappearances, re-runs and reloads, in any order.
+    """Random arrivals, copies, truncations, changes, deletions, re-runs and reloads, in any order.
 
-    A copy carries its sync's id. Whatever it was: once the bucket is as the syncs left it, the next
+    A copy carries the id of its sync. Once the bucket is restored to what the syncs wrote, the next
     run of each day is green (it still names a file that once had other lines), and RAW has every
     record of every sync.
     """
@@ -528,7 +528,7 @@ def _run_and_judge(pipeline: Pipeline, day: int, *, reload: bool) -> None:
 
     if not manifest.is_whole or not manifest.files:
         assert red
-        assert rows == before, "a day that is not whole changes nothing"
+        assert rows == before, "an incomplete day changes nothing"
     else:
         for sync in manifest.loadable:
             for file in sync.files:
@@ -536,7 +536,7 @@ def _run_and_judge(pipeline: Pipeline, day: int, *, reload: bool) -> None:
             assert sum(rows[file.key][1] for file in sync.files) == sync.records_reported
     if not rows:
         return
-    # No record is lost or doubled, and none comes from a sync that did not end well.
+    # No record is lost or doubled, and none comes from a failed sync.
     ended_well = {job.job_id for job in pipeline.jobs if job.status == "succeeded"}
     asins = Counter(
         asin

@@ -1,9 +1,8 @@
-"""Every client against every way in which its service can fail: `faults.py` has the table.
+"""Every client against every fault of its service; `faults.py` has the table.
 
-A passing fault is repeated where a repetition is safe, and then said as transient; a refusal is
-said as permanent and asked once. No secret is in what is said. What a job or a refresh comes to,
-and the interruption by us, is in `test_airbyte_client.py`, `test_ingest.py` and
-`test_powerbi_refresh.py`.
+A transient fault is retried where that is safe, and then raised as transient. A rejection is raised
+as permanent after one call. No message contains a secret. Outcomes of jobs and refreshes, and
+interrupts, are tested in `test_airbyte_client.py`, `test_ingest.py` and `test_powerbi_refresh.py`.
 """
 
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ from tests.support.misbehaving import misbehaving
 from veracitypro_pipeline.failures import TransientFailure
 
 ROWS: Final = MATRIX.read_text(encoding="utf-8").splitlines()
-# The calls that wait as long as a 429 says and then ask again, and those that leave it to the step.
+# The calls that retry after the wait that a 429 asks for, and those that leave it to the step.
 WAITING: Final = ("airbyte read", "powerbi read", "slack bot", "slack webhook")
 NOT_WAITING: Final = {"airbyte start": "Airbyte", "powerbi start": "Power BI"}
 
@@ -41,22 +40,20 @@ def waits() -> Iterator[list[float]]:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_service_that_is_well_is_asked_once(
-    call: str, waits: list[float], tmp_path: Path
-) -> None:
+def test_a_healthy_service_is_called_once(call: str, waits: list[float], tmp_path: Path) -> None:
     with misbehaving(GOOD[call]) as server:
         CALLS[call](settings_for(server.url, tmp_path))
-    # A session and its statement; one of ours gives up the user's other roles, too.
+    # A session, our statement about secondary roles, and the statement itself.
     requests = {"snowflake query": 3, "snowflake build": 2}.get(call, 1)
     assert len(server.asked) == requests
     assert waits == []
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_what_comes_of_a_fault_is_what_the_matrix_says(
+def test_the_effect_of_each_fault_is_the_one_in_the_matrix(
     name: str, waits: list[float], tmp_path: Path
 ) -> None:
-    """`python -m tests.support.faults` makes the matrix anew."""
+    """`python -m tests.support.faults` regenerates the matrix."""
     cell = FAULTS[name](tmp_path)
     assert cell.lost == "nothing"
     assert cell.row() in ROWS
@@ -69,7 +66,7 @@ def test_the_matrix_has_these_faults_and_no_others() -> None:
 
 
 @pytest.mark.parametrize("call", WAITING)
-def test_a_limit_is_waited_out_as_long_as_the_service_says(
+def test_a_rate_limit_is_waited_out_as_long_as_the_service_asks(
     call: str, waits: list[float], tmp_path: Path
 ) -> None:
     with misbehaving(LIMIT, GOOD[call]) as server:
@@ -80,7 +77,7 @@ def test_a_limit_is_waited_out_as_long_as_the_service_says(
 
 
 @pytest.mark.parametrize("call", NOT_WAITING)
-def test_a_start_is_not_repeated_after_a_limit_because_the_step_decides(
+def test_a_start_is_not_retried_after_a_rate_limit_because_the_step_decides(
     call: str, waits: list[float], tmp_path: Path
 ) -> None:
     said = f"{NOT_WAITING[call]} answered 429"
@@ -89,8 +86,8 @@ def test_a_start_is_not_repeated_after_a_limit_because_the_step_decides(
     assert (len(server.asked), waits) == (1, [])
 
 
-def test_every_kind_of_fault_is_tried_on_every_service() -> None:
-    """A new call or a new service has to have its lines."""
+def test_every_kind_of_fault_is_tested_on_every_service() -> None:
+    """A new call or service needs rows of its own."""
     services = {call.split()[0] for call in CALLS}
     for lines in KINDS:
         assert {line[0].split()[0] for line in lines} == services

@@ -1,4 +1,4 @@
-"""The Power BI stage against the stand-in: it follows its own refresh, to each end it can have."""
+"""The Power BI stage against the stand-in: it follows its own refresh to every possible end."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -30,7 +30,7 @@ DAY = "2026-01-31"
 
 
 class Night:
-    """The stage, ready to run, on a warehouse with one mart of three rows."""
+    """The stage on a warehouse with one mart of three rows."""
 
     def __init__(self, url: str, folder: Path, refreshes: Refreshes) -> None:
         self.refreshes = refreshes
@@ -104,13 +104,13 @@ def test_a_refresh_is_followed_to_its_end_and_is_then_current(night: Night) -> N
     assert night.check(report).passed
 
 
-def test_a_day_of_which_nothing_was_landed_is_refused(night: Night) -> None:
+def test_a_day_without_a_landing_manifest_is_rejected(night: Night) -> None:
     with pytest.raises(PermanentFailure, match=r"^Nothing of 2025-12-24 has been landed, "):
         night.refresh(day="2025-12-24")
     assert night.refreshes.newest(5) == []
 
 
-def test_a_status_that_is_not_documented_is_told_and_fails_no_run(night: Night) -> None:
+def test_an_undocumented_status_is_reported_and_fails_no_run(night: Night) -> None:
     report = night.refresh()
     night.refreshes._kept[-1]["outcome"] = "Postponed"
     result = night.check(report)
@@ -119,7 +119,7 @@ def test_a_status_that_is_not_documented_is_told_and_fails_no_run(night: Night) 
     assert "'Postponed'" in (result.description or "")
 
 
-def test_a_further_try_follows_the_refresh_that_the_first_has_started(night: Night) -> None:
+def test_a_retry_follows_the_refresh_that_the_first_try_started(night: Night) -> None:
     first = night.refresh()
     assert night.refresh().request_id == first.request_id
     night.state_store.of_another_run()
@@ -129,7 +129,7 @@ def test_a_further_try_follows_the_refresh_that_the_first_has_started(night: Nig
 def test_a_refresh_whose_run_was_killed_before_its_claim_only_delays_the_next_try(
     night: Night,
 ) -> None:
-    """Power BI runs one at a time; what that one read, nobody knows, so ours comes after it."""
+    """Power BI runs one at a time. It is unknown what that one read, so ours follows it."""
     night.refreshes.seconds = 60
     PowerBIResource(settings=fixed(night.settings)).client().start_refresh()
     with pytest.raises(TransientFailure, match="still running another refresh"):
@@ -141,14 +141,14 @@ def test_a_refresh_whose_run_was_killed_before_its_claim_only_delays_the_next_tr
     assert len(night.refreshes.newest(5)) == 2
 
 
-def test_a_run_that_was_killed_before_it_noted_its_refresh_refreshes_again(night: Night) -> None:
+def test_a_run_killed_before_it_recorded_its_refresh_refreshes_again(night: Night) -> None:
     first = night.refresh()
     night.state_store.of_another_run()
     del night.state_store.kept[REFRESHED]
     assert night.refresh().request_id != first.request_id
 
 
-def test_a_run_that_changes_no_mart_refreshes_nothing_and_says_so(night: Night) -> None:
+def test_a_run_that_changes_no_mart_refreshes_nothing_and_reports_it(night: Night) -> None:
     first = night.refresh()
     night.state_store.of_another_run()
     result = night.materialize()
@@ -187,8 +187,8 @@ def test_a_changed_mart_is_refreshed_and_named(night: Night, sql: str, mart: str
     assert (second.metadata or {})["changed_marts"] == [mart]
 
 
-def test_a_mart_that_was_built_again_with_the_same_rows_is_no_news(night: Night) -> None:
-    """As every run of dbt does, in whatever order."""
+def test_a_mart_rebuilt_with_the_same_rows_is_not_a_change(night: Night) -> None:
+    """Every run of dbt rebuilds marts, with rows in any order."""
     night.refresh()
     night.state_store.of_another_run()
     night.change(
@@ -198,10 +198,10 @@ def test_a_mart_that_was_built_again_with_the_same_rows_is_no_news(night: Night)
     assert night.refresh().skipped is not None
 
 
-def test_a_mart_that_changed_while_a_refresh_was_followed_is_news_for_the_next_run(
+def test_a_mart_that_changed_during_a_refresh_is_refreshed_by_the_next_run(
     night: Night,
 ) -> None:
-    """A try gives up waiting, another run changes a mart, and only then the next try ends."""
+    """A try times out, another run changes a mart, and then the next try ends."""
     night.refreshes.seconds = 0.4
     with pytest.raises(TransientFailure, match="POWERBI_TIMEOUT_SECONDS"):
         night.refresh(powerbi_timeout_seconds=0.05)
@@ -213,7 +213,7 @@ def test_a_mart_that_changed_while_a_refresh_was_followed_is_news_for_the_next_r
 
 
 def test_nothing_is_skipped_after_a_refresh_that_failed(night: Night) -> None:
-    """Ours or another's: what the dataset then holds, nobody knows. And the check says so."""
+    """Ours or another: the content of the dataset is then unknown, and the check warns."""
     night.refresh()
     night.state_store.of_another_run()
     night.refreshes.outcome, night.refreshes.seconds = "Failed", 0.0
@@ -224,7 +224,7 @@ def test_nothing_is_skipped_after_a_refresh_that_failed(night: Night) -> None:
     assert night.refresh().skipped is None
 
 
-def test_the_check_of_a_skipped_run_still_tells_the_truth(night: Night) -> None:
+def test_the_check_of_a_skipped_run_is_still_correct(night: Night) -> None:
     night.refresh()
     night.state_store.of_another_run()
     report = night.refresh()
@@ -234,7 +234,7 @@ def test_the_check_of_a_skipped_run_still_tells_the_truth(night: Night) -> None:
     assert not night.check(report).passed
 
 
-def test_a_refresh_that_power_bi_forgot_is_made_again(night: Night) -> None:
+def test_a_refresh_that_power_bi_forgot_is_started_again(night: Night) -> None:
     first = night.refresh()
     night.state_store.of_another_run()
     night.state_store.kept = {
@@ -244,8 +244,8 @@ def test_a_refresh_that_power_bi_forgot_is_made_again(night: Night) -> None:
     assert night.refresh().request_id not in (first.request_id, "forgotten")
 
 
-def test_the_daily_limit_is_kept_with_a_sentence(night: Night) -> None:
-    """Whoever started them; Power BI would refuse the next one."""
+def test_a_refresh_above_the_daily_limit_is_rejected_with_a_sentence(night: Night) -> None:
+    """Refreshes of others count too; Power BI would reject the next one."""
     started = datetime.now(UTC)
     night.refreshes.seconds = 0.0
     for _ in range(7):
@@ -276,7 +276,7 @@ def test_a_later_refresh_that_failed_makes_the_check_warn(night: Night) -> None:
     assert result.severity is dg.AssetCheckSeverity.WARN
 
 
-def test_a_refresh_that_nobody_lists_makes_the_check_warn(night: Night) -> None:
+def test_a_refresh_missing_from_the_history_makes_the_check_warn(night: Night) -> None:
     report = night.refresh().model_copy(update={"request_id": "another"})
     assert not night.check(report).passed
 
@@ -288,17 +288,17 @@ def test_a_failed_refresh_may_be_started_again(night: Night) -> None:
 
 
 @pytest.mark.parametrize("outcome", ["Disabled", "Cancelled"])
-def test_what_a_person_has_stopped_is_not_tried_again(night: Night, outcome: str) -> None:
+def test_a_refresh_stopped_by_a_person_is_not_retried(night: Night, outcome: str) -> None:
     night.refreshes.outcome = outcome
     with pytest.raises(PermanentFailure, match=f"ended as {outcome}"):
         night.refresh()
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, dg.DagsterExecutionInterruptedError])
-def test_who_interrupts_a_run_stops_it_for_good_and_power_bi_goes_on(
+def test_an_interrupted_run_is_not_retried_and_power_bi_goes_on(
     night: Night, interrupt: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Power BI's API cannot cancel such a refresh. Run again, the same run follows it."""
+    """Power BI's API cannot cancel such a refresh. A re-execution of the run follows it."""
     night.refreshes.seconds = 0.3
 
     def interrupted(_: float) -> None:
@@ -312,7 +312,7 @@ def test_who_interrupts_a_run_stops_it_for_good_and_power_bi_goes_on(
     assert night.refresh().request_id == begun["requestId"]
 
 
-def test_a_refresh_slower_than_its_time_out_is_given_up(night: Night) -> None:
+def test_a_refresh_slower_than_the_timeout_is_given_up(night: Night) -> None:
     night.refreshes.seconds = 60.0
     with pytest.raises(TransientFailure, match="POWERBI_TIMEOUT_SECONDS"):
         night.refresh(powerbi_timeout_seconds=0.1)
@@ -321,7 +321,7 @@ def test_a_refresh_slower_than_its_time_out_is_given_up(night: Night) -> None:
         night.refresh()
 
 
-def test_a_wrong_secret_is_refused_without_being_shown(night: Night) -> None:
+def test_a_wrong_secret_is_rejected_without_being_shown(night: Night) -> None:
     with pytest.raises(PermanentFailure, match="Microsoft sign-in answered 401") as refusal:
         night.refresh(powerbi_client_secret=SecretStr("open sesame"))
     assert "open sesame" not in str(refusal.value)
@@ -332,6 +332,6 @@ def test_a_missing_setting_is_named(night: Night) -> None:
         night.refresh(powerbi_dataset_id=None)
 
 
-def test_a_service_that_does_not_answer_is_a_passing_fault(night: Night) -> None:
+def test_a_service_that_does_not_answer_is_transient(night: Night) -> None:
     with pytest.raises(TransientFailure, match="Microsoft sign-in did not answer"):
         night.refresh(powerbi_authority_url="http://127.0.0.1:1")

@@ -1,4 +1,4 @@
-"""The local Power BI over HTTP: sign-in, one refresh at a time, a history of how it went."""
+"""The local Power BI over HTTP: sign-in, one refresh at a time, the refresh history."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -103,7 +103,7 @@ def test_the_dataset_is_described(client: httpx.Client) -> None:
     assert client.get(DATASET).json()["id"] == OWN.powerbi_dataset_id
 
 
-def test_requests_without_a_good_token_are_refused(url: str) -> None:
+def test_requests_without_a_valid_token_are_rejected(url: str) -> None:
     wrong = {"Authorization": "Bearer wrong"}
 
     assert httpx.post(f"{url}{REFRESHES}").status_code == 401
@@ -120,7 +120,7 @@ def test_requests_without_a_good_token_are_refused(url: str) -> None:
         ({"scope": ""}, 400, "invalid_request"),
     ],
 )
-def test_a_wrong_sign_in_is_refused(
+def test_a_wrong_sign_in_is_rejected(
     url: str, changes: dict[str, str], status: int, error: str
 ) -> None:
     answer = _sign_in(url, **changes)
@@ -128,7 +128,7 @@ def test_a_wrong_sign_in_is_refused(
     assert (answer.status_code, answer.json()["error"]) == (status, error)
 
 
-def test_what_does_not_exist_is_not_found(client: httpx.Client) -> None:
+def test_an_unknown_id_is_not_found(client: httpx.Client) -> None:
     other_workspace = REFRESHES.replace(OWN.powerbi_workspace_id, "other")
     other_dataset = REFRESHES.replace(OWN.powerbi_dataset_id, "other")
 

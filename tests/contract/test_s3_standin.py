@@ -1,4 +1,4 @@
-"""The local S3, through boto3: objects come back as they were put, strangers are refused."""
+"""The local S3, called by boto3: objects are read as they were put, strangers are rejected."""
 
 import subprocess
 from collections.abc import Iterator
@@ -81,14 +81,14 @@ def test_a_missing_object_is_named_as_s3_names_it(s3: Any) -> None:
     ("key_id", "secret", "code"),
     [("AKIAOTHER", SECRET, "InvalidAccessKeyId"), (KEY_ID, "wrong", "SignatureDoesNotMatch")],
 )
-def test_a_wrong_sign_in_is_refused(server: S3Server, key_id: str, secret: str, code: str) -> None:
+def test_a_wrong_sign_in_is_rejected(server: S3Server, key_id: str, secret: str, code: str) -> None:
     with pytest.raises(ClientError) as refusal:
         s3_client(server.url, key_id, secret).list_objects_v2(Bucket=BUCKET)
 
     assert refusal.value.response["Error"]["Code"] == code
 
 
-def test_the_secret_does_not_stand_in_the_process_list(server: S3Server, folder: Path) -> None:
+def test_the_secret_is_not_in_the_process_list(server: S3Server, folder: Path) -> None:
     (pid,) = processes.find(processes.rclone(folder.parent))
     listing = subprocess.run(
         ["ps", "-ww", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=True

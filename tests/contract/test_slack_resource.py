@@ -1,4 +1,4 @@
-"""What we send to Slack by bot token and webhook, and what happens when it is not taken."""
+"""Messages to Slack by bot token and by webhook, and what happens when Slack rejects them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -47,12 +47,12 @@ def test_a_bot_and_a_webhook_deliver_the_same_blocks(url: str, inbox: Inbox) -> 
     first, second = inbox.messages()
     assert first["text"] == second["text"] == TEXT
     assert first["blocks"] == second["blocks"] == BLOCKS
-    # Slack fetches nothing that a text of somebody else names.
+    # Slack must not fetch links in texts that come from others.
     for message in (first, second):
         assert (message["unfurl_links"], message["unfurl_media"]) == (False, False)
 
 
-def test_a_bot_answers_in_a_thread_and_changes_what_it_said(url: str, inbox: Inbox) -> None:
+def test_a_bot_replies_in_a_thread_and_updates_its_message(url: str, inbox: Inbox) -> None:
     posted = bot(url).post(TEXT, BLOCKS)
     assert posted is not None
     bot(url).post("In the thread", BLOCKS, thread=posted)
@@ -65,7 +65,7 @@ def test_a_bot_answers_in_a_thread_and_changes_what_it_said(url: str, inbox: Inb
     assert (update["ts"], update["is_update"], update["text"]) == (posted.ts, True, "It ended")
 
 
-def test_a_message_that_is_not_there_cannot_be_changed(url: str) -> None:
+def test_a_message_that_does_not_exist_cannot_be_updated(url: str) -> None:
     with pytest.raises(SlackError, match="message_not_found"):
         bot(url).update(Posted(CHANNEL, "1.0"), TEXT, BLOCKS)
 
@@ -80,7 +80,7 @@ def test_a_message_that_is_not_there_cannot_be_changed(url: str) -> None:
         ({"slack_webhook_url": SecretStr("http://127.0.0.1:1/")}, "not answer"),
     ],
 )
-def test_what_slack_does_not_take_is_said_without_the_secret(
+def test_a_rejected_message_raises_an_error_without_the_secret(
     url: str, settings: dict[str, Any], said: str
 ) -> None:
     at_stand_in = {"slack_api_url": f"{url}/api/", **settings}

@@ -1,4 +1,4 @@
-"""The local Slack, through slack_sdk: takes what Slack takes, refuses what Slack refuses."""
+"""The local Slack, called by slack_sdk: accepts and rejects what Slack does."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ def _section(text: str) -> dict[str, Any]:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
-def test_a_message_by_the_bot_is_kept_with_its_blocks(client: WebClient, inbox: Inbox) -> None:
+def test_a_message_by_the_bot_is_stored_with_its_blocks(client: WebClient, inbox: Inbox) -> None:
     answer = client.chat_postMessage(channel=CHANNEL, text="All well", blocks=[SECTION])
 
     assert answer["ok"]
@@ -86,7 +86,7 @@ def test_the_token_can_be_tested(client: WebClient, url: str) -> None:
         ({"channel": CHANNEL, "text": "x", "blocks": ["no block"]}, "invalid_blocks_format"),
     ],
 )
-def test_a_message_that_slack_refuses_is_refused_in_its_words(
+def test_a_message_that_slack_rejects_is_rejected_with_slacks_error(
     client: WebClient, inbox: Inbox, message: dict[str, Any], error: str
 ) -> None:
     with pytest.raises(SlackApiError) as refusal:
@@ -96,13 +96,13 @@ def test_a_message_that_slack_refuses_is_refused_in_its_words(
     assert inbox.messages() == []
 
 
-def test_a_message_at_the_limits_is_taken(client: WebClient) -> None:
+def test_a_message_at_the_limits_is_accepted(client: WebClient) -> None:
     blocks = [_section("y" * 3000)] * 50
 
     assert client.chat_postMessage(channel=CHANNEL, text="x", blocks=blocks)["ok"]
 
 
-def test_a_body_of_another_kind_or_without_token_is_refused(url: str) -> None:
+def test_a_body_of_another_kind_or_without_token_is_rejected(url: str) -> None:
     address = f"{url}/api/chat.postMessage"
     text = httpx.post(address, content="x", headers={"content-type": "text/plain"})
     nobody = httpx.post(address, data={"channel": CHANNEL, "text": "x"})
@@ -113,14 +113,14 @@ def test_a_body_of_another_kind_or_without_token_is_refused(url: str) -> None:
     assert broken.json() == {"ok": False, "error": "invalid_json"}
 
 
-def test_the_webhook_takes_a_message_and_says_ok(url: str, inbox: Inbox) -> None:
+def test_the_webhook_accepts_a_message_and_answers_ok(url: str, inbox: Inbox) -> None:
     answer = WebhookClient(f"{url}/services/{SECRET}").send(text="Hooked", blocks=[SECTION])
 
     assert (answer.status_code, answer.body) == (200, "ok")
     assert [(one["via"], one["text"]) for one in inbox.messages()] == [("webhook", "Hooked")]
 
 
-def test_the_webhook_refuses_a_wrong_address_and_a_wrong_body(url: str, inbox: Inbox) -> None:
+def test_the_webhook_rejects_a_wrong_address_and_a_wrong_body(url: str, inbox: Inbox) -> None:
     wrong_address = WebhookClient(f"{url}/services/other").send(text="x")
     wrong_body = WebhookClient(f"{url}/services/{SECRET}").send(text="x", blocks=[SECTION] * 51)
 

@@ -19,7 +19,7 @@ from veracitypro_pipeline.resources import http, slack
 from veracitypro_pipeline.resources.slack import SlackError, SlackUnavailableError
 
 CALL_SECONDS = 0.5
-# Far less than a dripping answer takes, far more than the end of a call takes on a busy machine.
+# Far shorter than a dripping response, far longer than a call takes to end on a busy machine.
 SOON = 5.0
 SLOW_BODY = " " * 300 + "{}"
 HTTP_CALLS = ("airbyte read", "airbyte start", "powerbi read", "powerbi start")
@@ -60,10 +60,10 @@ def test_a_wait_that_a_service_asks_for_is_capped(
 
 @pytest.mark.parametrize("call", SLACK_CALLS)
 @pytest.mark.parametrize("asked", ["86400", "soon", "-1"])
-def test_slack_is_not_waited_for_if_it_asks_for_long(
+def test_a_long_wait_that_slack_asks_for_is_not_waited_out(
     call: str, asked: str, waits: list[float], tmp_path: Path
 ) -> None:
-    """The next delivery sends it; after an abandoned wait it would be sent twice."""
+    """The next delivery sends the message; an abandoned wait would send it twice."""
     with (
         misbehaving(replace(LIMIT, headers={"Retry-After": asked})) as server,
         pytest.raises(SlackError, match=r"ratelimited|429"),
@@ -72,10 +72,10 @@ def test_slack_is_not_waited_for_if_it_asks_for_long(
     assert (waits, len(server.asked)) == ([], 1)
 
 
-def test_a_slack_that_hangs_holds_up_a_run_for_a_stated_time(
+def test_a_slack_that_hangs_delays_a_run_for_a_limited_time(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Deliveries of two runs of one process do not overlap, which would send messages twice."""
+    """Deliveries of two runs in one process must not overlap, or messages are sent twice."""
     is_over, delivered = threading.Event(), []
 
     def deliver(*_: Any, **__: Any) -> None:

@@ -1,4 +1,4 @@
-"""The connection that an app inside Snowflake is given, as Streamlit gives it, on one service."""
+"""The connection that Streamlit gives to an app inside Snowflake."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ SESSION_ENDED = ("390114", "Authentication token has expired.")
 
 
 class Mounted(SnowflakeConnection):
-    """Streamlit's own; `heals` says whether a session that has ended can be had anew."""
+    """Streamlit's connection; `heals` says whether it can replace an expired session."""
 
     heals = True
 
@@ -37,7 +37,7 @@ class Mounted(SnowflakeConnection):
 def given(
     service: Service, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Mounted]:
-    """As a container has it: the connector's default connection, in a file that is mounted."""
+    """The connector's default connection, from a mounted file, as in Snowflake's container."""
     mounted = SnowflakeWarehouse.of(settings, {}).arguments
     names = ("account", "user", "password", "protocol", "host", "port")
     lines = [f"{name} = {json.dumps(mounted[name])}" for name in names]
@@ -47,7 +47,7 @@ def given(
     connection.close()
 
 
-def test_one_session_answers_all_questions_and_values_are_bound(
+def test_all_queries_share_one_session_and_values_are_bound(
     service: Service, given: Mounted
 ) -> None:
     warehouse = GivenSnowflake(lambda: given)
@@ -58,13 +58,13 @@ def test_one_session_answers_all_questions_and_values_are_bound(
     assert service.asked[0]["bindings"]["2"]["value"] == "it's"
 
 
-def test_a_session_that_has_ended_is_replaced(service: Service, given: Mounted) -> None:
+def test_an_expired_session_is_replaced(service: Service, given: Mounted) -> None:
     service.refusals["select"] = SESSION_ENDED
     assert GivenSnowflake(lambda: given).query("select 1").rows == [(1,)]
     assert len(service.signed_in) == 2
 
 
-def test_a_service_that_stays_away_is_told_after_one_more_try(
+def test_a_service_that_stays_unavailable_raises_after_one_retry(
     service: Service, given: Mounted
 ) -> None:
     given.heals = False
@@ -74,7 +74,7 @@ def test_a_service_that_stays_away_is_told_after_one_more_try(
     assert service.statements == ["select 1"] * 2
 
 
-def test_a_refusal_is_told_at_once_and_nothing_that_writes_is_asked(
+def test_a_rejection_is_not_retried_and_a_statement_that_writes_is_not_sent(
     service: Service, given: Mounted
 ) -> None:
     service.refusals["select"] = ("002003", "Object does not exist or not authorized.")

@@ -1,6 +1,7 @@
-"""Snowflake as a service that refuses, fails and stalls: what passes is told from what does not.
+"""Snowflake rejects, fails and stalls: transient errors are distinguished from permanent ones.
 
-The stand-in is a few answers of Snowflake's wire protocol, as its own connector (4.x) reads them.
+The stand-in implements a few responses of Snowflake's wire protocol, as its connector (4.x) reads
+them.
 """
 
 import base64
@@ -40,12 +41,12 @@ def test_a_session_is_in_utc_tagged_and_limited(service: Service, settings: Sett
     assert parameters["TIMESTAMP_NTZ_OUTPUT_FORMAT"] == "YYYY-MM-DD HH24:MI:SS.FF6"
     assert parameters["STATEMENT_TIMEOUT_IN_SECONDS"] == parameters["LOCK_TIMEOUT"] == 3600
     assert signed_in["PASSWORD"] == PASSWORD
-    # Less than a second is no 0, which would be Snowflake's maximum.
+    # Less than a second is rounded up: 0 would mean Snowflake's maximum.
     hasty = settings.model_copy(update={"snowflake_timeout_seconds": 0.5})
     assert on_snowflake.session_parameters(hasty)["STATEMENT_TIMEOUT_IN_SECONDS"] == 1
 
 
-def test_a_statement_may_last_longer_than_the_network_is_waited_for(
+def test_a_statement_may_run_longer_than_the_network_timeout(
     service: Service, settings: Settings
 ) -> None:
     service.seconds = 1.5
@@ -81,7 +82,7 @@ def test_a_transaction_begins_after_ddl_and_ends_with_commit(
     ]
 
 
-def test_a_transaction_is_rolled_back_when_a_statement_is_refused(
+def test_a_transaction_is_rolled_back_when_a_statement_is_rejected(
     service: Service, settings: Settings
 ) -> None:
     service.refusals["insert"] = ("002003", "Table T does not exist")
@@ -127,7 +128,9 @@ def test_a_session_has_one_role(service: Service, settings: Settings) -> None:
         "explain select 1 ->> drop table t",
     ],
 )
-def test_what_writes_is_not_sent(sql: str, service: Service, settings: Settings) -> None:
+def test_a_statement_that_writes_is_not_sent(
+    sql: str, service: Service, settings: Settings
+) -> None:
     for is_reader in (False, True):
         with pytest.raises(
             WarehouseRejectedError, match=r"Only a statement that reads|does not end"
@@ -149,7 +152,7 @@ def test_what_writes_is_not_sent(sql: str, service: Service, settings: Settings)
         "list @stage",
     ],
 )
-def test_what_reads_is_sent(sql: str, service: Service, settings: Settings) -> None:
+def test_a_statement_that_reads_is_sent(sql: str, service: Service, settings: Settings) -> None:
     open_warehouse(settings, is_reader=True).query(sql)
     assert service.statements == [sql.strip()]
 
@@ -208,7 +211,7 @@ def test_a_sign_in_that_is_not_set_is_named(
         WarehouseResource(settings=fixed(incomplete)).query("select 1")
 
 
-def test_a_refused_sign_in_is_permanent_and_tells_no_secret(
+def test_a_rejected_sign_in_is_permanent_and_shows_no_secret(
     service: Service, settings: Settings
 ) -> None:
     service.refuse_sign_in = ("390100", "Incorrect username or password was specified.")
@@ -223,7 +226,7 @@ def test_a_refused_sign_in_is_permanent_and_tells_no_secret(
     ("code", "failure"),
     [
         ("000603", TransientFailure),  # an internal error
-        ("000625", TransientFailure),  # a lock waited for in vain
+        ("000625", TransientFailure),  # a lock timeout
         ("000630", TransientFailure),  # the statement timeout
         ("000604", TransientFailure),  # it was canceled
         ("001003", PermanentFailure),  # no SQL
@@ -231,7 +234,7 @@ def test_a_refused_sign_in_is_permanent_and_tells_no_secret(
         ("090073", PermanentFailure),  # the resource monitor's quota is used up
     ],
 )
-def test_errors_that_pass_are_told_from_those_that_stay(
+def test_transient_errors_are_distinguished_from_permanent_ones(
     code: str, failure: type[Exception], service: Service, settings: Settings
 ) -> None:
     service.refusals["select"] = (code, "Snowflake's own words")

@@ -1,4 +1,4 @@
-"""The stack's processes: what they know of the user, and that they end with their home."""
+"""The stack's processes: which secrets of the user they have, and that they end with their home."""
 
 import json
 import shutil
@@ -36,10 +36,10 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs Linux's /proc")
-def test_processes_of_the_stack_know_no_secret_of_the_user_and_end_with_the_home(
+def test_processes_of_the_stack_have_no_secret_of_the_user_and_end_with_the_home(
     home: Path, tracked_products: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They outlive the command and hold on to their environment for days."""
+    """They outlive the command and keep their environment for days."""
     for name in (*SECRETS, "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, "hunter2-of-the-user")
     state = ensure_stack(home, tracked_products=tracked_products)
@@ -82,7 +82,7 @@ def test_processes_of_the_stack_know_no_secret_of_the_user_and_end_with_the_home
 
 
 def _pid(mark: str) -> int:
-    """Of a process that is there soon."""
+    """The pid of a process that starts soon."""
     deadline = time.monotonic() + SYNC_SECONDS
     while time.monotonic() < deadline:
         for pid in processes.find(mark):

@@ -1,4 +1,4 @@
-"""What stages leave each other in S3, where somebody else has written over it."""
+"""Stored values of stages that were overwritten in S3."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 
 @pytest.mark.parametrize("body", [b"\x1f\x8b\x08", b"", b"{", b'{"job_id": 1}'])
-def test_what_cannot_be_read_is_named_with_the_next_step(
+def test_an_unreadable_value_is_named_with_the_next_step(
     server: S3Server, tmp_path: Path, body: bytes
 ) -> None:
     settings = Settings.load(home=tmp_path).model_copy(

@@ -1,4 +1,4 @@
-"""What the user has set for other programs does not reach the clients of services on loopback."""
+"""Settings of the user for other programs do not affect our clients on loopback."""
 
 import os
 from pathlib import Path
@@ -36,7 +36,7 @@ NETRC: Final = "default login somebody password else\n"
 
 @pytest.fixture
 def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Those of somebody behind a company's proxy who also works with AWS."""
+    """The environment of a user behind a company's proxy who also works with AWS."""
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.setenv(name, "intranet.example")
     for name in PROXIES:
@@ -59,7 +59,7 @@ def test_every_client_reaches_the_local_stack(surroundings: None, local_stack: S
     assert os.environ["NO_PROXY"] == "intranet.example,127.0.0.1,localhost,::1"
 
 
-def test_a_service_that_a_proxy_keeps_away_names_the_variable(
+def test_an_error_behind_a_proxy_names_the_variable(
     surroundings: None, local_stack: StackState
 ) -> None:
     away = {

@@ -1,4 +1,4 @@
-"""The warehouse resource where it cannot do what is asked: said once, and not tried again."""
+"""The warehouse resource with wrong statements, a busy file and a damaged one."""
 
 import subprocess
 import sys
@@ -47,7 +47,7 @@ def test_a_reader_reaches_no_other_file(tmp_path: Path) -> None:
 ENDLESS = "select count(*) from range(10000000) as a, range(10000000) as b where a.range < b.range"
 
 
-def test_a_question_that_takes_too_long_is_ended_so_that_runs_can_write(tmp_path: Path) -> None:
+def test_a_query_that_takes_too_long_is_cancelled_so_that_runs_can_write(tmp_path: Path) -> None:
     here = DuckDBWarehouse(tmp_path / "dwh.duckdb", read_seconds=0.05)
     duckdb.connect(str(here.path)).close()
     with pytest.raises(WarehouseRejectedError, match="takes longer than"), here.read(ENDLESS):
@@ -55,8 +55,8 @@ def test_a_question_that_takes_too_long_is_ended_so_that_runs_can_write(tmp_path
     duckdb.connect(str(here.path)).close()
 
 
-def test_an_answer_keeps_no_file_open_while_somebody_looks_at_it(tmp_path: Path) -> None:
-    """A pager stays open for as long as a person likes."""
+def test_no_file_is_open_while_rows_are_read(tmp_path: Path) -> None:
+    """A person may leave a pager open for any time."""
     here = DuckDBWarehouse(tmp_path / "dwh.duckdb")
     duckdb.connect(str(here.path)).close()
     with here.read("select range as n from range(100000)", first=25_000) as answer:
@@ -79,8 +79,8 @@ def test_values_are_those_of_the_database(tmp_path: Path) -> None:
     assert (str(e), f, g, str(h)) == ("1.50", None, Decimal(5), "2026-01-31 00:10:00+00:00")
 
 
-def test_a_wait_for_a_busy_warehouse_is_said_with_what_it_waits_for(tmp_path: Path) -> None:
-    """Another process must hold it, as this one may open it twice."""
+def test_a_wait_for_a_busy_warehouse_is_logged_with_its_cause(tmp_path: Path) -> None:
+    """Another process must hold the file, because one process can open it twice."""
     path = tmp_path / "dwh.duckdb"
     holds = (
         "import duckdb, sys; kept = duckdb.connect(sys.argv[1]); print('held', flush=True);"
@@ -117,7 +117,7 @@ with here.reading() as session:
 
 
 def test_a_writer_that_waits_goes_before_readers_that_come_later(tmp_path: Path) -> None:
-    """Three readers one after the other kept a night out until it failed."""
+    """Three successive readers once kept a night out until it failed."""
     path = tmp_path / "dwh.duckdb"
     here = DuckDBWarehouse(path)
     with here.transaction() as transaction:
@@ -152,7 +152,7 @@ def test_a_writer_that_waits_goes_before_readers_that_come_later(tmp_path: Path)
     assert [file.name for file in tmp_path.iterdir()] == ["dwh.duckdb"]
 
 
-def test_a_sensor_s_tick_waits_for_the_file_for_a_part_of_its_time(tmp_path: Path) -> None:
+def test_a_sensors_tick_waits_for_the_file_for_part_of_its_time(tmp_path: Path) -> None:
     """Its three statements may each wait in vain."""
     whole = warehouse(tmp_path / "dwh.duckdb")
     opened = whole.in_a_tick()._open()
