@@ -366,7 +366,7 @@ def test_an_unreadable_index_is_rebuilt(
     pipeline.state_store.damaged.add(landing_assets.INDEX)
 
     assert pipeline.run(0) == []
-    assert "is no LandingIndex" in caplog.text
+    assert "is not a valid LandingIndex" in caplog.text
     assert pipeline.state_store.kept[landing_assets.INDEX] == index
 
 
