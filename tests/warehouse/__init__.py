@@ -1,1 +1,1 @@
-"""`dbt build` on DuckDB, held against what plain Python makes of the same payloads."""
+"""`dbt build` on DuckDB and Snowflake, compared with a reference implementation in Python."""

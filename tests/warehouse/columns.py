@@ -1,6 +1,6 @@
-"""What columns are made of, derived from the models' own SQL: for `dbt_project/columns.json`.
+"""The lineage of columns, derived from the models' SQL, for `dbt_project/columns.json`.
 
-`python -m tests.warehouse.columns` builds all models on an empty RAW and writes the file anew.
+`python -m tests.warehouse.columns` builds all models on an empty RAW and rewrites the file.
 """
 
 import json

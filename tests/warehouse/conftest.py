@@ -1,4 +1,4 @@
-"""What the warehouse tests share: one parse of the dbt project, warehouses to build with it, and an
+"""Fixtures of the warehouse tests: one parse of the dbt project, empty warehouses to build, and an
 emulated Snowflake account with its bucket."""
 
 import json
@@ -35,7 +35,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture
 def new_warehouse(project: Project, tmp_path: Path) -> Callable[[], Warehouse]:
-    """Makes empty warehouses, each in a folder of its own."""
+    """Creates empty warehouses, each in its own folder."""
     made: list[Warehouse] = []
 
     def make() -> Warehouse:
@@ -52,7 +52,7 @@ def warehouse(new_warehouse: Callable[[], Warehouse]) -> Warehouse:
 
 @pytest.fixture(scope="session")
 def mutated() -> dict[str, Mutated]:
-    """Products with a part replaced, by ASIN; the first is sound."""
+    """Products with a part replaced, by ASIN; the first is unchanged."""
     random = Random(2011)  # noqa: S311 - the same products every time
     return {case.product["asin"]: case for case in mutations(random, several=400)}
 
@@ -61,7 +61,7 @@ def mutated() -> dict[str, Mutated]:
 def hostile(
     project: Project, tmp_path_factory: pytest.TempPathFactory, mutated: dict[str, Mutated]
 ) -> Warehouse:
-    """Hostile products, mutated ones and lines that are no product: one build, with all tests."""
+    """One build, with all tests, of hostile products, mutated ones and lines without a product."""
     warehouse = Warehouse(project, tmp_path_factory.mktemp("hostile") / "all")
     warehouse.load(
         Line(json.dumps(product), HOSTILE_NIGHT, HOSTILE_AS_OF, "hostile.gz", row)
@@ -101,7 +101,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server) -> I
 
 @pytest.fixture(scope="session")
 def snowflake(emulator: Emulator, s3_server: S3Server) -> Site:
-    """The account as infra/snowflake makes it, with an empty RAW."""
+    """The account as infra/snowflake creates it, with an empty RAW."""
     settings = emulator.settings(
         aws_endpoint_url_s3=s3_server.url,
         aws_access_key_id=KEY_ID,

@@ -1,4 +1,4 @@
-"""Each check across models is red when what it guards against has happened."""
+"""Each check across models is red after the fault that it guards against."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +18,7 @@ from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 from veracitypro_pipeline.stage_values.landing import LandedFile, LandingManifest
 from veracitypro_pipeline.transform.refusals import refusals_are_few
 
-# What somebody, or a fault, does to the tables -> the checks that notice.
+# A change of the tables by a person or a fault -> the checks that notice it.
 DAMAGES = {
     "a fetch is lost": (
         "delete from STG.stg_keepa_record where asin = 'B0PADDLE02'",
@@ -147,7 +147,7 @@ def test_a_check_notices(
 def test_a_load_whose_build_died_before_its_points_were_counted_is_counted_by_the_next(
     warehouse: Warehouse,
 ) -> None:
-    """And then not again: a day costs what the day brings."""
+    """And only once: the cost of a night depends on its new rows."""
 
     def night(number: int) -> None:
         at = FIRST_NIGHT + timedelta(days=number)
@@ -176,13 +176,13 @@ def test_a_load_whose_build_died_before_its_points_were_counted_is_counted_by_th
 
 
 def test_a_tracked_product_that_keepa_left_out_is_named(warehouse: Warehouse) -> None:
-    """An answer without `products` is a green sync; a day of other products alone is no fault."""
+    """An answer without `products` is a green sync. A day with other products only is no fault."""
     check = "tracked_products_are_fetched"
     tracked = tracked_asins(REPOSITORY_DIR / "dbt_project" / "seeds" / "tracked_products.csv")
     products = [(domain_id, asin) for domain_id, asins in tracked.items() for asin in asins]
 
     def night(number: int, brings: list[tuple[int, str]]) -> str:
-        """What the check says after it."""
+        """Build the night and return the outcome of the check."""
         at = FIRST_NIGHT + timedelta(days=number)
         lines = [line_of(fetch_at(a_product(asin, domain_id), at)) for domain_id, asin in brings]
         warehouse.load([replace(line, load_id=f"load-{number}") for line in lines])
@@ -214,7 +214,7 @@ def refusals(
         settings = Settings.load(warehouse_file=warehouse.path)
         result = refusals_are_few(manifest, warehouse=WarehouseResource(settings=fixed(settings)))
         assert isinstance(result, dg.AssetCheckResult)
-        assert result.severity is dg.AssetCheckSeverity.WARN, "it holds up no report"
+        assert result.severity is dg.AssetCheckSeverity.WARN, "it blocks no report"
         assert str(result.description).startswith("Refused: 0 of 1 records, 0 of 3 points")
         return result
 
@@ -243,7 +243,7 @@ def test_an_earlier_day_full_of_refusals_is_named_until_it_is_fetched_again(
 def test_a_single_refusal_in_a_late_file_is_named_by_the_run_that_loads_it(
     refusals: Callable[..., dg.AssetCheckResult],
 ) -> None:
-    """And by no other: as the refusal of a day is named on its day."""
+    """No other run names it, as for a refusal in a file of the day itself."""
     late = a_manifest(1, 0, "old.gz", lines=1)
     result = refusals(late, hours=0)
     assert not result.passed
@@ -254,10 +254,10 @@ def test_a_single_refusal_in_a_late_file_is_named_by_the_run_that_loads_it(
     assert refusals(late, hours=24).passed
 
 
-def test_one_history_less_of_many_products_is_grave_although_they_have_others(
+def test_a_refused_history_of_many_products_is_red_although_they_have_others(
     new_warehouse: Callable[[], Warehouse],
 ) -> None:
-    """Seven of 70 histories are no more than one in ten; but seven of seven products."""
+    """Seven of 70 histories are not more than one in ten, but seven of seven products are."""
     warehouse = new_warehouse()
     others = ["AMAZON", "NEW", "USED", "SALES", "COLLECTIBLE", "REFURBISHED"]
     others += ["RATING", "COUNT_NEW", "COUNT_USED"]

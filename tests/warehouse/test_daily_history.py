@@ -1,4 +1,4 @@
-"""The daily tables can be told to go back a number of days, and to go back further again."""
+"""The daily tables can be limited to a number of days, and extended again."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -14,7 +14,7 @@ from veracitypro_pipeline.transform.conservation import COUNTS_OF_DAY, broken_eq
 
 NewWarehouse = Callable[[], Warehouse]
 
-# Of other grains: each of their rows has a date, but none is a day that was carried forward.
+# Tables of other grains: their rows have a date, but none is a day carried forward.
 NOT_DAILY = ("DIM_DATE", "FCT_MONTHLY_SOLD")
 
 
@@ -32,7 +32,7 @@ def days_of(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
 def test_a_daily_history_of_some_days_is_the_end_of_the_whole_one(
     new_warehouse: NewWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the first build on and night after night; and more days bring the older ones back."""
+    """At the first build and night after night. A larger number restores older days."""
     random = Random(3)  # noqa: S311 - the same products every time
     fetches = [
         fetch for number in range(4) for fetch in fetches_of(random, f"B0DAILY{number:03d}", 1)
@@ -58,7 +58,7 @@ def test_a_daily_history_of_some_days_is_the_end_of_the_whole_one(
         first = newest - timedelta(days=days - 1)
         for name, rows in days_of(warehouse).items():
             assert rows == [row for row in expected[name] if row[0] >= first], name
-        # And what stands guard before Power BI agrees.
+        # The check before Power BI agrees.
         sources = warehouse.query("select distinct source_file from RAW.KEEPA_RAW")
         files = [name for (name,) in sources]
         (counts,) = DuckDBWarehouse(warehouse.path).query(COUNTS_OF_DAY, {"files": files}).dicts()

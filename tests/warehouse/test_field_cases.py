@@ -1,8 +1,8 @@
-"""Faults of Keepa's answers that people met in the field, played as two nights of one warehouse.
+"""Faults of Keepa's answers seen in the field, loaded as two nights of one warehouse.
 
-Each case is a file of its own, as if it were all that Airbyte brought, so that the gate judges it
-by itself. Where a folder `field_cases` with whole payloads lies beside the real ones
-(`VP_KEEPA_SAMPLES`), these are played as well.
+Each case has its own file, so that the check `refusals_are_few` judges it alone. If a folder
+`field_cases` with whole payloads lies beside the real ones (`VP_KEEPA_SAMPLES`), they are loaded
+too.
 """
 
 import json
@@ -37,7 +37,7 @@ Change = Mapping[str, Any]
 
 
 def listing(asin: str, **fields: Any) -> dict[str, Any]:
-    """A product with all that these cases change; a field that is SILENT is left out."""
+    """A product with all fields that these cases change; a SILENT field is left out."""
     product = a_product(
         asin,
         title=f"Paddle {asin[-2:]}",
@@ -88,7 +88,7 @@ OTHER_TYPES: Final[Change] = {
 
 @dataclass(frozen=True)
 class Gate:
-    """What the second night changes in all products, or in the first, and what the gate says."""
+    """The change of the second night in all products, or in the first, and the check's result."""
 
     change: Change
     severity: dg.AssetCheckSeverity | None  # None if it is green.
@@ -182,7 +182,7 @@ RECORDED: Final = (
 
 LISTED: Final = [an_offer(1), an_offer(2)]
 NOT_SUCCESSFUL: Final[Change] = {"offersSuccessful": False}
-# What the second night says of two offers that were on sale -> which of them still are.
+# The second night's fields about two offers that were live -> which of them still are.
 OFFERS: Final[dict[str, tuple[Change, set[int]]]] = {
     "one listed": ({"offers": [an_offer(1)], "liveOffersOrder": [0]}, {1}),
     "listed as history": ({"offers": LISTED, "liveOffersOrder": [1]}, {2}),
@@ -302,7 +302,7 @@ def test_the_gate_names_what_many_products_lack_and_warns_of_one(
 
 
 def test_a_dimension_keeps_what_it_knew(played: Warehouse) -> None:
-    """Also where the answer lacks the key; what it says is none is none."""
+    """Also if the answer lacks the key. A null in the answer becomes null."""
     rows = played.query(
         "select asin, title, brand, category_name from MART.dim_product where title is not null"
     )
@@ -332,7 +332,7 @@ def test_a_dimension_keeps_what_it_knew(played: Warehouse) -> None:
     assert refused == [("brand", 8), ("categoryTree", 8), ("title", 8)]
 
 
-def test_no_table_speaks_of_a_day_for_which_no_history_came(played: Warehouse) -> None:
+def test_no_table_has_a_day_for_which_no_series_came(played: Warehouse) -> None:
     for table in (
         "fct_price_history_daily",
         "fct_rank_history_daily",
@@ -350,7 +350,7 @@ def test_no_table_speaks_of_a_day_for_which_no_history_came(played: Warehouse) -
 
 @pytest.mark.parametrize("name", OFFERS)
 @pytest.mark.traps(19)
-def test_offers_are_live_by_the_newest_fetch_that_says_which_are(
+def test_offers_are_live_by_the_newest_fetch_that_lists_live_offers(
     name: str, played: Warehouse
 ) -> None:
     rows = played.query(
@@ -367,7 +367,7 @@ def test_a_gone_offer_has_a_price_until_it_was_last_seen(played: Warehouse) -> N
     assert rows == [(DAYS[0], 25.0, 360), (DAYS[1], None, 6)]
 
 
-def test_an_unknown_category_is_none_and_no_damage(played: Warehouse) -> None:
+def test_an_unknown_category_is_null_and_not_refused(played: Warehouse) -> None:
     roots = played.query(
         "select asin, root_category_id from CORE.core_keepa_product where asin like 'B0ROOT%'"
     )
@@ -392,7 +392,7 @@ def test_a_category_under_two_parents_is_that_of_the_first_product(played: Wareh
     assert rows == [("Of A", 21)]
 
 
-def test_texts_of_a_plus_content_follow_the_rule_of_all_texts(played: Warehouse) -> None:
+def test_texts_of_a_plus_content_are_trimmed_like_all_texts(played: Warehouse) -> None:
     rows = played.query(
         "select position, asset from STG.stg_keepa_aplus_module"
         " where asin = 'B0APLUSTXT' and asset_type = 'text' order by position"

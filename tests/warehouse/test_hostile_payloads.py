@@ -1,6 +1,6 @@
-"""Payloads nobody promised us not to get: nothing crashes, and what is refused says why.
+"""Malformed payloads: nothing crashes, and each refused part has a reason.
 
-One build with all of them and those of `test_mutated_payloads`; the cases are in `hostile.py`.
+One build has all of them and those of `test_mutated_payloads`; the cases are in `hostile.py`.
 """
 
 from collections import defaultdict
@@ -45,7 +45,7 @@ def refused(hostile: Warehouse) -> dict[str, list[Refusal]]:
 
 @pytest.mark.traps(12, 16, 22)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_what_can_be_read_is_read_and_the_rest_is_in_quarantine(
+def test_readable_parts_are_read_and_the_rest_is_in_quarantine(
     case: Case, kept: dict[str, Kept], refused: dict[str, list[Refusal]]
 ) -> None:
     asin = ASIN_OF[case.name]
@@ -75,13 +75,13 @@ def test_a_refused_point_keeps_its_text(hostile: Warehouse) -> None:
     ]
 
 
-def test_titles_come_through_as_they_are(hostile: Warehouse) -> None:
+def test_titles_are_unchanged(hostile: Warehouse) -> None:
     rows = hostile.query("select asin, title from MART.dim_product where asin like 'B0HTML%'")
     # JSON text with a NUL in it is text like any other.
     assert dict(rows) == TITLES
 
 
-def test_attributes_of_the_wrong_type_are_none(hostile: Warehouse) -> None:
+def test_attributes_of_the_wrong_type_are_null(hostile: Warehouse) -> None:
     for name in ("attributes of the wrong type", "attributes are empty"):
         (row,) = hostile.query(
             "select title, brand, root_category_name, root_category_id, tracking_since_at,"

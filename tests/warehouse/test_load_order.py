@@ -1,4 +1,4 @@
-"""The tables depend on the set of fetches: not on the order, the number or the size of loads."""
+"""The tables depend on the set of fetches, not on the order, number or size of loads."""
 
 import hashlib
 from collections import defaultdict
@@ -28,7 +28,7 @@ NewWarehouse = Callable[[], Warehouse]
 
 
 def in_nights(lines: list[Line]) -> list[list[Line]]:
-    """A load per as-of day, as the nightly run brings them."""
+    """One load per as-of day, as the nightly run does."""
     return [
         [line for line in lines if line.as_of_date == day]
         for day in sorted({line.as_of_date for line in lines})
@@ -55,7 +55,7 @@ def lines_in_loads(loads: list[list[Line]]) -> list[list[Line]]:
 def test_any_order_and_number_of_loads_gives_the_same_tables(
     seed: int, loads: int, in_order: bool, new_warehouse: NewWarehouse
 ) -> None:
-    """Also equal to a full refresh, and to what plain Python makes of the fetches."""
+    """They also equal a full refresh and the reference implementation."""
     random = Random(seed)  # noqa: S311 - a story to tell, no secret
     fetches = [
         fetch for number in range(8) for fetch in fetches_of(random, f"B0ORDER{number:03d}", 1)
@@ -131,7 +131,7 @@ def given_nights(
 
 
 @pytest.mark.traps(7, 8, 11)
-def test_what_a_newer_fetch_does_not_have_survives(warehouse: Warehouse) -> None:
+def test_a_series_that_a_newer_fetch_lacks_is_kept(warehouse: Warehouse) -> None:
     old = [START, 10, START + 10, 20, START + 20, 30]
     given_nights(
         warehouse,
@@ -169,9 +169,9 @@ DAILY: dict[str, dict[str, Any]] = {
 def test_a_series_is_carried_no_further_than_the_newest_fetch_that_has_it(
     warehouse: Warehouse,
 ) -> None:
-    """A night without it writes no day of it; when it comes back, the days between are known."""
+    """A night without it writes no day; when it comes back, the days between are written."""
     asins = {model: f"B0CARRY{number:03d}" for number, model in enumerate(DAILY)}
-    # Of two series in one row, only the one is lost.
+    # Of two series in one row, only one is lost.
     half = "B0CARRYHLF"
     stars, counted = {"RATING": [START, 45]}, {"COUNT_REVIEWS": [START, 7]}
 
@@ -223,7 +223,7 @@ def test_a_late_old_fetch_fills_the_past_and_changes_nothing_else(warehouse: War
     older = fetch_at(a_product(series={"NEW": [START, 5, START + 10, 6]}), FIRST_NIGHT)
     warehouse.load([line_of(newer)])
     warehouse.run_up_to("stg_keepa_point")
-    # Its load carries the very instant of the one before: a watermark would pass it over.
+    # Its load has the same instant as the one before: a watermark would skip it.
     warehouse.load([replace(line_of(older), load_id="load-2")])
     warehouse.run_up_to("stg_keepa_point")
     assert points(warehouse, "NEW") == {START: 5, START + 10: 20}
@@ -237,7 +237,7 @@ def changes_of(warehouse: Warehouse, model: str, columns: str) -> list[tuple[Any
 
 
 def test_a_night_writes_the_days_it_brings_and_nothing_else(warehouse: Warehouse) -> None:
-    """Of a series that did not change, one row; of one that grew, no day before its new point."""
+    """An unchanged series gets one row; a series with a new point no day before that point."""
     price = "core_keepa_price_daily"
     first_day, days = FIRST_NIGHT.date() - NIGHT, timedelta(days=1)
     new = [START - 40_000, 10, START - 20_000, 20]
@@ -280,7 +280,7 @@ def test_a_night_writes_the_days_it_brings_and_nothing_else(warehouse: Warehouse
 def test_a_fetch_limited_to_some_days_gives_the_tables_of_a_full_one(
     new_warehouse: NewWarehouse,
 ) -> None:
-    """Histories come once; after that the last thirty days do, at the same price in tokens."""
+    """Whole series come once, then the last thirty days, at the same price in tokens."""
     catalogue = CatalogueSource([], extra_asins=2)
     (asins,) = catalogue.tracked().values()
     full, limited = new_warehouse(), new_warehouse()
@@ -319,10 +319,10 @@ def answer_of(
 
 @pytest.mark.xdist_group("third night")
 @pytest.mark.parametrize("memory", ["of the night before", "gone"])
-def test_a_build_that_died_before_it_remembered_is_made_up_for(
+def test_a_build_killed_before_it_saved_its_watermark_is_repeated(
     third_night: tuple[Warehouse, Path], new_warehouse: NewWarehouse, memory: str
 ) -> None:
-    """On Snowflake the rows of a model are there before its post-hook has run."""
+    """On Snowflake the rows of a model are committed before its post-hook runs."""
     complete, before = third_night
     warehouse = new_warehouse()
     warehouse.path.write_bytes(complete.path.read_bytes())
@@ -368,7 +368,7 @@ def minute_of(day: date) -> int:
 
 
 @pytest.mark.traps(10)
-def test_a_product_added_later_comes_with_its_whole_past(warehouse: Warehouse) -> None:
+def test_a_product_added_later_comes_with_its_whole_history(warehouse: Warehouse) -> None:
     first = fetch_at(a_product(series={"NEW": [START, 5]}), FIRST_NIGHT)
     added = fetch_at(a_product("B0ADDED001", series={"NEW": [9, 6]}), FIRST_NIGHT + NIGHT)
     warehouse.load([line_of(first)])
@@ -382,7 +382,7 @@ def test_a_product_added_later_comes_with_its_whole_past(warehouse: Warehouse) -
     assert row == ("2011-01-01", (FIRST_NIGHT.date() - date(2011, 1, 1)).days + 1)
 
 
-def test_a_file_loaded_again_in_another_version_replaces_what_it_brought(
+def test_a_file_loaded_again_in_another_version_replaces_its_rows(
     new_warehouse: NewWarehouse,
 ) -> None:
     first = fetch_at(a_product(series={"NEW": [START, 5], "AMAZON": [START, 6]}), FIRST_NIGHT)
@@ -436,7 +436,7 @@ def test_one_asin_on_two_marketplaces_is_two_products(warehouse: Warehouse) -> N
 
 
 def test_a_build_without_anything_new_writes_nothing(warehouse: Warehouse) -> None:
-    """A day costs what the day brings: rows stay where they are when nothing has come."""
+    """The cost of a night depends on its new rows: no row is rewritten if none is new."""
     channel = CHANNEL_BY_NAME["BUY_BOX_SHIPPING"]
     assert channel.stride == 3
     warehouse.load(
@@ -453,8 +453,8 @@ def test_a_build_without_anything_new_writes_nothing(warehouse: Warehouse) -> No
 
 
 def test_a_night_opens_its_payloads_once(warehouse: Warehouse) -> None:
-    """Neither other models, nor products without offers or histories, nor what was refused or asked
-    for in an earlier night make RAW be read again."""
+    """Other models, products without offers or series, and refusals or requests of an earlier
+    night do not cause RAW to be read again."""
     silent = a_product("B0SILENT01")
     damaged = a_product("B0DAMAGED1", series={"NEW": [START, "x"]}, brand=7)
     # The first has its content in the first night only, the second is not fetched again.
@@ -487,8 +487,10 @@ def test_a_night_opens_its_payloads_once(warehouse: Warehouse) -> None:
     assert videos == [("B0ONCE0001", "a", FIRST_NIGHT)]
 
 
-def test_a_refusal_stands_where_its_fetch_is_read(warehouse: Warehouse) -> None:
-    """A file that comes a second time under a name that sorts before the first."""
+def test_a_refusal_is_listed_under_the_file_that_its_fetch_is_read_from(
+    warehouse: Warehouse,
+) -> None:
+    """A file comes a second time, under a name that sorts before the first."""
     fetch = fetch_at(a_product(series={"NEW": [START, "x"]}), FIRST_NIGHT)
     for number, name in enumerate(("b.gz", "a.gz")):
         warehouse.load([replace(line_of(fetch, name), load_id=f"load-{number}")])
@@ -498,7 +500,7 @@ def test_a_refusal_stands_where_its_fetch_is_read(warehouse: Warehouse) -> None:
 
 
 def test_a_payload_of_an_earlier_load_is_read_from_raw(warehouse: Warehouse) -> None:
-    """The newer file is gone by the night that brings another product: the older speaks again."""
+    """The newer file is gone when the next night loads another product: the older one counts."""
     nights = (
         a_product(series={"NEW": [START, 5]}),
         a_product(series={"NEW": [START, 7]}),

@@ -1,8 +1,8 @@
-"""Whatever stands in whatever place of a product: it is read as it is, or it is in quarantine.
+"""Any value in any place of a product is read unchanged, or it is in quarantine.
 
-Some thousand products, each a sound one with one or some parts replaced, in one build. What was
-read is held against the payload place by place: nothing given may be missing from both the tables
-and the quarantine, and nothing sound may be refused on account of its neighbour.
+One build has about a thousand products, each a valid one with one or more parts replaced. Every
+place of a payload is compared: no value may be missing from both the tables and the quarantine, and
+no valid value may be refused because of its neighbour.
 """
 
 import json
@@ -20,7 +20,7 @@ from tests.support.warehouse.building import Warehouse
 from tests.support.warehouse.mutations import FIRST_NIGHT, SOUND, Mutated, Path
 from veracitypro_pipeline.keepa import CHANNELS, EPOCH, ChannelKind
 
-# Where each attribute stands after it was read: the table, and how it is read.
+# The table of each attribute, and how it is read.
 PRODUCT: Final = {
     "productType": ("product_type", "integer"),
     **{name: (name, "text") for name in ("title", "brand", "manufacturer", "model", "color")},
@@ -82,7 +82,7 @@ pytestmark = pytest.mark.xdist_group("hostile")
 
 @dataclass
 class Read:
-    """What the tables have of one product."""
+    """The content of the tables for one product."""
 
     attributes: dict[str, Any] = field(default_factory=dict)
     points: dict[str, dict[int, tuple[Any, ...]]] = field(default_factory=lambda: defaultdict(dict))
@@ -132,7 +132,9 @@ def what_was_read(warehouse: Warehouse) -> dict[str, Read]:
     return result
 
 
-def test_a_sound_product_is_read_whole(mutated: dict[str, Mutated], read: dict[str, Read]) -> None:
+def test_a_valid_product_is_read_completely(
+    mutated: dict[str, Mutated], read: dict[str, Read]
+) -> None:
     product, found = mutated[SOUND].product, read[SOUND]
     given = [path for path, kind, _ in attributes_of(product) if kind not in (*CONTAINERS, "place")]
     assert len(given) > 45
@@ -140,7 +142,7 @@ def test_a_sound_product_is_read_whole(mutated: dict[str, Mutated], read: dict[s
     assert not found.refused
 
 
-def test_what_is_given_is_read_as_it_is_or_in_quarantine(
+def test_every_value_is_read_unchanged_or_is_in_quarantine(
     mutated: dict[str, Mutated], read: dict[str, Read]
 ) -> None:
     assert len(mutated) > 4_000
@@ -167,7 +169,7 @@ def test_nothing_is_refused_because_of_its_neighbour(
 
 
 def is_about(changed: Path, series: str, position: int | None) -> bool:
-    """Whether a refusal concerns the history or attribute in which the place lies."""
+    """Whether a refusal is about the series or attribute that contains the place."""
     top = str(changed[0])
     if top == "csv":
         of = CHANNELS[int(changed[1])] if len(changed) > 1 else None
@@ -193,7 +195,7 @@ def assert_each_is_read_or_refused(product: Mapping[str, Any], read: Read) -> No
 
 
 def attributes_of(product: Mapping[str, Any]) -> Iterator[Given]:
-    """What is given of all that models read, histories left out."""
+    """The values of all attributes that models read, without series."""
     yield from members("", product, PRODUCT)
     for name, columns in ELEMENTS.items():
         for path, element in elements(name, product.get(name)):
@@ -213,7 +215,7 @@ def attributes_of(product: Mapping[str, Any]) -> Iterator[Given]:
                 for asset_path, asset in elements(f"{of}.{kind}", member(module, kind)):
                     read_assets = True
                     yield asset_path, "text", asset
-        # It is said of assets: without any there is no row to say it.
+        # It is a property of assets: without assets there is no row for it.
         if read_assets or not isinstance(member(content, "fromManufacturer"), bool):
             yield from members(f"{path}.", content, {"fromManufacturer": ("", "boolean")})
     live = product.get("liveOffersOrder")
@@ -247,7 +249,7 @@ def elements(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def offers_of(product: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Each offer by its id, or by its place if it has none of its own."""
+    """Each offer by its id, or by its position if it has no id."""
     seen = set[int]()
     offers = product.get("offers")
     for position, offer in enumerate(offers if isinstance(offers, list) else []):
@@ -270,7 +272,7 @@ def integer(value: Any) -> int | None:
 
 
 def as_read(kind: str, value: Any) -> Any:
-    """What a table must hold of a value that is not refused."""
+    """The value that a table must have, unless the value is refused."""
     number = integer(value)
     match kind:
         case "array" | "object":
@@ -295,7 +297,7 @@ def as_read(kind: str, value: Any) -> Any:
 
 
 def histories_of(product: Mapping[str, Any]) -> Iterator[tuple[str, int, Any]]:
-    """Name, stride and value of each history, whatever it is, and of what should hold some."""
+    """Name, stride and value of each series, of any type, and of fields that should hold some."""
     csv, ranks, offers = (product.get(name) for name in ("csv", "salesRanks", "offers"))
     for name, value, kind in (
         ("csv", csv, list),
@@ -323,13 +325,15 @@ def histories_of(product: Mapping[str, Any]) -> Iterator[tuple[str, int, Any]]:
 def series_kept(
     product: Mapping[str, Any], refused: set[tuple[str, int | None]]
 ) -> Iterator[tuple[str, dict[int, tuple[Any, ...]]]]:
-    """What is left of each history without its refused points, by the reference, and from when on a
+    """Each series without its refused points, by the reference, and the minute from which a
     refused point leaves the value unknown."""
     for name, stride, numbers in histories_of(product):
         if numbers is None or (name, None) in refused:
             continue
         assert isinstance(numbers, list), f"{name} is {numbers!r}, and no word of it"
-        assert not name.startswith(("offers:#", "csv", "offers")), f"{name}: no word of it"
+        assert not name.startswith(("offers:#", "csv", "offers")), (
+            f"{name}: neither read nor refused"
+        )
         points: dict[int, tuple[Any, ...]] = {}
         good, gaps = list[Place](), list[Place]()
         for position in range(-(-len(numbers) // stride)):
@@ -366,11 +370,11 @@ def series_kept(
 
 
 def gap_behind(point: Place, good: Sequence[Place], refused: Sequence[Place]) -> int | None:
-    """The minute of the refused point that comes next after a good one, if a good one does not."""
+    """The minute of a refused point that directly follows a good one."""
     following = min((place for place in (*good, *refused) if place > point), default=None)
     return following[0] if following in refused and following else None
 
 
 def as_text(element: Any) -> str:
-    """Of a buy box: a number counts as its text. Of one that nobody holds no more is asked."""
+    """In a buy box, a number counts as its text. One without a holder needs no other fields."""
     return str(element)

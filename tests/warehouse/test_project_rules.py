@@ -1,4 +1,4 @@
-"""Rules of the dbt project, read from its manifest: no warehouse is needed."""
+"""Rules of the dbt project, tested on its manifest without a warehouse."""
 
 import csv
 import shutil
@@ -15,7 +15,7 @@ from veracitypro_pipeline.settings import REPOSITORY_DIR
 from veracitypro_pipeline.transform import columns
 
 SEEDS = REPOSITORY_DIR / "dbt_project" / "seeds"
-# What a build keeps for itself depends on the order of loads; STG must not.
+# The state of builds depends on the order of loads; STG must not.
 NOTES = {"stg_keepa_payload"}
 # Which layers the models of a layer may read.
 MAY_READ = {
@@ -38,7 +38,7 @@ def layer_of(node: Any) -> str:
 
 
 def is_singular(test: Any) -> bool:
-    """A test in a file of its own, about no single model."""
+    """A singular test."""
     return not hasattr(test, "test_metadata")
 
 
@@ -75,7 +75,7 @@ def test_every_model_states_its_grain_and_tests_its_key(project: Project) -> Non
 
 
 def test_yml_and_tables_have_the_same_columns(project: Project, built: Warehouse) -> None:
-    """Both ways, and every column is described."""
+    """In both directions, and every column has a description."""
     for node in (*nodes(project, "model").values(), *nodes(project, "seed").values()):
         rows = built.query(
             "select column_name from information_schema.columns"
@@ -108,24 +108,22 @@ def test_descriptions_are_comments_in_the_warehouse(project: Project, built: War
 
 @pytest.fixture(scope="module")
 def built(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    """The whole project on an empty RAW, as on the first day, with all tests of data."""
+    """The whole project on an empty RAW, as on the first day, with all data tests."""
     warehouse = Warehouse(project, tmp_path_factory.mktemp("empty") / "all")
     warehouse.build()
-    # The next build, of any test, writes its SQL to the same place.
+    # Read it now: the next build of any test overwrites the compiled SQL.
     shutil.copytree(project.target / "compiled", warehouse.folder / "compiled")
     return warehouse
 
 
-def test_what_columns_are_made_of_is_written_down_as_it_is(
-    project: Project, built: Warehouse
-) -> None:
-    """If red: `python -m tests.warehouse.columns`, and read the difference."""
+def test_the_stored_column_lineage_is_current(project: Project, built: Warehouse) -> None:
+    """If red: run `python -m tests.warehouse.columns` and review the difference."""
     text = text_of_project(project, built, built.folder / "compiled")
     assert text == (project.folder / columns.FILE).read_text()
 
 
 def test_a_price_is_traced_back_to_the_payload() -> None:
-    """From the report through every layer; each step names asset and column."""
+    """From the report through every layer, by asset and column."""
     known = columns.read(REPOSITORY_DIR / "dbt_project")
     reached, ahead = set(), {"mart/fct_price_history_daily.landed_close"}
     while ahead:
@@ -153,7 +151,7 @@ def test_an_empty_raw_builds_with_every_tracked_product_in_the_dimension(built: 
 
 
 def test_unit_tests_pass(project: Project, built: Warehouse) -> None:
-    """All in one invocation; a nightly build leaves them out."""
+    """All in one invocation; a nightly build skips them."""
     assert len(project.manifest.unit_tests) > 25
     assert built.failed_unit_tests() == {}
 
@@ -170,7 +168,7 @@ def test_marts_have_contracts_and_are_all_exposed(project: Project) -> None:
 def test_tests_are_errors_and_singular_ones_belong_to_a_model(project: Project) -> None:
     models = {model.name for model in nodes(project, "model").values()}
     for test in nodes(project, "test").values():
-        # Right figures of fewer products are better than none.
+        # Correct figures of fewer products are better than none.
         severity = "warn" if test.name == "tracked_products_are_fetched" else "error"
         assert test.config.severity.lower() == severity, test.name
         if is_singular(test):
@@ -178,7 +176,7 @@ def test_tests_are_errors_and_singular_ones_belong_to_a_model(project: Project) 
 
 
 def test_a_red_check_across_stg_stops_the_build_before_core(project: Project) -> None:
-    """dbt runs a test before a model only if the model stands on everything that the test reads."""
+    """dbt runs a test before a model only if the model depends on everything the test reads."""
 
     def ancestors(unique_id: str) -> set[str]:
         parents = project.manifest.parent_map[unique_id]
@@ -197,7 +195,7 @@ def test_a_red_check_across_stg_stops_the_build_before_core(project: Project) ->
                 assert set(test.depends_on.nodes) <= ancestors(unique_id), (model.name, test.name)
 
 
-def test_the_source_is_the_asset_that_the_raw_stage_makes(project: Project) -> None:
+def test_the_source_is_the_asset_of_the_raw_stage(project: Project) -> None:
     (source,) = project.manifest.sources.values()
     assert source.config.meta["dagster"]["asset_key"] == RAW_KEEPA.path
     assert source.schema == "RAW"
@@ -234,7 +232,7 @@ def test_tracked_products_are_well_formed_and_of_both_roles() -> None:
 
 
 def test_engine_differences_live_in_one_folder() -> None:
-    """`target.type` and adapter-specific macros stand nowhere else."""
+    """`target.type` and adapter-specific macros occur nowhere else."""
     folder = REPOSITORY_DIR / "dbt_project"
     for file in [*folder.rglob("*.sql")]:
         text = Path(file).read_text()

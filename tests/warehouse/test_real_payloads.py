@@ -1,6 +1,6 @@
-"""Real Keepa answers through the whole project, held against plain Python and a client of Keepa.
+"""Real Keepa payloads through the whole project, compared with the reference and a Keepa client.
 
-How much was compared is in the output of each test (`pytest -rP`).
+The output of each test has the number of compared values (`pytest -rP`).
 """
 
 import json
@@ -37,7 +37,7 @@ def recorded_fetches(folder: Path) -> Iterator[Fetch]:
 
 
 class Samples:
-    """All sample payloads in one warehouse, and what plain Python makes of them."""
+    """All sample payloads in one warehouse, and their values by the reference."""
 
     def __init__(self, fetches: list[Fetch], warehouse: Warehouse) -> None:
         self.fetches, self.warehouse = fetches, warehouse
@@ -73,7 +73,7 @@ def samples(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Sampl
 def assert_equal(
     actual: dict[Any, tuple[Any, ...]], expected: dict[Any, tuple[Any, ...]], what: str
 ) -> None:
-    """Equal both ways, with the first differences in the message; says how many were compared."""
+    """Compare in both directions; the message has the first differences, the output the count."""
     differences = [
         f"{key}: {actual.get(key)} instead of {expected.get(key)}"
         for key in (*expected, *(actual.keys() - expected.keys()))
@@ -331,7 +331,7 @@ def newest_offers(samples: Samples, key: Key) -> dict[int, tuple[dict[str, Any],
     return offers
 
 
-def test_offers_are_told_live_from_gone(samples: Samples) -> None:
+def test_live_and_gone_offers_are_distinguished(samples: Samples) -> None:
     expected = {
         (*key, offer_id): (
             offer["sellerId"],
@@ -373,7 +373,7 @@ def test_an_offers_price_is_carried_no_further_than_its_last_sighting(samples: S
 
 
 def newest_list(samples: Samples, key: Key, field: str) -> list[Any]:
-    """A product's list as its newest usable fetch that has it gives it."""
+    """A product's list in its newest usable fetch that has one."""
     lists = [
         fetch.product[field]
         for fetch in samples.of_product[key]
@@ -428,7 +428,7 @@ def test_aplus_pictures_keep_their_descriptions(samples: Samples) -> None:
     assert_equal({row[:6]: row[6:] for row in rows}, expected, "stg_keepa_aplus_module")
 
 
-def test_sellers_are_all_who_had_an_offer_or_held_a_buy_box(samples: Samples) -> None:
+def test_sellers_are_those_with_an_offer_or_a_buy_box(samples: Samples) -> None:
     expected = set()
     for (domain_id, asin), fetches in samples.of_product.items():
         for seller in newest_offers(samples, (domain_id, asin)).values():
@@ -486,7 +486,7 @@ def test_daily_reviews_carry_each_measure_by_itself(samples: Samples) -> None:
 
 @pytest.mark.traps(1, 13, 21)
 def test_landed_prices_are_those_of_keepas_python_client(samples: Samples) -> None:
-    """Its known faults are taken out: it cannot read short csv, divides yen by 100, adds negative
+    """Its known bugs are left out: it cannot read short csv, divides yen by 100, adds negative
     shipping to a price (15 points one cent low in the samples), and reads ratings as prices."""
     rows = samples.warehouse.query(
         "select domain_id, asin, price_channel, changed_at, landed_price from STG.stg_keepa_price"

@@ -1,11 +1,11 @@
 """`dbt build` on Snowflake, twice: the same tables as on DuckDB, row for row.
 
-Both engines load the same landing files and build after each of two loads. Among the products are
-made-up histories with all that happens between nights, and the payloads nobody promised us not to
-get. What differs by design is left out: hashes, of JSON texts that Snowflake writes its own way
-or by a function of the engine; they are compared with others of the same engine only.
+Both engines load the same landing files and build after each of two loads. The products include
+invented series with everything that happens between nights, and malformed payloads. Hashes differ
+by design and are not compared across engines: Snowflake formats JSON text in its own way, and hash
+functions differ.
 
-Before Snowflake's second build, one fails in a model and is killed: its tables must not tell.
+Before Snowflake's second build, one build fails in a model and is killed. It must leave no trace.
 """
 
 import json
@@ -78,12 +78,12 @@ APP_INSIDE: Final = REPOSITORY_DIR / "infra" / "streamlit" / "streamlit_app.py"
 KILLED: Final = dbt_statement(
     "a model is written, what it was made of is not kept", "before", "BUILT_STG_KEEPA_POINT"
 )
-# A model whose second night replaces rows, and which no other one waits for that is built before
-# the point at which dbt is killed.
+# A model whose second night replaces rows, and on which no model depends that is built before the
+# kill.
 FAILING: Final = "STG.STG_KEEPA_VARIATION"
 
 
-# With numbers in all spellings, and what they say.
+# With numbers in all spellings, and their values.
 SPELLED: Final = spelled_product(Random(7))  # noqa: S311 - the same every time
 
 
@@ -105,7 +105,7 @@ def nights() -> list[tuple[date, list[bytes]]]:
     The hostile ones come with the first, which is in Keepa's first days as their points are: a day
     is a row, and fifteen years of them would make this slow.
     """
-    # With it, the first product has every kind of history.
+    # With it, the first product has every kind of series.
     random = Random(23)  # noqa: S311 - a story to tell, no secret
     of_day = defaultdict[date, list[bytes]](list)
     for number in range(4):
@@ -115,7 +115,7 @@ def nights() -> list[tuple[date, list[bytes]]]:
     of_day[FIRST_DAY] = [
         *(line_of(Fetch(one, FIRST_NIGHT, FIRST_DAY)) for one in hostile),
         b'{"_airbyte_extracted_at":1294099800e3,"_airbyte_data":%s}' % SPELLED[0].encode(),
-        # Of a refused line without a domain each engine keeps the text in its own spelling.
+        # The text of a refused line without a domain differs by engine.
         *(line for line in LINES if rb"\u" not in line),
     ]
     return sorted(of_day.items())
@@ -138,7 +138,7 @@ def begun(snowflake: Site, duckdb_site: Site, project: Project, home: Path) -> t
 
 @dataclass(frozen=True)
 class Interrupted:
-    """The rows of FAILING before and after a build in which its insert failed."""
+    """The rows of FAILING before and after a build whose insert failed."""
 
     before: Counter[tuple[Any, ...]]
     after: Counter[tuple[Any, ...]]
@@ -155,7 +155,7 @@ def interrupted(begun: tuple[Site, Site], home: Path) -> Interrupted:
         [Statement("insert into _FS_GLOBAL.MAIN.FAULTS values ($pattern)", fault)]
     )
     # One thread, so that the next node runs in the session of the failed one. The emulator never
-    # ends the transaction of a session that is gone; what it deleted could not be deleted again.
+    # ends the transaction of a lost session, whose deleted rows could not be deleted again.
     killing = environment_of(home, KILLED)
     outcome = build_on_snowflake(snowflake, home, "killed", "--threads", "1", **killing)
     assert outcome.returncode == -SIGKILL, said_by(outcome)
@@ -195,7 +195,7 @@ def said_by(outcome: "subprocess.CompletedProcess[str]") -> str:
 def build_on_snowflake(
     site: Site, home: Path, run_id: str, *selection: str, **environment: str
 ) -> "subprocess.CompletedProcess[str]":
-    """As the transform stage does, in a process of its own."""
+    """As the transform stage does, in a separate process."""
     settings = site.settings.model_copy(update={"home": home})
     target = dbt_command.build_folder(settings)
     return subprocess.run(
@@ -231,12 +231,12 @@ def test_an_insert_that_fails_leaves_the_table_of_the_night_before(
     built: tuple[Site, Site], interrupted: Interrupted
 ) -> None:
     assert interrupted.after == interrupted.before
-    # The night replaces some of them.
+    # The second night replaces some of them.
     snowflake, _ = built
     assert interrupted.before - Counter(snowflake.query(f"select * from {FAILING}"))
 
 
-def test_a_transaction_holds_nothing_that_would_commit_it(built: tuple[Site, Site]) -> None:
+def test_no_statement_commits_a_transaction_early(built: tuple[Site, Site]) -> None:
     """Hooks and temporary tables are DDL: they come before or after it."""
     snowflake, _ = built
     is_open = dict[int, bool]()
@@ -301,7 +301,7 @@ def test_a_number_counts_by_its_value_however_it_is_written(built: tuple[Site, S
 
 
 def test_the_traps_are_in_the_data(built: tuple[Site, Site]) -> None:
-    """Equal tables prove nothing if they are empty."""
+    """Two empty tables are equal too."""
     snowflake, _ = built
     ((refused, points, superseded),) = snowflake.query(
         "select (select count(distinct reason) from STG.STG_KEEPA_QUARANTINE),"
@@ -373,7 +373,7 @@ def test_views_carry_their_descriptions(built: tuple[Site, Site], project: Proje
         assert statement.find(exp.SchemaCommentProperty).this.name == node.description
 
 
-def test_no_statement_of_the_next_night_would_be_refused(
+def test_no_statement_of_the_next_night_would_be_rejected(
     built: tuple[Site, Site], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     snowflake, _ = built
@@ -388,7 +388,7 @@ def test_no_statement_of_the_next_night_would_be_refused(
     assert int(re.findall(r"0 of (\d+) statements are rejected", explained.output)[0]) > 200
 
 
-def test_every_statement_says_on_whose_behalf_it_runs(built: tuple[Site, Site]) -> None:
+def test_every_statement_has_a_tag_with_its_run_and_step(built: tuple[Site, Site]) -> None:
     snowflake, _ = built
     tags = Counter[str]()
     steps: set[str] = set()
@@ -407,7 +407,7 @@ def test_every_statement_says_on_whose_behalf_it_runs(built: tuple[Site, Site]) 
 
 
 def test_every_session_has_the_same_parameters(built: tuple[Site, Site]) -> None:
-    """Those of dbt from the first node on; it signs in without."""
+    """dbt's sessions have them from the first node on; its sign-in comes before."""
     snowflake, _ = built
     expected = {name: str(value) for name, value in session_parameters(snowflake.settings).items()}
     found = Counter[str]()
@@ -469,7 +469,7 @@ RECORD: Final = RunRecord(
 
 @pytest.fixture(scope="module")
 def recorded(built: tuple[Site, Site]) -> tuple[Site, Site]:
-    """With a run of the pipeline in MONITORING, and a check of it that is red."""
+    """With a run of the pipeline and a red check in MONITORING."""
     _, duckdb = built
     duckdb.warehouse.transact(create_tables(STAGES))
     for site in built:
@@ -485,7 +485,7 @@ def recorded(built: tuple[Site, Site]) -> tuple[Site, Site]:
 
 
 def test_the_dashboard_reads_the_same_from_both_engines(recorded: tuple[Site, Site]) -> None:
-    """Every question of its pages, about a run and about products with every kind of history."""
+    """Every query of its pages, about a run and about products with every kind of series."""
     _, duckdb = recorded
     days = (date(2011, 1, 1), date(2026, 1, 31))
     products = duckdb.warehouse.query(product_queries.PRODUCTS.sql).dicts()
@@ -557,7 +557,7 @@ def test_the_app_in_snowflake_shows_what_the_pages_show_on_a_laptop(
     )
     product = {"domain_id": str(domain_id), "asin": asin}
     here = [shown(SCRIPT, page, duckdb, product) for page in PAGES]
-    # Of these, the app inside knows nothing.
+    # The app in Snowflake does not know these.
     monkeypatch.delenv("VP_WAREHOUSE_PATH")
     with closing(st.connection("snowflake")):
         inside = [shown(APP_INSIDE, page, snowflake, product) for page in PAGES]
@@ -569,12 +569,12 @@ def test_the_app_in_snowflake_shows_what_the_pages_show_on_a_laptop(
 
 
 def shown(script: Path, page: str, site: Site, product: Mapping[str, str]) -> dict[str, list[Any]]:
-    """All that a page says, tabulates and draws; landing files named as everywhere."""
+    """All texts, tables and charts of a page, with the names of landing files normalized."""
     reading.forget()
     test = AppTest.from_file(str(script), default_timeout=60).run()
     if page:
         test.query_params.update(product)
-        # A page that is a function has no file by which `switch_page` could name it.
+        # A page that is a function has no file that `switch_page` could name.
         test._page_hash = calc_hash(page)
         test.run()
     assert not test.exception
@@ -596,5 +596,5 @@ def shown(script: Path, page: str, site: Site, product: Mapping[str, str]) -> di
 
 
 def rows_of(table: bytes) -> Any:
-    """Of a chart, as JSON has them: a missing number is null, and equal to another."""
+    """The rows of a chart as JSON, in which missing numbers are null and compare equal."""
     return json.loads(convert_arrow_bytes_to_pandas_df(table).to_json(orient="records"))

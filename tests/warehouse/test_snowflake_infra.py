@@ -1,4 +1,4 @@
-"""`vp infra` on an empty account: it says what is missing, makes it, and then nothing is."""
+"""`vp infra` on an empty account: it lists what is missing and creates it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,7 +99,7 @@ def test_a_column_that_an_older_account_lacks_is_added(
 def test_statements_that_snowflake_would_refuse_are_named(
     run: CliRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All of a project are compiled in `test_snowflake_build`."""
+    """`test_snowflake_build` compiles all statements of the project."""
     run.invoke(vp, ["infra", "apply"])
     statements = {
         "model/sound": "select source_file from RAW.KEEPA_RAW",
@@ -123,7 +123,7 @@ def test_the_local_environment_needs_none(run: CliRunner, monkeypatch: pytest.Mo
     assert "needs no infrastructure" in refused.output
 
 
-def test_people_ask_by_vp_sql_and_cannot_write(run: CliRunner, empty_account: Emulator) -> None:
+def test_people_query_by_vp_sql_and_cannot_write(run: CliRunner, empty_account: Emulator) -> None:
     run.invoke(vp, ["infra", "apply"])
     asked = run.invoke(vp, ["sql", "select count(*) as n from RAW.KEEPA_RAW", "--format", "json"])
     assert asked.exit_code == 0, asked.output
@@ -135,7 +135,7 @@ def test_people_ask_by_vp_sql_and_cannot_write(run: CliRunner, empty_account: Em
         refused = run.invoke(vp, ["sql", query])
         assert refused.exit_code == 2
         assert "Only a statement that reads can be run here" in refused.output
-    # What the text does not give away, the role refuses.
+    # The role rejects a write that the text does not show.
     reader = SnowflakeWarehouse.of(empty_account.settings(), {}, is_reader=True)
     for sql in (
         "delete from RAW.KEEPA_RAW",

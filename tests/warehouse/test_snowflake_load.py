@@ -1,4 +1,4 @@
-"""Landing files into RAW on Snowflake: the same table as on DuckDB, whatever the lines hold."""
+"""Loading landing files into RAW on Snowflake gives the same table as on DuckDB."""
 
 import json
 from collections.abc import Iterator
@@ -73,7 +73,7 @@ def test_a_changed_file_replaces_what_it_brought_and_nothing_else(
 
 
 def test_a_file_may_be_loaded_again_after_any_time(empty: tuple[Site, Site]) -> None:
-    """Snowflake's own memory of loaded files would leave it out within 64 days, or for ever."""
+    """Snowflake remembers loaded files for 64 days and would skip it."""
     snowflake, _ = empty
     file = snowflake.land("a.gz", LINES[:2])
     for load_id in ("first", "second"):
@@ -95,7 +95,7 @@ def test_a_file_that_changed_after_it_was_counted_undoes_the_load(
         snowflake.load(counted, "second")
     assert snowflake.query(ROWS) == before
 
-    # As many lines, but others.
+    # As many lines, but different ones.
     snowflake.land("a.gz", LINES[1:4])
     with pytest.raises(PermanentFailure, match=r"a\.gz has changed since it was counted"):
         snowflake.load(counted, "second")
@@ -111,7 +111,7 @@ def test_a_file_that_is_gone_undoes_the_load(empty: tuple[Site, Site]) -> None:
     assert not snowflake.query("select * from RAW.KEEPA_RAW")
 
 
-def test_what_the_stage_asks_of_raw_is_answered(empty: tuple[Site, Site]) -> None:
+def test_the_queries_of_the_stage_run_on_snowflake(empty: tuple[Site, Site]) -> None:
     snowflake, _ = empty
     file = snowflake.land("a.gz", LINES)
     snowflake.load([file])

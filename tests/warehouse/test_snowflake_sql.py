@@ -1,7 +1,7 @@
-"""The same models as Snowflake gets them: compiled without an account, parsed by sqlglot.
+"""The models compiled for Snowflake without an account, and parsed by sqlglot.
 
-Parsing is less than running. It finds DuckDB's syntax in a model and a macro without a Snowflake
-variant; that the statements do the same is for the tests on the emulator.
+Parsing finds DuckDB's syntax in a model and a macro without a Snowflake variant. The tests on the
+emulator show that the statements do the same.
 """
 
 import re
@@ -24,7 +24,7 @@ from tests.support.warehouse.building import environment
 from tests.support.warehouse.snowflake_types import faults_of, known_tables
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 
-# What only DuckDB understands.
+# Syntax that only DuckDB has.
 FOREIGN = (
     r"->>",
     r"(?<!-)->(?!>)",
@@ -59,7 +59,7 @@ WORDS = frozenset(
 def no_account(*, tables_exist: bool) -> Iterator[None]:
     """An adapter that sees an empty database, or one in which every model is a table.
 
-    A question asked while compiling is answered with no rows.
+    Queries during compilation return no rows.
     """
 
     def existing(_: Any, database: str, schema: str, identifier: str) -> Any:
@@ -102,7 +102,7 @@ Compiled = dict[bool, dict[str, str]]
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
-    """What Snowflake gets in a first build (False) and where tables exist already (True)."""
+    """The SQL of a first build (False), and of a build with existing tables (True)."""
     return {
         tables_exist: compiled_for_snowflake(
             tmp_path_factory.mktemp("compiled"), tables_exist=tables_exist
@@ -116,9 +116,9 @@ def test_every_statement_is_snowflake_sql(compiled: Compiled, tables_exist: bool
     statements = compiled[tables_exist]
     assert len(statements) > 70
     assert ("as built" in statements["stg_keepa_record"]) == tables_exist
-    # A first build goes to RAW for payloads; where their cut exists and is whole, nobody does.
+    # A first build reads payloads from RAW; later builds do not if `stg_keepa_payload` is complete.
     assert ("keepa_raw" in statements["stg_keepa_series"].lower()) != tables_exist
-    # By hand in dev, as here, the tables and what builds remember are the user's own; RAW is not.
+    # In a build by hand in dev, as here, tables and build state are the user's own; RAW is not.
     memory = "VP_DWH.USER_MONITORING.CHANGES_OF_STG_KEEPA_POINT"
     assert (memory in statements["stg_keepa_point"]) == tables_exist
     assert "VP_DWH.USER_CORE.core_keepa_price_daily" in statements["fct_price_history_daily"]
@@ -140,8 +140,8 @@ def test_only_documented_functions_are_called(compiled: Compiled) -> None:
     assert not unknown
 
 
-def test_every_function_gets_what_it_takes(compiled: Compiled) -> None:
-    """JSON where it takes JSON, never a bare null; a text only of what has one on both engines."""
+def test_every_function_gets_arguments_of_its_types(compiled: Compiled) -> None:
+    """JSON where it takes JSON, never a bare null; text only of types with one text on both."""
     tables = known_tables()
     statements = {sql: name for of_build in compiled.values() for name, sql in of_build.items()}
     faults = {name: faults_of(sql, tables) for sql, name in statements.items()}
@@ -171,7 +171,7 @@ def test_every_function_gets_what_it_takes(compiled: Compiled) -> None:
         ("select to_char(loaded_at, 'YYYY') || file_row_number || 'x' from KEEPA_RAW", ""),
     ],
 )
-def test_what_a_function_does_not_take_is_found(sql: str, fault: str) -> None:
+def test_an_argument_of_a_wrong_type_is_found(sql: str, fault: str) -> None:
     found = " ".join(faults_of(sql, known_tables()))
     assert fault in found
     assert bool(found) == bool(fault), found

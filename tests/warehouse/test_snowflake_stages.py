@@ -25,7 +25,7 @@ pytestmark = pytest.mark.xdist_group("snowflake")
 
 
 class ManifestGiven(dg.IOManager):
-    """Hands this manifest to whoever asks for the landing files."""
+    """An I/O manager that loads this manifest for every input."""
 
     def __init__(self, manifest: LandingManifest) -> None:
         self.manifest = manifest
@@ -92,7 +92,7 @@ def test_a_night_is_loaded_once_and_checked(snowflake: Site) -> None:
     assert (metadata_of(again)["files_loaded"], metadata_of(again)["rows_out"]) == (0, 2)
 
 
-def test_broken_lines_are_kept_and_said(snowflake: Site) -> None:
+def test_broken_lines_are_kept_and_reported(snowflake: Site) -> None:
     snowflake.forget()
     run = run_of_stage(snowflake, "odd.gz")
     assert (metadata_of(run)["rows_out"], metadata_of(run)["rows_refused"]) == (11, 15)
@@ -123,7 +123,7 @@ def test_each_statement_of_a_run_carries_run_step_and_day(snowflake: Site) -> No
 
 
 @pytest.mark.parametrize("sql", [COUNTS_OF_DAY, REFUSALS_OF_FILES, REFUSED_ATTRIBUTES, MISSING])
-def test_the_gate_asks_in_sql_of_both_engines(sql: str) -> None:
+def test_the_queries_of_the_check_run_on_both_engines(sql: str) -> None:
     for dialect in ("snowflake", "duckdb"):
         (parsed,) = sqlglot.parse(positional(Statement(sql, {"files": ["a"]}))[0], dialect=dialect)
         assert parsed is not None

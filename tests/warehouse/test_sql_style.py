@@ -1,4 +1,4 @@
-"""The SQL reads alike everywhere, and the linter knows our macros."""
+"""All SQL follows one style, and the linter knows our macros."""
 
 import configparser
 import re
@@ -28,5 +28,5 @@ def test_the_linter_has_a_stand_in_for_exactly_the_macros_that_models_call() -> 
 
 
 def without_hooks(model: str) -> str:
-    """A hook is a text that the linter does not render."""
+    """The SQL without hooks, whose text the linter does not render."""
     return re.sub(r'"{{.*?}}"', "", model)

@@ -1,4 +1,4 @@
-"""Each trap of Keepa's data is named by a test that would notice when somebody falls into it.
+"""Each known trap of Keepa's data is named by a test that would catch it.
 
 dbt's unit tests name theirs in `config.meta.traps`, beside the model; tests of builds by a mark.
 """

@@ -1,4 +1,4 @@
-"""A warehouse of an older version of the models meets the newer one."""
+"""A newer version of the models builds on a warehouse of an older one."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from tests.support.warehouse.products import a_product
 
 
 def bring(warehouse: Warehouse, night: int) -> None:
-    """Load an answer with a price and a video; the first has a rank as well."""
+    """Load a payload with a price and a video; the first one has a rank as well."""
     ranks = {} if night else {"SALES": [START, 9]}
     product = a_product(
         series={"NEW": [START, 5 + night], **ranks},
@@ -51,7 +51,7 @@ OLDER = (
 )
 
 
-def test_a_table_of_other_columns_is_made_anew_by_the_night_that_meets_it(
+def test_a_table_with_other_columns_is_rebuilt_by_the_next_night(
     new_warehouse: Callable[[], Warehouse],
 ) -> None:
     older, fresh = new_warehouse(), new_warehouse()
@@ -68,7 +68,7 @@ def test_a_table_of_other_columns_is_made_anew_by_the_night_that_meets_it(
     assert_same(tables(older), tables(fresh))
 
 
-def test_a_build_drops_no_table_that_it_does_not_make(warehouse: Warehouse) -> None:
+def test_a_build_drops_no_table_of_others(warehouse: Warehouse) -> None:
     bring(warehouse, 0)
     warehouse.run()
     change(warehouse, *OLDER)
