@@ -164,7 +164,7 @@ class _Account:
 
 
 def _fixed(settings: Settings) -> RunSettings:
-    """By a class of its own, because Dagster copies resources and drops what is set on them."""
+    """A settings resource of a new class: Dagster copies resources and drops their attributes."""
 
     class FixedSettings(RunSettings):
         def _load(self) -> Settings:

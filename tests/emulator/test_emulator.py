@@ -1,4 +1,4 @@
-"""Each patch of the emulator does what Snowflake documents; all by Snowflake's own connector."""
+"""Each patch of the emulator does what Snowflake documents, tested by Snowflake's connector."""
 
 import json
 import time
@@ -49,18 +49,18 @@ def one(account: SnowflakeWarehouse, expression: str) -> Any:
     return value
 
 
-def test_what_it_cannot_do_is_an_error_at_once(account: SnowflakeWarehouse) -> None:
-    """Stock: HTTP 500, which the connector repeats for half a minute."""
+def test_an_unsupported_statement_is_an_error_at_once(account: SnowflakeWarehouse) -> None:
+    """Stock: HTTP 500, which the connector retries for half a minute."""
     started = time.monotonic()
     with pytest.raises(WarehouseRejectedError, match="The emulator cannot"):
         account.query("select object_keys(parse_json('{}'))")
     assert time.monotonic() - started < 5
 
 
-def test_a_statement_lasts_as_long_as_it_takes_and_can_be_ended(
+def test_a_statement_runs_to_its_end_and_can_be_cancelled(
     emulator: Emulator, account: SnowflakeWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stock: one HTTP answer per statement, which nothing ends."""
+    """Stock: one HTTP response per statement, which cannot be cancelled."""
     for name in ("LOGIN", "SOCKET", "NETWORK"):
         monkeypatch.setattr(on_snowflake, f"{name}_TIMEOUT_SECONDS", 1)
     numbers = "(select seq4() as n from table(generator(rowcount => 10000000)))"
@@ -134,7 +134,7 @@ def open_transaction(account: SnowflakeWarehouse) -> Iterator[SnowflakeTransacti
 
 
 def story(account: SnowflakeWarehouse) -> list[Any]:
-    """What other sessions see."""
+    """The rows that other sessions see."""
     return sorted(value for (value,) in account.query("select a from RAW.STORY").rows)
 
 
@@ -294,7 +294,7 @@ def test_a_number_has_one_text_however_it_is_written(
         f"select typeof(f.value), f.value::varchar {of_table}, lateral flatten(input => t.v:a) as f"
     ).rows
     assert again == text
-    # DuckDB keeps no difference between a double and a decimal that is no whole number.
+    # DuckDB does not distinguish a double from a decimal with a fraction.
     assert found in (kind, "DOUBLE")
 
 
@@ -356,19 +356,19 @@ def test_a_sum_of_integers_is_exact(account: SnowflakeWarehouse) -> None:
     assert rows == [(18014398509481987, "18014398509481987")]
 
 
-def test_trim_trims_what_it_is_told_and_where(account: SnowflakeWarehouse) -> None:
+def test_trim_removes_the_named_characters_at_the_named_end(account: SnowflakeWarehouse) -> None:
     """Stock: each of them is TRIM(x)."""
     assert one(account, "rtrim(' x' || chr(13), chr(13))") == " x"
     assert one(account, "ltrim('xxa', 'x') || '|' || trim(' b ')") == "a|b"
 
 
 def test_a_pattern_finds_a_backslash(account: SnowflakeWarehouse) -> None:
-    """Stock: the pattern of one backslash is none, and an error."""
+    """Stock: the pattern of one backslash is an error."""
     assert one(account, r"regexp_replace('a\\b\\c', '(\\\\)', '<\\1>')") == r"a<\>b<\>c"
 
 
 def test_a_statement_is_explained_and_not_run(account: SnowflakeWarehouse) -> None:
-    """Stock: EXPLAIN is no statement."""
+    """Stock: EXPLAIN is not supported."""
     with account.session() as session:
         session.run(Statement("create table RAW.EXPLAINED (a integer)"))
         for sql in ("select a from RAW.EXPLAINED", "with b as (select 1 as a) select a from b"):

@@ -1,1 +1,1 @@
-"""Stories over the whole graph, told by the `vp` command and a browser."""
+"""End-to-end tests of the whole graph, through the `vp` command and a browser."""

@@ -1,6 +1,6 @@
-"""What the journeys share: homes in which nights are played by the real `vp` command.
+"""Fixtures of the journeys: homes in which the real `vp` command runs nights.
 
-A home is slow to make, so the tests of one group share one, and each leaves it as good as it was.
+A home is slow to create, so the tests of a group share one, and each leaves it in good order.
 """
 
 import io
@@ -15,10 +15,10 @@ from tests.support.home import SECOND, Home
 from veracitypro_pipeline.local.stack.lifecycle import stop_stack
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 
-# The README's pictures: `pytest tests/journeys --pictures` takes them anew.
+# The README's pictures; `pytest tests/journeys --pictures` replaces them.
 PICTURES: Final = REPOSITORY_DIR / ".github" / "images"
 COLOURS: Final = 128
-# Pixels; a page is longer than somebody wants to scroll in a README.
+# Pixels; a whole page is too long for a README.
 SHOWN_HEIGHT: Final = 1300
 
 
@@ -40,7 +40,7 @@ def nights_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 @pytest.fixture(scope="session")
 def nights(nights_home: Home) -> dict[str, Any]:
-    """Two nights in order, as `vp run --days 2` prints them."""
+    """The output of `vp run --days 2 --json`: two nights in order."""
     return nights_home.run("--days", "2", "--date", str(SECOND))
 
 
@@ -50,9 +50,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def keep_picture(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., None]:
-    """Keeps a PNG under a name beside the test's files, and small among the README's if asked.
+    """Stores a PNG beside the test's files and, with `--pictures`, a small one for the README.
 
-    `height` is where that one is cut, in pixels; None shows all of it.
+    `height` is where the small one is cut, in pixels; None keeps all of it.
     """
 
     def keep(png: bytes, name: str, height: int | None = SHOWN_HEIGHT) -> None:

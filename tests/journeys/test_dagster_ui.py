@@ -1,6 +1,7 @@
-"""`vp dev` in a browser: the lineage graph, and the runs that people start there. The tests share
-one home and run in order; the last one compares how each run ended with what MONITORING, Slack and
-`vp status` say."""
+"""`vp dev` in a browser: the lineage graph, and the runs that people start there.
+
+The tests share one home and run in order. The last one compares the end of each run with
+MONITORING, Slack and `vp status`."""
 
 import contextlib
 import json
@@ -51,7 +52,7 @@ STATUS_ROW: Final = re.compile(r"│ (\d{4}-\d\d-\d\d) │ [^│]+ │ ([a-z][^�
 
 
 class Ending(NamedTuple):
-    """How a run ended, in the words of MONITORING and of Slack."""
+    """The end of a run as MONITORING and Slack report it."""
 
     job: str
     day: date
@@ -67,7 +68,7 @@ def endings() -> dict[str, Ending]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """With a night of `vp run` that failed in its last step, because Power BI was down."""
+    """A home with a night of `vp run` that failed in its last step, because Power BI was down."""
     home = Home(tmp_path_factory.mktemp("ui") / "home")
     set_refresh_outcome(home, "Failed")
     outcome = home.vp("run", "--date", str(FAILED_NIGHT))
@@ -107,10 +108,10 @@ def eventually(look: Callable[[], Found | None]) -> Found:
 
 
 def recorded(home: Home, run_ids: Collection[str]) -> dict[str, tuple[str, date, str]]:
-    """Job, day and status of runs in MONITORING, once all of them have an end there."""
+    """Job, day and status of runs in MONITORING, once all of them have ended there."""
 
     def ended() -> dict[str, tuple[str, date, str]] | None:
-        # A process that writes holds the lock of the DuckDB file.
+        # A writing process locks the DuckDB file.
         with contextlib.suppress(duckdb.IOException):
             rows = home.query(
                 "select run_id, job, as_of_date, status from MONITORING.PIPELINE_RUN_MONITORING"
@@ -162,7 +163,7 @@ def page(address: str, browser: Browser) -> Iterator[Page]:
 
 
 def test_the_lineage_graph_shows_all_seven_groups_connected(page: Page) -> None:
-    """In the order of the stages, by where the drawing's edges begin and end."""
+    """In the order of the stages, judged by the ends of the drawn edges."""
     groups = page.locator("foreignObject.group")
     expect(groups).to_have_count(len(STAGES))
     boxes = {
@@ -184,7 +185,7 @@ def test_the_lineage_graph_shows_all_seven_groups_connected(page: Page) -> None:
 
 
 def _around(groups: Locator) -> FloatRect:
-    """The place of all of them on the page, with a margin."""
+    """The box on the page around all of them, with a margin."""
     margin = 24.0
     found = [box for group in groups.all() if (box := group.bounding_box())]
     left = min(box["x"] for box in found) - margin
@@ -195,7 +196,7 @@ def _around(groups: Locator) -> FloatRect:
 
 
 def _touches(box: dict[str, float], x: float, y: float) -> bool:
-    """The arrow's head ends a little before the box, its line begins inside."""
+    """Whether an edge touches a box: its line begins inside, its head ends just before the box."""
     near = 10.0
     return (
         box["x"] - near <= x <= box["x"] + box["width"] + near
@@ -261,7 +262,7 @@ def test_materialize_all_of_a_partition_succeeds(
 def test_the_lineage_graph_shows_assets_with_their_checks(
     page: Page, keep_picture: Callable[[bytes, str], None]
 ) -> None:
-    """After the run above: those of groups that have one asset, between groups that have many."""
+    """After the run above. Groups with one asset show it, between groups with many."""
     page.set_viewport_size({"width": 3300, "height": 1000})
     groups = page.locator("foreignObject.group")
     for stage, name in (
@@ -272,7 +273,7 @@ def test_the_lineage_graph_shows_assets_with_their_checks(
     ):
         groups.filter(has_text=re.compile(f"^{stage}")).click()
         expect(page.get_by_text(name, exact=True).first).to_be_visible()
-        # What is expanded is kept; a page that is loaded anew shows all of the graph.
+        # Expanded groups stay expanded; a reloaded page shows the whole graph.
         page.reload()
         expect(groups).to_have_count(len(STAGES))
     expect(page.get_by_text("2 / 2 Passed").first).to_be_visible()

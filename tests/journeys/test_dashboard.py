@@ -1,7 +1,6 @@
-"""`vp dashboard`, looked at in a browser: real nights, the last of them with checks that warn.
+"""`vp dashboard` in a browser, on real nights, the last of them with checks that warn.
 
-Reads a copy of the warehouse that the journeys of nights have made, so that theirs stays free, and
-plays a third night in it.
+Reads a copy of the home that the journeys of nights have made, and runs a third night in it.
 """
 
 import gzip
@@ -27,7 +26,7 @@ from veracitypro_pipeline.local.stack.lifecycle import stop_stack
 
 pytestmark = pytest.mark.xdist_group("nights")
 
-# The generated catalogue gives it a history of every kind.
+# A product that has every kind of series in the generated catalogue.
 OURS: Final = "B0VPCTRL14"
 # An address below which Streamlit might be mounted: its page asks there first, its server answers
 # 404 so that it asks at the root, and the browser writes both into the console. No option of
@@ -71,9 +70,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def opened(dashboard: Dashboard, browser: Browser) -> Iterator[Callable[[str], Page]]:
-    """Opens an address of the dashboard, in a browser far from UTC.
+    """Opens an address of the dashboard, in a browser whose time zone is far from UTC.
 
-    At the end nothing outside of the machine was asked, and nothing complained about.
+    At the end, no request left the machine and the console has no error.
     """
     page = browser.new_page(
         viewport={"width": 1400, "height": 1000}, timezone_id="America/Los_Angeles"
@@ -109,7 +108,7 @@ def page(opened: Callable[[str], Page]) -> Page:
 
 
 def whole(page: Page, until: Locator | None = None) -> bytes:
-    """A picture of all that a reader can scroll to, or of what is above an element."""
+    """A picture of the whole page, or of the part above an element."""
     page.wait_for_load_state("networkidle")
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": 1400, "height": height})
@@ -132,7 +131,7 @@ def test_the_page_of_the_pipeline_tells_of_the_nights_and_of_what_warns(
     expect(page.get_by_text("Every mart is as fresh as promised on 2025-11-22")).to_be_visible()
     # Seconds, red checks, tokens.
     drawn(page, 3)
-    # A grid is drawn; beside the picture stands a table for those who hear it.
+    # A grid is a drawing, with a table beside it for screen readers.
     hops = page.get_by_test_id("stDataFrame").first.locator("table")
     for stage in STAGES:
         expect(hops.locator("td").get_by_text(stage, exact=True).first).to_be_attached()
@@ -141,10 +140,10 @@ def test_the_page_of_the_pipeline_tells_of_the_nights_and_of_what_warns(
 
 
 def test_a_red_dbt_test_leads_to_its_failing_rows(page: Page) -> None:
-    """That of the product which Keepa has not answered for."""
+    """The row of the product that Keepa left out."""
     red = page.get_by_test_id("stDataFrame").filter(has=page.locator("th", has_text="Since"))
     expect(red.locator("td").get_by_text("tracked_products_are_fetched")).to_be_attached()
-    # In the grid, which is a drawing: the box before the second row.
+    # The checkbox of the second row, in the drawn grid.
     red.click(position={"x": 18, "y": 35 * 2 + 17})
     expect(page.get_by_text("The first 1 failing row.")).to_be_visible()
     expect(page.locator("td").get_by_text("2025-11-21", exact=True).first).to_be_attached()
@@ -170,7 +169,7 @@ def test_the_page_of_a_product_draws_it_among_its_rivals(
 
 
 def test_the_menu_leads_from_page_to_page_and_back(page: Page) -> None:
-    """How soon is for `python -m tests.bench dashboard` to say."""
+    """`python -m tests.bench dashboard` measures how fast."""
     last_words = {"Product": "Who held the buy box", "Pipeline": "What was refused, and why"}
     for name in [*last_words, *last_words]:
         page.get_by_role("link", name=name).click()

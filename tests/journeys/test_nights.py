@@ -1,4 +1,4 @@
-"""Nights of the generated catalogue, as somebody sees them who has just cloned the project."""
+"""Nights of the generated catalogue, as a newcomer runs them after cloning the project."""
 
 import csv
 import gzip
@@ -45,7 +45,7 @@ def home(nights_home: Home) -> Home:
 
 @pytest.fixture
 def kept(home: Home, nights: dict[str, Any]) -> Iterator[Path]:
-    """The warehouse file; what a test does to it is undone."""
+    """The warehouse file; it is restored after the test."""
     file = home.path / "warehouse" / "vp_dwh.duckdb"
     copy = file.with_suffix(".kept")
     shutil.copyfile(file, copy)
@@ -59,7 +59,7 @@ def tracked_count() -> int:
 
 
 def sync_by_hand(home: Home) -> None:
-    """As a person does in Airbyte, in the night that the stack plays now."""
+    """Start a sync as a person does in Airbyte, on the day that the stack is at."""
     settings = Settings.load(home=home.path)
     client = SyncClient.from_settings(on_stack(settings, started_stack(settings)))
     client.wait(int(client.start()["jobId"]), lambda _: None)
@@ -96,7 +96,7 @@ def test_counts_agree_from_hop_to_hop(home: Home, nights: dict[str, Any]) -> Non
 
 
 def test_a_table_without_rows_says_why(home: Home, nights: dict[str, Any]) -> None:
-    """In the description that tools show beside it; a quarantine is empty if nothing is refused."""
+    """In its description, which tools show. A quarantine is empty if nothing is refused."""
     tables = home.query(
         "select schema_name || '.' || table_name, coalesce(comment, '') from duckdb_tables()"
         " where schema_name in ('STG', 'CORE', 'MART') union all"
@@ -122,10 +122,10 @@ def test_the_second_night_continues_the_histories_of_the_first(
     assert roles == [("competitor",), ("own",)]
 
 
-def test_slack_heard_of_each_night_and_power_bi_was_refreshed(
+def test_slack_got_a_thread_per_night_and_power_bi_was_refreshed(
     home: Home, nights: dict[str, Any]
 ) -> None:
-    """A thread each: it began, what it brought, and its headline changed."""
+    """Each thread has a headline that was updated, and the result as its reply."""
     said = home.slack()[:6]
     for as_of_date, of_night in zip((FIRST, SECOND), (said[:3], said[3:]), strict=True):
         began, ended, headline = of_night
@@ -207,7 +207,7 @@ def test_status_tells_of_the_nights(home: Home, nights: dict[str, Any]) -> None:
     assert printed.endswith("All is well.\n")
 
 
-def test_no_secret_is_in_what_the_nights_left_and_nobody_else_can_read_it(
+def test_no_file_of_a_home_has_a_secret_and_only_its_owner_can_read_it(
     home: Home, nights: dict[str, Any]
 ) -> None:
     """Dagster's events and metadata, dbt's logs and compiled SQL, tables, messages, logs."""
@@ -236,10 +236,10 @@ def test_every_question_of_a_document_has_an_answer(home: Home, nights: dict[str
         home.query(question)
 
 
-def test_a_file_that_no_record_of_airbyte_explains_stops_the_run_and_says_so(
+def test_a_file_that_airbyte_did_not_count_stops_the_run_and_is_named(
     home: Home, nights: dict[str, Any]
 ) -> None:
-    """It carries the sync's id, so it would be loaded; Airbyte counted one record less."""
+    """It has the sync's id, so it would be loaded; Airbyte counted one record less."""
     stack = started_stack(Settings.load(home=home.path))
     s3 = s3_client(stack.s3_endpoint_url, stack.aws_access_key_id, stack.aws_secret_access_key)
     line = gzip.decompress(home.landing_files()[-1].read_bytes()).splitlines()[0]
@@ -269,11 +269,11 @@ def test_a_file_that_no_record_of_airbyte_explains_stops_the_run_and_says_so(
     assert digest["text"] == "Checks for 2025-11-21: 1 failed, 0 warned"
 
 
-def test_the_same_day_again_changes_no_table_and_asks_keepa_nothing(
+def test_the_same_day_again_changes_no_table_and_calls_keepa_not_once(
     home: Home, nights: dict[str, Any]
 ) -> None:
-    """Told as a newcomer sees it. After `vp down`: what the stack kept is there again; and after
-    the failure above, from which it recovers."""
+    """After `vp down`, whose stored state is there again, and after the failure above, from which
+    the run recovers."""
     tables, jobs, files = home.tables(), home.state("airbyte.json"), home.landing_files()
     assert "is stopped" in home.vp("down").stdout
     assert "was not running" in home.vp("down").stdout
@@ -298,8 +298,8 @@ def test_the_same_day_again_changes_no_table_and_asks_keepa_nothing(
 def test_a_stack_killed_in_a_sync_costs_a_retry_and_a_killed_run_is_buried(
     home: Home, nights: dict[str, Any]
 ) -> None:
-    """Both in one night. And in the night before it, somebody started a sync in Airbyte, which no
-    run has loaded."""
+    """Both in one night. In the night before, a person started a sync in Airbyte, which no run
+    has loaded."""
     third = SECOND + timedelta(days=1)
     sync_by_hand(home)
     jobs = len(home.state("airbyte.json"))
@@ -342,15 +342,15 @@ def test_a_stack_killed_in_a_sync_costs_a_retry_and_a_killed_run_is_buried(
 
 
 def is_told_as_canceled(home: Home, as_of_date: date) -> bool:
-    """Slack's last thread: in the channel stands its headline alone, and nobody is called."""
+    """In Slack's last thread: the channel shows only its headline, and no one is mentioned."""
     began, ended, headline = home.slack()[-3:]
     assert f"was canceled for {as_of_date}" in ended["text"] == headline["text"]
     assert ended["thread_ts"] == began["ts"] == headline["ts"]
     return "<!here>" not in json.dumps(ended["blocks"]) and not ended.get("reply_broadcast")
 
 
-def test_who_interrupts_a_run_stops_it_and_its_sync(home: Home, nights: dict[str, Any]) -> None:
-    """By a signal to `vp` alone, as a supervisor sends it."""
+def test_an_interrupted_run_stops_with_its_sync(home: Home, nights: dict[str, Any]) -> None:
+    """By a signal to `vp` only, as a supervisor sends it."""
     fourth = SECOND + timedelta(days=2)
     jobs = len(home.state("airbyte.json"))
     process = home.start("run", "--json", "--date", str(fourth))
@@ -375,7 +375,7 @@ def test_who_interrupts_a_run_stops_it_and_its_sync(home: Home, nights: dict[str
 def test_ctrl_c_while_dbt_builds_stops_the_run_and_the_next_one_goes_on(
     home: Home, nights: dict[str, Any]
 ) -> None:
-    """In a terminal, where dbt hears of it too."""
+    """In a terminal, where dbt gets the signal too."""
     day = SECOND + timedelta(days=3)
     process = home.start("run", "--date", str(day))
     assert process.stderr is not None
@@ -392,16 +392,16 @@ def test_ctrl_c_while_dbt_builds_stops_the_run_and_the_next_one_goes_on(
         "select status, failed_step, failure from MONITORING.PIPELINE_RUN_MONITORING"
         f" where as_of_date = '{day}'"
     ) == [("canceled", "dbt_models", "It was interrupted; run the day again.")]
-    # A night is for the tables: it goes on without anybody who reads what it prints.
+    # A run goes on if its output is not read.
     assert home.unheard("run", "--date", str(day)) == 0
 
 
 def test_a_late_day_is_counted_like_any_other(
     home: Home, nights: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A day before the first: its fetches are older than those that are there.
+    """A day before the first: its fetches are older than all others.
 
-    The catalogue is a larger one for that day, so that two products are new.
+    The catalogue is larger for that day, so two products are new.
     """
     size = tracked_count() + 2
     late = home.run("--date", str(FIRST - timedelta(days=1)), "--asins", str(size))
@@ -434,11 +434,11 @@ def test_a_late_day_is_counted_like_any_other(
     assert int(str(evaluation.metadata["points"].value)) > 100_000
 
 
-def test_a_backfill_brings_back_what_was_lost_without_a_sync_or_a_word(
+def test_a_backfill_restores_lost_rows_without_a_sync_or_a_message(
     home: Home, nights: dict[str, Any]
 ) -> None:
-    """Somebody deletes a line of the second night from RAW; and the prices of a day from CORE, of
-    which RAW knows nothing."""
+    """A line of the second night is deleted from RAW, and the prices of a day from CORE, which the
+    checks of RAW do not notice."""
 
     def built() -> dict[str, Any]:
         return {
@@ -485,8 +485,8 @@ def test_a_day_that_was_never_synced_cannot_be_backfilled(
     assert "lies before --from" in home.refusal("backfill", "--from", day, "--to", str(FIRST))
 
 
-def test_a_red_dbt_test_stops_power_bi_and_is_not_tried_again(home: Home, kept: Path) -> None:
-    """Somebody deletes one record from STG."""
+def test_a_red_dbt_test_stops_power_bi_and_is_not_retried(home: Home, kept: Path) -> None:
+    """One record is deleted from STG."""
     with duckdb.connect(str(kept)) as db:
         db.execute(
             "delete from STG.stg_keepa_record where (source_file, file_row_number) ="
@@ -602,7 +602,7 @@ def test_reset_deletes_what_is_ours_and_nothing_else(home: Home, tmp_path: Path)
     assert (other.path / "warehouse").exists()
 
     (other.path / "thesis.txt").unlink()
-    assert other.vp("reset").returncode == 1  # Nobody answered the question.
+    assert other.vp("reset").returncode == 1  # The question got no answer.
     assert other.path.exists()
     assert "is deleted" in other.vp("reset", "--yes").stdout
     assert not other.path.exists()
@@ -627,8 +627,8 @@ print(json.dumps(shown))
 def test_dbt_by_hand_builds_previews_and_documents_this_home(
     home: Home, nights: dict[str, Any], tmp_path: Path
 ) -> None:
-    """From the project's folder, told where the home is and nothing else. A preview reads all, not
-    what the last build had left to do."""
+    """From the project's folder, with only the home set. A preview reads the whole model, not only
+    its outdated series."""
     tables = home.tables()
     commands = (
         "show --quiet --select config.materialized:incremental --limit 2",
@@ -657,10 +657,10 @@ def test_dbt_by_hand_builds_previews_and_documents_this_home(
     assert (tmp_path / "catalog.json").exists()
 
 
-def test_other_products_on_the_same_day_are_synced_again_and_counted_by_themselves(
+def test_other_products_on_the_same_day_are_synced_and_counted_separately(
     home: Home, nights: dict[str, Any], tmp_path: Path
 ) -> None:
-    """The last story of this home: its day has another sync then. Keepa knows one of the two."""
+    """The last test of this home: its day then has another sync. Keepa knows one of the two."""
     for product in (a_product("B0PADDLE01", series={"NEW": [7_000_000, 1999]}), an_unknown_asin()):
         (tmp_path / f"{product['asin']}_{product['productType']}.json").write_text(
             json.dumps({**product, "asin": f"B0{product['productType']}PADDLE0"})
@@ -677,5 +677,5 @@ def test_other_products_on_the_same_day_are_synced_again_and_counted_by_themselv
         "select count(*) from MART.FCT_PRICE_HISTORY_DAILY where asin like '%PADDLE0'"
         f" and date = '{SECOND}' and price_close = 19.99"
     ) == [(1,)]
-    # The source fetches what was asked for, which is no fault.
+    # The source is set to these products on purpose, which is not a fault.
     assert home.vp("doctor").returncode == 0

@@ -1,8 +1,8 @@
-"""A night that is killed again and again: its tables are those of a night that was left alone.
+"""A night that is killed again and again has the tables of an undisturbed night.
 
-Each run dies at another point, as by `kill -9`, and the next one goes on from what it left. At the
-end the warehouse is put back as it was before, the day is run once undisturbed on what Airbyte had
-brought, and every table is compared.
+Each run dies at another point, as by `kill -9`, and the next one continues. At the end the
+warehouse is restored, the day is run once undisturbed on the same sync, and every table is
+compared.
 """
 
 import shutil
@@ -21,7 +21,7 @@ from tests.support.killing.points import BEFORE_ITS_ROW, OF_DBT, OF_THE_RUN
 pytestmark = pytest.mark.xdist_group("nights")
 
 DAY: Final = SECOND + timedelta(days=9)
-# What says when and by whom rows were loaded, not what is in them.
+# Columns about the load of rows, not about their content.
 ABOUT_THE_LOAD: Final = "lambda c: lower(c) not in ('load_id', 'loaded_at')"
 
 
@@ -42,7 +42,7 @@ def before(home: Home) -> Iterator[Path]:
 
 
 def contents(home: Home) -> dict[str, Any]:
-    """Rows and a hash of every table that a run makes of its data."""
+    """Row count and hash of every table that a run builds."""
     names = home.query(
         "select table_schema || '.' || table_name from information_schema.tables"
         " where table_schema in ('RAW', 'STG', 'CORE', 'MART') or table_name = 'LOAD_LEDGER'"
@@ -66,8 +66,8 @@ def test_a_night_that_is_killed_at_every_point_has_the_tables_of_a_calm_one(
         outcome = home.vp("run", *of_day, **environment_of(tmp_path, point))
         assert outcome.returncode == -SIGKILL, point.what
 
-    # Somebody else wants the home meanwhile, and somebody looks. When dbt dies, only that is tried
-    # again; then the run itself dies.
+    # Meanwhile another run wants the home, and a person looks at it. When dbt dies, only its step
+    # is retried; then the run itself dies.
     process = home.start("run", *of_day, **environment_of(tmp_path, OF_DBT, BEFORE_ITS_ROW))
     assert process.stderr is not None
     next(line for line in process.stderr if "products from" in line)

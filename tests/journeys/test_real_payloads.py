@@ -1,7 +1,7 @@
-"""Real Keepa answers played night by night through the whole graph.
+"""Real Keepa payloads run night by night through the whole graph.
 
-The tables are compared with plain Python (`tests/support/warehouse/reference.py`) and with the
-public Python client of Keepa. How much was compared is in the output (`pytest -rP`).
+The tables are compared with the reference (`tests/support/warehouse/reference.py`) and with the
+public Python client of Keepa. The output has the number of compared values (`pytest -rP`).
 """
 
 import json
@@ -29,7 +29,7 @@ Key = tuple[int, str]
 
 @pytest.fixture(scope="module")
 def recorded() -> dict[Key, list[Any]]:
-    """The fetches of each product, in the order of the nights that play them."""
+    """The fetches of each product, in the order of the nights that return them."""
     products = defaultdict[Key, list[Any]](list)
     files = defaultdict[Key, list[Any]](list)
     folder = Settings().keepa_samples
@@ -53,7 +53,7 @@ def nights(home: Home, recorded: dict[Key, list[Any]]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def played(recorded: dict[Key, list[Any]]) -> dict[Key, list[Fetch]]:
-    """What each night fetched of each product: the next recorded answer, or the last one again."""
+    """The payload of each product in each night: the next recorded one, or the last one again."""
     first = LAST - timedelta(days=NIGHTS - 1)
     return {
         key: [
@@ -68,7 +68,7 @@ def played(recorded: dict[Key, list[Any]]) -> dict[Key, list[Fetch]]:
     }
 
 
-def test_every_payload_arrives_at_every_hop(
+def test_every_payload_passes_every_stage(
     home: Home, nights: dict[str, Any], recorded: dict[Key, list[Any]]
 ) -> None:
     """Of a product with several recorded answers, each night brings the next."""
@@ -111,8 +111,8 @@ def test_price_points_are_those_of_the_payloads_merged(
 def test_price_points_are_those_of_keepas_python_client(
     home: Home, nights: dict[str, Any], played: dict[Key, list[Fetch]]
 ) -> None:
-    """Of each product's newest fetch. The client's listed faults are stepped around: it cannot read
-    a short csv, divides yen by 100, and adds negative shipping to a price."""
+    """For each product's newest fetch. The client's known bugs are avoided: it cannot read a short
+    csv, divides yen by 100, and adds negative shipping to a price."""
     rows = home.query(
         "select domain_id, asin, price_channel, changed_at, landed_price from STG.STG_KEEPA_PRICE"
     )

@@ -1,4 +1,4 @@
-"""Looking at pages in a browser: a headless Chromium, and `vp dashboard` as somebody starts it."""
+"""A headless Chromium, and `vp dashboard` as a user starts it."""
 
 import shutil
 import signal
@@ -14,12 +14,12 @@ from tests.support.home import Home
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
 START_SECONDS: Final = 120.0
-# How long a page may take to show what it should: a busy machine is slow, not wrong.
+# How long a page may take; a busy machine is slow.
 PATIENCE_MS: Final = 60_000
 
 
 class Dashboard:
-    """The command in a home of its own, and what it has said."""
+    """The running command, and its output."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
@@ -46,7 +46,7 @@ class Dashboard:
 
 @contextmanager
 def a_browser() -> Iterator[Browser]:
-    """Nothing is asked of anybody but the pages."""
+    """A browser that makes no requests of its own."""
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -58,6 +58,6 @@ def a_browser() -> Iterator[Browser]:
 
 
 def drawn(page: Page, count: int) -> None:
-    """So many charts, each with its marks."""
+    """Wait for this number of charts, each with its marks."""
     charts = page.get_by_test_id("stVegaLiteChart").locator("canvas, svg")
     expect(charts).to_have_count(count)

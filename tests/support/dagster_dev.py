@@ -74,7 +74,7 @@ query Status($run: ID!) {runOrError(runId: $run) {... on Run {status}}}
 
 
 class DagsterDev:
-    """The address of the Dagster UI, the server's output, and what its GraphQL answers."""
+    """The address of the Dagster UI, the server's output, and its GraphQL API."""
 
     def __init__(self, address: str, log: Path) -> None:
         self.address = address
@@ -150,7 +150,7 @@ class DagsterDev:
         return str(self.ask(_STATUS, run=run_id)["runOrError"]["status"])
 
     def end_of(self, run_id: str, timeout: float) -> str:
-        """The status with which it ends."""
+        """Wait for the end of a run and return its status."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             status = self.status_of(run_id)
@@ -162,7 +162,7 @@ class DagsterDev:
 
 @contextmanager
 def vp_dev(home: Path) -> Iterator[DagsterDev]:
-    """`vp dev`, which keeps its runs in the home."""
+    """`vp dev`, which stores its runs in the home."""
     vp = "from veracitypro_pipeline.cli.main import main; main()"
     with _served(home, "-c", vp, "dev", "--port") as running:
         yield running

@@ -1,8 +1,8 @@
-"""Every way in which a service, the warehouse or the bucket fails us: a line for each, played.
+"""Faults of services, the warehouse and the bucket, one row each.
 
-Playing a line gives its `Cell`: what a person sees, what is asked again, what is lost, and what
-heals it. `tests/fault_matrix.md` has the cells of all lines, and `test_misbehaving_services.py`
-holds it against what is seen. After a wanted change:
+Each fault is injected and gives a `Cell`: the message a person sees, the retries, the loss, and
+what heals it. `tests/fault_matrix.md` has all cells, and `test_misbehaving_services.py` compares
+it with the results. After an intended change:
 
     python -m tests.support.faults
 """
@@ -94,7 +94,7 @@ def snowflake_query(settings: Settings) -> Any:
 
 
 def snowflake_build(settings: Settings) -> Any:
-    """A statement as dbt's adapter sends it; a failure as the transform stage reads its words."""
+    """Run a statement through dbt's adapter; raise the failure that the transform stage derives."""
     import snowflake.connector
     from dbt.adapters.contracts.connection import Connection, Identifier
     from dbt.adapters.snowflake.connections import SnowflakeConnectionManager, SnowflakeCredentials
@@ -149,7 +149,7 @@ SERVICES: Final = {
     "slack": "Slack",
     "snowflake": "Snowflake",
 }
-# What of the graph asks it.
+# The stages that make the call.
 STAGES: Final = {
     "airbyte": "ingest",
     "powerbi": "bi",
@@ -170,7 +170,7 @@ LISTING: Final = Answer(
     "</ListBucketResult>"
 )
 OBJECT: Final = Answer(body="payload", headers={"ETag": '"e"'})
-# A session and the answer to its statement in one, as the client takes of each what it knows.
+# A session and the result of its statement in one; the client reads the fields it needs.
 ROWS: Final = Answer(
     body=json.dumps(
         {
@@ -219,7 +219,7 @@ ASIN: Final = "B0PADDLE01"
 T, P, S = TransientFailure, PermanentFailure, SlackError
 HTML: Final = Answer(body="<html>")
 SILENT: Final = Answer(silent=True)
-# boto3 counts repeats only.
+# boto3 counts only retries.
 S3_REQUESTS: Final = s3.MAX_ATTEMPTS + 1
 # Seconds to wait after a 429.
 WAIT: Final = 7
@@ -235,7 +235,7 @@ def refused(status: int) -> Answer:
     return Answer(status, '{"message": "because"}')
 
 
-# call, what is wrong, the answers, what comes of it (or FINE), what is said, requests made (None:
+# call, fault, responses, outcome (T, P or FINE), text of the message, requests made (None:
 # as many as fit into the time-out).
 Line = tuple[str, str, list[Answer], Any, str, int | None]
 REFUSALS: Final[list[Line]] = [
@@ -472,7 +472,7 @@ def settings_for(url: str, home: Path) -> Settings:
 
 @dataclass(frozen=True)
 class Cell:
-    """What came of a fault. `seen` is the whole sentence that a person reads."""
+    """The effect of a fault. `seen` is the whole message that a person reads."""
 
     service: str
     stage: str
@@ -484,7 +484,7 @@ class Cell:
     healed: str
 
     def row(self) -> str:
-        """Of the table; a cell has one line, and no bar of its own."""
+        """A row of the table; a cell is one line without bars."""
         texts = (vars(self)[name] for name in COLUMNS)
         return "| " + " | ".join(" ".join(text.replace("|", "/").split()) for text in texts) + " |"
 
@@ -502,7 +502,7 @@ COLUMNS: Final = {
 
 
 def play(line: Line, folder: Path) -> Cell:
-    """A call that meets the fault, and the same one once the service is well again."""
+    """Make the call during the fault, and again after the service has recovered."""
     call, fault, script, outcome, said, requests = line
     service, asked_to = call.split()
     with misbehaving(GOOD[call]) as calm:
@@ -543,7 +543,7 @@ def times(repeats: int) -> str:
 
 
 def told(failure: Exception, url: str) -> str:
-    """What is read, without the port and what depends on the time."""
+    """The message without the port and other parts that vary."""
     said = sentence_of(failure).replace(url.removeprefix("http://"), "service")
     return re.sub(r"\d+ attempt\(s\)", "some attempts", said)
 
@@ -561,9 +561,9 @@ def _healing(failure: Exception | None) -> str:
     return "the next try of the step" if is_retried else "the next run, once it is mended"
 
 
-# --- Keepa, which Airbyte's connector asks --------------------------------------------------------
+# --- Keepa, which Airbyte's connector calls -------------------------------------------------------
 
-# What the connector is answered, before Keepa is well again; and what is said.
+# Responses to the connector before Keepa recovers, and the text of the message.
 KEEPA: Final[dict[str, tuple[list[int | Response], dict[str, str], str]]] = {
     "500 twice": ([500, 500], {}, ""),
     "502 for good": ([502] * 99, {}, "502"),
@@ -607,7 +607,7 @@ def play_keepa(fault: str, _folder: Path) -> Cell:
 
 @contextmanager
 def held_by_another(path: Path) -> Iterator[None]:
-    """A process that writes keeps all others out."""
+    """Lock the file from another process that writes."""
     holding = f"import duckdb; held = duckdb.connect({str(path)!r}); print(flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", holding], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -672,7 +672,7 @@ LINES_OF_FILES: Final = (300, 200)
 
 
 class FileFault(NamedTuple):
-    """What becomes of the files of a sync, `after` their day was loaded or before it."""
+    """A change of a sync's files, `after` their day was loaded or before."""
 
     harm: Callable[[Pipeline, Job], Any]
     heal: Callable[[Pipeline, Job, Mapping[str, bytes]], Any]
@@ -717,7 +717,7 @@ def _nothing(_pipeline: Pipeline, _job: Job, _kept: Mapping[str, bytes]) -> None
 
 
 _COPY: Final = _set("copy.jsonl.gz", lambda content: content)
-# Packed without compression, so that the lines before the cut are as many with every zlib.
+# Not compressed, so that the number of lines before the cut does not depend on zlib.
 _CUT: Final = _set("", lambda content: gzip.compress(gzip.decompress(content), 0)[:-40])
 _BOMB: Final = _set("", lambda content: gzip.compress(gzip.decompress(content) + bytes(20_000_000)))
 _EARLIER: Final = "earlier_files_are_whole"
@@ -762,7 +762,7 @@ def play_file(fault: str, folder: Path) -> Cell:
     wrong = pipeline.run(int(after))
     assert wrong == [] if not red else red in wrong
     seen = "; ".join(f"{name}: {pipeline.said[name]}" for name in wrong)
-    # It depends on the second in which a file was packed.
+    # The etag depends on the second in which a file was packed.
     seen = re.sub(r"\b[0-9a-f]{32}\b", "…", seen)
     heal(pipeline, job, kept)
     assert pipeline.run(int(after)) == [], pipeline.said

@@ -1,4 +1,4 @@
-"""A home, and the `vp` command in it."""
+"""A home, and `vp` commands in it."""
 
 import json
 import os
@@ -24,7 +24,7 @@ class Home:
     path: Path
 
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-        """In a process group of its own, as a shell does, so that a test can press Ctrl+C there."""
+        """Start in a new process group, as a shell does, so that a test can send Ctrl+C to it."""
         return subprocess.Popen(
             [str(VP), *arguments],
             cwd=self.path.parent,
@@ -47,7 +47,7 @@ class Home:
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def unheard(self, *arguments: str) -> int:
-        """The exit code of `vp` whose output has no reader any more, and its messages no room."""
+        """The exit code of `vp` with a closed standard output and a full disk for its messages."""
         reads, writes = os.pipe()
         os.close(reads)
         with os.fdopen(writes, "wb") as output, Path("/dev/full").open("wb") as messages:
@@ -60,14 +60,14 @@ class Home:
             ).returncode
 
     def run(self, *arguments: str) -> dict[str, Any]:
-        """`vp run --json`, which must go well."""
+        """The document of `vp run --json`, which must succeed."""
         outcome = self.vp("run", "--json", *arguments)
         assert outcome.returncode == 0, outcome.stderr + outcome.stdout
         document: dict[str, Any] = json.loads(outcome.stdout)
         return document
 
     def refusal(self, *arguments: str) -> str:
-        """The one sentence with which `vp` refuses a request."""
+        """The one sentence with which `vp` rejects a request."""
         outcome = self.vp(*arguments)
         assert outcome.returncode == 2, outcome.stdout + outcome.stderr
         assert outcome.stdout == ""
@@ -83,7 +83,7 @@ class Home:
     def tables(self) -> dict[str, Any]:
         """Rows and a hash of every table of data, by name.
 
-        Each run adds to the tables of runs, and says anew what it found to do.
+        Without the tables of runs and of outdated series, which every run changes.
         """
         names = self.query(
             "select table_schema || '.' || table_name from information_schema.tables"

@@ -1,4 +1,4 @@
-"""The connector manifest as Airbyte runs it, and the stand-in of Keepa's API that it reads."""
+"""The connector manifest as Airbyte runs it, and the stand-in for Keepa that it reads."""
 
 import logging
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from veracitypro_pipeline.settings import REPOSITORY_DIR
 MANIFEST: Final = yaml.safe_load((REPOSITORY_DIR / "infra/airbyte/source_keepa.yaml").read_text())
 KEY: Final = "k3y0f0urk33pa4cc0unt"
 AT: Final = datetime(2026, 1, 15, 0, 10, tzinfo=UTC)
-# Where airbyte-cdk takes `sleep` from, for its pauses before a request is repeated.
+# The `sleep` that airbyte-cdk calls before a retry.
 PAUSES: Final = "airbyte_cdk.sources.streams.http.rate_limiting.time"
 
 
@@ -88,7 +88,7 @@ class Connector:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the connector said: records, errors in their order, log lines."""
+    """The output of the connector: records, errors in order, log lines."""
 
     records: list[dict[str, Any]]
     errors: list[Any]
@@ -96,5 +96,5 @@ class Reading:
 
 
 def empty_catalogue() -> CatalogueSource:
-    """Every ASIN is unknown, so answers are small."""
+    """Every ASIN is unknown, so responses are small."""
     return CatalogueSource([])

@@ -31,7 +31,7 @@ FIRST = date(2026, 1, 31)
 
 @dataclass
 class Job:
-    """A sync as Airbyte knows it: its lines are what it has written, if it succeeded."""
+    """A sync in Airbyte's list; it has written all its lines if it succeeded."""
 
     job_id: int
     day: int
@@ -67,13 +67,13 @@ def a_file(*lines: str) -> bytes:
 
 
 def body_of(definition: dg.AssetsDefinition) -> Any:
-    """The function itself: called through Dagster, each call makes an instance (0.1 s)."""
+    """The undecorated function; a call through Dagster creates an instance (0.1 s)."""
     compute: Any = definition.op.compute_fn
     return compute.decorated_fn
 
 
 class Pipeline:
-    """Bucket, Airbyte and warehouse; `run` is what a night's landing and load do."""
+    """Bucket, Airbyte and warehouse; `run` does the landing and the load of a night."""
 
     def __init__(self, folder: Path) -> None:
         self.objects: dict[str, bytes] = {}
@@ -89,7 +89,7 @@ class Pipeline:
         self.said: dict[str, str] = {}
         self.asins_seen: set[str] = set()
 
-    # S3, as the stages use it.
+    # The methods of S3Resource that the stages use.
     def list_objects(self, _bucket: str, _prefix: str) -> Iterator[StoredObject]:
         for key, body in sorted(self.objects.items()):
             etag = hashlib.md5(body).hexdigest()  # noqa: S324
@@ -101,9 +101,9 @@ class Pipeline:
         target.write_bytes(self.objects[key])
         return hashlib.md5(self.objects[key]).hexdigest()  # noqa: S324
 
-    # What happens in the world.
+    # Events outside of the pipeline.
     def sync(self, day: int, *file_lines: int, status: str = "succeeded") -> Job:
-        """A job that writes files of so many lines."""
+        """Run a job that writes files with these numbers of lines."""
         job = Job(len(self.jobs) + 1, day, status, records=sum(file_lines))
         for part, count in enumerate(file_lines):
             key = f"day_{day}_job_{job.job_id}_{part}.jsonl.gz"
@@ -113,12 +113,11 @@ class Pipeline:
         self.jobs.append(job)
         return job
 
-    # What a night does.
+    # The pipeline.
     def run(self, day: int, *, job: Job | None = None, reload: bool = False) -> list[str]:
-        """Landing and load of a day, for its newest sync or a given one; returns what is red, by
-        name.
+        """Land and load a day, from its newest sync or a given one; return the names of red checks.
 
-        A blocking check that is red ends the run before the load, as it does in Dagster.
+        A red blocking check ends the run before the load, as in Dagster.
         """
         if job is None:
             job = [one for one in self.jobs if one.day == day and one.status == "succeeded"][-1]
@@ -166,7 +165,7 @@ class Pipeline:
                 is_blocked |= spec.blocking and result.severity is dg.AssetCheckSeverity.ERROR
         return names, is_blocked
 
-    # What is in the warehouse.
+    # The warehouse.
     def rows(self) -> dict[str, tuple[date, int]]:
         """The as-of day and the rows of each file in RAW."""
         if not self.load:

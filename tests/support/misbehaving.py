@@ -1,4 +1,4 @@
-"""A server on loopback that answers from a script, byte by byte as wrong as a network can be."""
+"""A server on loopback that sends scripted responses, with any fault of a network."""
 
 import json
 import threading
@@ -9,21 +9,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
 from typing import Any, Final
 
-# How long a silent answer is kept back if the client does not give up: longer than its time-out.
+# How long a silent response is held back; longer than the client's timeout.
 SILENCE_SECONDS: Final = 5.0
-# What Snowflake's client sends beside a statement, at a time of its own.
+# Requests that Snowflake's client sends in the background.
 _ASIDE: Final = frozenset({"POST /session", "POST /telemetry/send"})
-# Between two bytes of a dripping answer.
+# Between two bytes of a dripping response.
 DRIP_SECONDS: Final = 0.1
-# Of a body that is promised, empty as it is, and never comes.
+# The content length of an empty body that never comes.
 PROMISED_BYTES: Final = 100
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. `cut` ends the connection in the middle of the body, `silent` says nothing.
+    """One response. `cut` closes the connection in the middle of the body, `silent` sends nothing.
 
-    `dripping` sends the body byte by byte, each well within every time-out.
+    `dripping` sends the body byte by byte, each well within every timeout.
     """
 
     status: int = 200
@@ -35,9 +35,9 @@ class Answer:
 
 
 class Server:
-    """Answers in the order of the script, the last one for ever; keeps what it was asked.
+    """Sends the responses of the script in order, and then the last one again; records requests.
 
-    Requests for a token are always granted, and counted by themselves.
+    Requests for a token always succeed and are counted separately.
     """
 
     def __init__(self, url: str, script: Sequence[Answer]) -> None:
@@ -49,7 +49,7 @@ class Server:
         self.is_over = threading.Event()
 
     def recover(self, answer: Answer) -> None:
-        """Give this answer from now on."""
+        """Send this response from now on."""
         with self._lock:
             self._script = [answer]
 
@@ -66,7 +66,7 @@ class Server:
 
 @contextmanager
 def misbehaving(*script: Answer) -> Iterator[Server]:
-    """A server with this script; it ends with the block."""
+    """A server with this script; it stops at the end of the block."""
 
     def drip(file: BufferedIOBase, body: bytes) -> None:
         with suppress(OSError):  # The client has gone.
@@ -101,7 +101,7 @@ def misbehaving(*script: Answer) -> Iterator[Server]:
         do_GET = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815 - its names
 
         def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - its name
-            """Nothing: the test says what matters."""
+            """Log nothing."""
 
     listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     listener.daemon_threads = True

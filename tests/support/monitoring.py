@@ -39,7 +39,7 @@ class Monitoring:
         ).run_id
 
     def killed_run(self, *assets: Any) -> str:
-        """A run of which nobody hears any more after its start."""
+        """A run whose process was killed after its start."""
         job = dg.Definitions(assets=assets).resolve_implicit_global_asset_job_def()
         run = self.instance.create_run_for_job(job, tags={PARTITION_TAG: DAY})
         self.instance.report_dagster_event(

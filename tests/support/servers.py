@@ -1,4 +1,4 @@
-"""Any ASGI app behind a loopback port."""
+"""Serves any ASGI app on a loopback port."""
 
 import socket
 import threading
@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 @contextmanager
 def servers() -> Iterator[Callable[[Starlette], str]]:
-    """Give a function that serves an app on a free port and returns its address."""
+    """Yield a function that serves an app on a free port and returns its URL."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
     def start(app: Starlette) -> str:

@@ -1,4 +1,4 @@
-"""What a test gives to a resource or an asset in place of the environment and of S3."""
+"""Stand-ins for settings and for the state store, for tests of resources and assets."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from veracitypro_pipeline.settings import Settings
 
 
 def fixed(settings: Settings) -> RunSettings:
-    """By a class of its own, because Dagster copies resources and drops what is set on them."""
+    """A settings resource of a new class: Dagster copies resources and drops their attributes."""
 
     class FixedSettings(RunSettings):
         def _load(self) -> Settings:
@@ -20,7 +20,7 @@ def fixed(settings: Settings) -> RunSettings:
 
 
 class StateInMemory:
-    """A state store for one test. Passed where the real one's type stands, so typed as Any."""
+    """A state store in memory. Passed in place of the real one, so typed as Any."""
 
     def __init__(self) -> None:
         self.kept: dict[str, BaseModel] = {}
@@ -36,7 +36,7 @@ class StateInMemory:
         self.damaged.discard(name)
 
     def of_another_run(self) -> None:
-        """Make every claim look as if another run had made it."""
+        """Make another run the author of every claim."""
         another = {"run_id": "another"}
         self.kept = {
             name: value.model_copy(update=another) if hasattr(value, "run_id") else value

@@ -1,4 +1,4 @@
-"""A few answers of Snowflake's wire protocol, as its connector (4.x) reads them."""
+"""A few responses of Snowflake's wire protocol, for its connector (4.x)."""
 
 import asyncio
 import gzip
@@ -18,7 +18,7 @@ NO_OTHER_ROLE = "use secondary roles none"
 
 @dataclass
 class Service:
-    """Answers by what a statement says; keeps what it was asked."""
+    """Answers by the text of a statement; records requests."""
 
     refuse_sign_in: tuple[str, str] | None = None
     refusals: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Service:
 
     @property
     def statements(self) -> list[str]:
-        """Without the first of each session."""
+        """The statements, without the first of each session."""
         return [asked["sqlText"] for asked in self.asked if asked["sqlText"] != NO_OTHER_ROLE]
 
     def app(self) -> Starlette:

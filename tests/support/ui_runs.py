@@ -14,7 +14,7 @@ def checks_alone(
     *checks: dg.AssetCheckKey,
     tags: Mapping[str, str] | None = None,
 ) -> str:
-    """Execute checks as "Execute" of a check does: no partition, no asset. Returns the run's id."""
+    """Execute checks as their "Execute" button does: no partition, no asset. Returns the run id."""
     whole = defs.resolve_implicit_global_asset_job_def()
     job = whole.get_subset(asset_selection=set(), asset_check_selection=set(checks))
     plan = create_execution_plan(job)

@@ -1,8 +1,7 @@
-"""An emulator of Snowflake for tests: fakesnow's server, with its faults mended.
+"""An emulator of Snowflake for tests: fakesnow's server, with its bugs patched.
 
-It speaks Snowflake's wire protocol, so that the real connector and dbt-snowflake talk to it, and
-runs what they send on DuckDB. It is more liberal than Snowflake: what it accepts may still be
-refused there, so statements are parsed by sqlglot's Snowflake dialect as well. Not imitated: the
-sign-in (every user has every role), warehouses' work and cost, storage integrations (it reads S3
-with keys of its own).
+It implements Snowflake's wire protocol for the real connector and dbt-snowflake, and runs their
+statements on DuckDB. It accepts statements that Snowflake rejects, so sqlglot's Snowflake dialect
+parses them as well. Not imitated: the sign-in (every user has every role), the cost of warehouses,
+storage integrations (it reads S3 with its own keys).
 """

@@ -1,7 +1,7 @@
-"""What an account has beside its databases: roles, warehouses, grants and so on, and its history.
+"""Objects of an account outside of databases: roles, warehouses, grants and its query history.
 
-fakesnow knows none of them. Here they are names in a table: a statement makes them and SHOW lists
-them. What a role may do is in `rights.py`.
+fakesnow has none of them. Here they are rows of a table, which statements add and SHOW lists.
+`rights.py` enforces the grants.
 """
 
 import importlib
@@ -77,7 +77,7 @@ order by at_seconds;
 
 
 def record(connection: Any, command: str) -> None:
-    """Keep a statement as Snowflake's query history does, with the parameters of its session."""
+    """Add a statement to the query history, with the parameters of its session."""
     _database().execute(
         "insert into _fs_global.main.recorded values (?, ?, ?, ?, ?)",
         [
@@ -91,12 +91,12 @@ def record(connection: Any, command: str) -> None:
 
 
 def fail_if_told_to(command: str) -> None:
-    """End a statement that a pattern in _FS_GLOBAL.MAIN.FAULTS finds as a timeout does, once.
+    """Fail a statement once, as by a timeout, if a pattern in _FS_GLOBAL.MAIN.FAULTS matches it.
 
     A test puts it there by a statement of its own.
 
     Raises:
-        ProgrammingError: a pattern finds the statement.
+        ProgrammingError: a pattern matches the statement.
     """
     database = _database()
     found = database.execute(
@@ -113,7 +113,7 @@ def fail_if_told_to(command: str) -> None:
 
 
 def answer_to(connection: Any, command: str) -> str | None:
-    """What to run in place of a statement about the account; None for every other statement."""
+    """The SQL to run in place of a statement about the account; None for any other statement."""
     text = re.sub(r"^(?:\s|--[^\n]*\n|/\*.*?\*/)+", "", command, flags=re.DOTALL)
     if created := _CREATE.match(text):
         return _create(connection, created)
@@ -142,7 +142,7 @@ def answer_to(connection: Any, command: str) -> str | None:
 
 
 def has_role(name: str) -> bool:
-    """Whether a role was made; every user has every role."""
+    """Whether a role exists; every user has every role."""
     roles = "select 1 from _fs_global.main.account_objects where kind = 'ROLE' and name = ?"
     return _database().execute(roles, [name]).fetchone() is not None
 
@@ -183,5 +183,5 @@ def _show_grants(asked: re.Match[str]) -> str:
 
 
 def _database() -> Any:
-    """A connection of its own, so that nothing here belongs to a session's transaction."""
+    """A separate connection, outside of any session's transaction."""
     return SERVER.shared_fs.duck_conn.cursor()

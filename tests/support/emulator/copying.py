@@ -1,7 +1,7 @@
 """COPY INTO of text lines from S3, with the metadata of a staged file.
 
-The stock COPY knows no METADATA$ columns, and reads S3 only with an extension that it downloads.
-This one reads S3 by boto3, and knows one file format: every line as one text; all else is refused.
+The stock COPY has no METADATA$ columns, and reads S3 only with an extension that it downloads. This
+one reads S3 by boto3, and supports one file format: every line as one text.
 """
 
 import gzip
@@ -20,7 +20,7 @@ ENDPOINT: Final = "EMULATOR_S3_ENDPOINT"
 KEY_ID: Final = "EMULATOR_S3_KEY_ID"
 SECRET: Final = "EMULATOR_S3_SECRET"
 
-# The only file format here, as it must be stated.
+# The only supported file format, in the exact words required.
 LINES_AS_TEXT: Final = {
     "TYPE": "CSV",
     "COMPRESSION": "GZIP",
@@ -48,7 +48,7 @@ def copy_into(
     table_stages: Any,
     params: Any = None,
 ) -> str:
-    """Run a COPY, and return the query that answers it: one row per file."""
+    """Run a COPY, and return the query for its result: one row per file."""
     options = {option.this.name.upper(): option for option in expression.args["params"]}
     _refuse_unless_lines_as_text(options)
     names = [literal.this for literal in options["FILES"].find_all(exp.Literal)]
@@ -59,7 +59,7 @@ def copy_into(
     stage = select.args["from_"].this.this.name.removeprefix("@")
     url = stage_url_from_var(stage, connection, database, schema, table_stages, target)
 
-    # DuckDB does nothing else on a connection before a result is read to its end.
+    # A DuckDB connection runs nothing else until a result is read to its end.
     connection.fetchall()
 
     loaded = []

@@ -1,7 +1,7 @@
 """JSON as Snowflake reads it.
 
-Source: what Frostlake, an emulator of its own, has measured on accounts (Snowflake's documentation
-says little about the text of a number).
+Source: measurements of Frostlake, another emulator, on accounts. (Snowflake's documentation says
+little about the text of a number.)
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Final
 
 # A string, or a number in one of JSON's spellings.
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d+(\.\d+)?([eE][+-]?\d+)?')
-# What Snowflake reads although it is no JSON, and what it reads instead.
+# Text that is not JSON but Snowflake accepts, and the value that it reads.
 _HOLE: Final = re.compile(r"([\[,]\s*)(?=,)|(,\s*)(?=\])")
 _COMMA_OF_OBJECT: Final = re.compile(r",(\s*\})")
 _BARE_FRACTION: Final = re.compile(r"(?<![\d])\.(?=\d)")
@@ -19,7 +19,7 @@ _STRING: Final = re.compile(r'("(?:[^"\\]|\\.)*")')
 
 
 def variant_text(text: str) -> str:
-    """The JSON that Snowflake keeps of a text; the text itself if that is none.
+    """The JSON that Snowflake stores for a text; the text itself if it is not JSON.
 
     Whole numbers lose a fraction of zeros. One with an exponent is a double. An array has an
     element wherever a comma leaves one out; the last one may be followed by a comma, and counts.
@@ -45,7 +45,7 @@ def _canonical(token: re.Match[str]) -> str:
 
 def _repaired(text: str) -> str:
     parts = _STRING.split(text)
-    # Between the strings, which stand at odd places.
+    # Outside of strings, which have odd positions.
     marked = "".join(part if place % 2 == 0 else f'"{place}"' for place, part in enumerate(parts))
     repaired = _HOLE.sub(r"\1\2null", _HOLE.sub(r"\1\2null", marked))
     repaired = _BARE_FRACTION.sub("0.", _COMMA_OF_OBJECT.sub(r"\1", repaired))

@@ -1,7 +1,7 @@
 """The emulator as a process: `python -m tests.support.emulator.launcher FILE` writes its port.
 
-One database instance for all sessions. The stock server answers HTTP 500 to what it cannot do,
-which the connector takes for a passing fault and repeats for half a minute; here it is an error.
+All sessions share one database instance. The stock server answers HTTP 500 to an unsupported
+statement, which the connector retries for half a minute; here it is an error.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""What fakesnow 0.12.1 does wrong or not at all, mended; `test_emulator.py` has a test for each.
+"""Patches of fakesnow 0.12.1, applied only in the emulator's process.
 
-Only in the emulator's own process. When a test there passes without its patch, the patch goes.
+`test_emulator.py` has a test for each. Delete a patch when its test passes without it.
 """
 
 import functools
@@ -29,7 +29,7 @@ from tests.support.emulator.transactions import Transaction
 
 # Snowflake's number for a feature that is not supported.
 UNSUPPORTED: Final = 2
-# Of the sessions, in the order in which they signed in.
+# Of the sessions, in the order of their sign-in.
 _NUMBERS: Final = itertools.count(1)
 
 _COMMENTS: Final = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
@@ -53,7 +53,7 @@ _HISTORY: Final = re.compile(
 
 
 def apply() -> None:
-    """Mend the fakesnow of this process."""
+    """Patch fakesnow in this process."""
     patches: tuple[tuple[Any, str, Any], ...] = (
         (fakesnow.arrow, "timestamp_to_sf_struct", timestamps),
         (fakesnow.cursor, "copy_into", copying.copy_into),
@@ -70,7 +70,7 @@ def apply() -> None:
     )
     for owner, name, ours in patches:
         setattr(owner, name, ours)
-    # Databases and schemas are what infra/snowflake makes; none comes by being named.
+    # infra/snowflake creates databases and schemas; naming one must not create it.
     account.SERVER.shared_fs = FakeSnow(  # type: ignore[attr-defined]
         create_database_on_connect=False, create_schema_on_connect=False
     )
@@ -85,7 +85,7 @@ def unzipped(request: Request, body: bytes) -> bytes:
 
 
 def sign_in(connection: Any, asked: dict[str, Any], where: Mapping[str, str]) -> None:
-    """Keep what a session was opened with."""
+    """Store the parameters with which a session was opened."""
     connection.role = where.get("roleName", "PUBLIC").upper()
     connection.warehouse = where.get("warehouse", "").upper()
     connection.parameters = {
@@ -98,7 +98,7 @@ def sign_in(connection: Any, asked: dict[str, Any], where: Mapping[str, str]) ->
 
 
 def end(connection: Any) -> None:
-    """Undo what is not committed, and drop what was temporary."""
+    """Roll back the open transaction, and drop temporary tables."""
     connection.transaction.end()
     for name in connection.temporary_tables:
         connection.cursor().execute(f"drop table if exists {name}")
@@ -122,7 +122,7 @@ def execute(self: Any, command: str, *args: Any, **kwargs: Any) -> Any:
 
 
 def set_parameters(connection: Any, command: str) -> None:
-    """Keep what ALTER SESSION sets, as text."""
+    """Store the parameters that ALTER SESSION sets, as text."""
     altered = _SETS.match(command)
     for name, text, word in _PARAMETER.findall(altered.group(2)) if altered else ():
         if altered and altered.group(1).lower() == "set":
@@ -132,18 +132,18 @@ def set_parameters(connection: Any, command: str) -> None:
 
 
 def carry_out(self: Any, command: str, *args: Any, **kwargs: Any) -> Any:
-    """Run a statement, with what fakesnow does not know put into words that it does.
+    """Run a statement, rewritten where fakesnow does not support it.
 
-    An error inside DuckDB is one of Snowflake's, which nobody repeats.
+    An error of DuckDB becomes one of Snowflake's that the client does not retry.
     """
     try:
         answer = account.answer_to(self._conn, command)
         if answer is not None:
             return _execute(self, answer, server=kwargs.get("server", False))
         if explained := _EXPLAIN.match(command):
-            # Names, types and rights, as far as DuckDB knows them without running it.
+            # Check names, types and rights as far as DuckDB can without running the statement.
             self.check_db_and_schema(parse_one(explained.group(1)))
-            # None: fakesnow cannot describe it, so neither names nor types were looked at.
+            # None: fakesnow cannot describe it, so neither names nor types were checked.
             if self._describe_only(explained.group(1)) is None:
                 raise NotImplementedError("explain of this statement")
             return _execute(self, "select 'GlobalStats:' as \"content\"", **kwargs)
@@ -166,13 +166,13 @@ _check_names: Callable[..., Any] = FakeSnowflakeCursor.check_db_and_schema
 
 
 def check_names(self: Any, expression: exp.Expression) -> None:
-    """Refuse names without a schema, but for a qualified stage, and what the role may not do."""
+    """Reject names without a schema, but for a stage, and statements that the role may not run."""
     if not isinstance(expression, exp.Copy):
         _check_names(self, expression)
     rights.check(self._conn, expression)
 
 
-# Of TO_CHAR, with DuckDB's words for them; the stock transform ignores the format.
+# Formats of TO_CHAR and their equivalents in DuckDB; the stock transform ignores the format.
 _FORMAT: Final = {
     **{"YYYY": "%Y", "MM": "%m", "DD": "%d"},
     **{"HH24": "%H", "MI": "%M", "SS": "%S", "FF6": "%f"},
@@ -181,11 +181,11 @@ _transform: Callable[..., Any] = FakeSnowflakeCursor._transform
 
 
 def transform(self: Any, expression: exp.Expression, params: Any) -> Any:
-    """What a variant is, and how it is compared and written.
+    """Types, comparisons and text of variants.
 
-    The stock TYPEOF says JSON to everything, ARRAY_CONTAINS takes no variants, text in a column of
-    variants keeps its quotes when it is cast, and TRY_PARSE_JSON takes an object that has a key
-    twice.
+    The stock TYPEOF returns JSON for everything, ARRAY_CONTAINS takes no variants, text in a column
+    of variants keeps its quotes when cast, and TRY_PARSE_JSON accepts an object with a duplicate
+    key.
     """
     for parsing in list(expression.find_all(exp.ParseJSON)):
         parsing.replace(exp.Anonymous(this="_read_json", expressions=[parsing.this]))
@@ -196,7 +196,7 @@ def transform(self: Any, expression: exp.Expression, params: Any) -> Any:
             cast.replace(exp.Anonymous(this="_as_text", expressions=[cast.this]))
     for cast in list(expression.find_all(exp.Cast)):
         if isinstance(cast.this, exp.Cast | exp.Anonymous) and cast.to.is_type("variant"):
-            # The stock cast reads a text as JSON.
+            # The stock cast parses a text as JSON.
             cast.replace(exp.Anonymous(this="to_json", expressions=[cast.this]))
     for call in list(expression.find_all(exp.Typeof)):
         call.replace(exp.Anonymous(this="_variant_type", expressions=[call.this]))
@@ -250,7 +250,7 @@ FROM (
 """
 
 
-# INFORMATION_SCHEMA.TABLES, in which the stock one has no views.
+# INFORMATION_SCHEMA.TABLES; the stock one lacks views.
 _TABLES: Final = fakesnow.info_schema.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW.template.replace(
     "'BASE TABLE' AS", "tables.kind AS"
 ).replace(
@@ -264,7 +264,7 @@ _TABLES: Final = fakesnow.info_schema.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW.
 )
 
 
-# Functions that fakesnow lacks, as DuckDB has them.
+# Functions that fakesnow lacks, as macros of DuckDB.
 _FUNCTIONS: Final = """
 CREATE OR REPLACE MACRO {catalog}.try_to_timestamp_tz(text) AS try_cast(text AS TIMESTAMPTZ);
 -- Snowflake looks at the type when it compiles; this, when there is a row.
@@ -313,27 +313,27 @@ _creation_sql: Callable[[str], str] = fakesnow.macros.creation_sql
 
 
 def creation_sql(catalog: str) -> str:
-    """What a new database begins with."""
+    """The SQL to initialize a new database."""
     return _FUNCTIONS.format(catalog=catalog) + _creation_sql(catalog)
 
 
 def trim(expression: exp.Expression) -> exp.Expression:
-    """TRIM, LTRIM and RTRIM with what they trim; the stock transform makes all of them TRIM(x)."""
+    """TRIM, LTRIM and RTRIM with their characters; the stock transform makes each TRIM(x)."""
     if isinstance(expression, exp.Trim) and not isinstance(expression.this, exp.Cast):
         expression.set("this", exp.cast(expression.this.copy(), "varchar"))
     return expression
 
 
 def replace_by_pattern(expression: exp.Expression) -> exp.Expression:
-    """REGEXP_REPLACE of every match; the stock transform takes half of the pattern's backslashes
-    away once more, after they were read as those of a literal."""
+    """REGEXP_REPLACE of every match; the stock transform unescapes the backslashes of the pattern a
+    second time."""
     if isinstance(expression, exp.RegexpReplace):
         expression.set("modifiers", exp.Literal.string("g"))
     return expression
 
 
 def exact_sums(expression: exp.Expression) -> exp.Expression:
-    """A sum of integers is one; the stock transform adds up floats, lest a text be among them."""
+    """A sum of integers is an integer; the stock transform adds floats."""
     return expression
 
 
@@ -350,7 +350,7 @@ def flatten(expression: exp.Expression) -> exp.Expression:
     }
     unknown = set(arguments) - {"INPUT", "MODE"}
     if unknown:
-        # No model uses path, outer or recursive; none must be ignored without a word.
+        # No model uses path, outer or recursive; they must not be ignored silently.
         raise ValueError(
             f"FLATTEN has {', '.join(sorted(unknown))}: expected INPUT and MODE alone."
         )

@@ -1,8 +1,8 @@
-"""What a session's role may do: what it owns and what it was granted, by itself and by other roles.
+"""Checks the rights of a session's role: ownership, its grants and those of inherited roles.
 
 fakesnow lets every session do everything. Checked are SELECT, INSERT, UPDATE, DELETE, CREATE, DROP
 and ALTER, the stage of a COPY, the schema and database of each object, and the warehouse. A session
-has its primary role alone, as after `use secondary roles none`. Not checked: who may grant, what
+has only its primary role, as after `use secondary roles none`. Not checked: who may grant, and what
 SHOW and INFORMATION_SCHEMA list.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
 
-# Of every database, and of the emulator itself.
+# Schemas of every database, and those of the emulator itself.
 _OPEN: Final = frozenset({"INFORMATION_SCHEMA", "_FS_GLOBAL"})
 _RELATIONS: Final = ("TABLE", "VIEW")
 _OF_DML: Final = {exp.Insert: "INSERT", exp.Update: "UPDATE", exp.Delete: "DELETE"}
@@ -21,7 +21,7 @@ _ASKING: Final = (exp.Query, exp.Create, exp.Copy, *_OF_DML)
 
 
 class Grant(NamedTuple):
-    """As SHOW GRANTS lists it."""
+    """One row of SHOW GRANTS."""
 
     role: str
     privilege: str
@@ -32,7 +32,7 @@ class Grant(NamedTuple):
 # Roles with their privileges, in order, by the kind and full name of an object.
 _Held = dict[tuple[str, str], None]
 _of_object: Final = defaultdict[tuple[str, str], _Held](dict)
-# The same for objects to come, by their kind and schema.
+# The same for future objects, by their kind and schema.
 _of_future: Final = defaultdict[tuple[str, str], _Held](dict)
 _of_object["ROLE", "SYSADMIN"]["ACCOUNTADMIN", "USAGE"] = None
 _of_object["ROLE", "SECURITYADMIN"]["ACCOUNTADMIN", "USAGE"] = None
@@ -40,13 +40,13 @@ _of_object["ROLE", "USERADMIN"]["SECURITYADMIN", "USAGE"] = None
 
 
 def grant(given: Grant, *, is_future: bool = False) -> None:
-    """Give a role a privilege; `name` is the schema if it is for objects to come."""
+    """Grant a role a privilege; for future objects, `name` is their schema."""
     of = _of_future if is_future else _of_object
     of[given.kind, given.name][given.role, given.privilege] = None
 
 
 def granted_to(role: str, *, is_future: bool = False) -> Iterator[Grant]:
-    """What a role holds by itself."""
+    """The grants of a role, without inherited ones."""
     for (kind, name), held in (_of_future if is_future else _of_object).items():
         for one, privilege in held:
             if one == role:
@@ -54,13 +54,13 @@ def granted_to(role: str, *, is_future: bool = False) -> Iterator[Grant]:
 
 
 def own(role: str, kind: str, name: str) -> None:
-    """A new object: its maker owns it, and others have what they hold on objects to come."""
+    """Make a role the owner of a new object, and apply the grants on future objects."""
     future = _of_future.get((kind, name.rpartition(".")[0]), {})
     _of_object[kind, name] = {(role, "OWNERSHIP"): None, **future}
 
 
 def check(connection: Any, expression: exp.Expression) -> None:
-    """Look at the rights that a statement needs, and note what it makes and drops.
+    """Check the rights that a statement needs, and record the objects that it creates and drops.
 
     Raises:
         ProgrammingError: the role of the session lacks one.
@@ -88,7 +88,7 @@ def check(connection: Any, expression: exp.Expression) -> None:
 
 
 class _Session:
-    """What the role of a session holds, with the roles below it."""
+    """The grants of a session's role, with those of the roles granted to it."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -102,7 +102,7 @@ class _Session:
                     below.append(name)
 
     def name(self, expression: Any) -> str:
-        """The full name of a table, stage or schema, of which the first is in the expression."""
+        """The full name of the first table, stage or schema in the expression."""
         table = expression.find(exp.Table)
         if isinstance(table.this, exp.Var):
             parts = table.name.removeprefix("@").upper().split(".")

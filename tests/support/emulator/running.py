@@ -1,4 +1,4 @@
-"""Start the emulator, and what a client must be told to reach it."""
+"""Starts the emulator, and has the settings of a client for it."""
 
 import os
 import subprocess

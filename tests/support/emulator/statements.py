@@ -1,6 +1,6 @@
-"""Statements that take long: asked for again while they run, and ended by a client or a timeout.
+"""Long statements: a client polls them, and a client or a timeout can cancel them.
 
-Stock: a client waits for the HTTP answer as long as it can, and cannot end a statement.
+Stock: a client waits for the HTTP response as long as it can, and cannot cancel a statement.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-# Seconds until a client is told to ask again; Snowflake's are 45.
+# Seconds until a client must poll again; 45 on Snowflake.
 HELD_SECONDS: Final = 0.5
 # Snowflake's default: two days.
 DEFAULT_TIMEOUT_SECONDS: Final = 172_800

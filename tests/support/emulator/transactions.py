@@ -1,12 +1,11 @@
-"""Transactions as Snowflake has them.
+"""Transactions with Snowflake's semantics.
 
-DuckDB ends a transaction at its first error, and a transaction there may hold DDL. On Snowflake a
-statement that fails is undone alone: the transaction stays open, with what it did before. DDL
-commits the open transaction first. BEGIN inside a transaction does nothing, and neither do COMMIT
-and ROLLBACK outside of one.
+DuckDB ends a transaction at its first error, and allows DDL in it. On Snowflake only the failed
+statement is undone, and the transaction stays open. DDL commits the open transaction first. BEGIN
+inside a transaction does nothing, and neither do COMMIT and ROLLBACK outside of one.
 
-Source: Snowflake's documentation, Transactions. It does not say which of ALTER SESSION, USE, SHOW
-and DESCRIBE commit, and lists all of them as DDL. Here they do, the reading that hides nothing.
+Source: Snowflake's documentation, Transactions. It lists ALTER SESSION, USE, SHOW and DESCRIBE as
+DDL without saying which of them commit. Here all do, which is the strictest reading.
 """
 
 import re
@@ -20,7 +19,7 @@ _FIRST_WORD: Final = re.compile(
 )
 _BEGIN: Final = frozenset({"begin", "start"})
 _END: Final = frozenset({"commit", "rollback"})
-# What belongs to the open transaction: queries and DML.
+# Statements that run inside the open transaction: queries and DML.
 _INSIDE: Final = frozenset(
     {
         *("select", "with", "values", "call", "explain"),
@@ -32,7 +31,7 @@ Statement = Callable[[], Any]
 
 
 def first_word(command: str) -> str:
-    """The word that a statement begins with, in lower case, after comments and brackets."""
+    """The first word of a statement, in lower case, after comments and brackets."""
     found = _FIRST_WORD.match(command)
     return found.group(1).lower() if found else ""
 
@@ -42,7 +41,7 @@ class Transaction:
 
     def __init__(self, database: Any) -> None:
         self._database = database
-        # What it did so far; None while there is none.
+        # Its statements so far; None while no transaction is open.
         self._done: list[Statement] | None = None
 
     def run(self, command: str, statement: Statement, without_effect: Callable[[str], Any]) -> Any:
@@ -72,7 +71,7 @@ class Transaction:
         return answer
 
     def end(self) -> None:
-        """As the session ends: what is not committed is undone."""
+        """Roll back the open transaction at the end of the session."""
         if self._done is not None:
             self._done = None
             self._database.rollback()
@@ -83,7 +82,7 @@ class Transaction:
             self._database.commit()
 
     def _go_back(self) -> None:
-        """To before the statement that failed: DuckDB has no savepoints, so all is done again."""
+        """Undo the failed statement: DuckDB has no savepoints, so roll back and repeat the rest."""
         self._database.rollback()
         self._database.begin()
         for statement in self._done or ():

@@ -1,4 +1,4 @@
-"""Killing a process at a point of its work; see `sitecustomize.py` for how."""
+"""Kills a process at a point of its work; `sitecustomize.py` explains how."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -21,14 +21,14 @@ class Point:
     condition: str = ""
 
     def marker(self, folder: Path) -> Path:
-        """The file that is there once a process has died."""
+        """The file that exists after a process has died."""
         return folder / self.what.replace(" ", "-")
 
 
 def environment_of(folder: Path, *points: Point) -> dict[str, str]:
-    """Of the process that is to die at the first of these it comes to, or of its parent.
+    """The environment of a process that is to die at the first of these points, or of its parent.
 
-    One process dies at each; they are calls of different modules.
+    One process dies at each point; the points are calls of different modules.
     """
     described = [{**asdict(point), "marker": str(point.marker(folder))} for point in points]
     return {"PYTHONPATH": str(FOLDER), "CRASH_POINTS": json.dumps(described)}

@@ -1,4 +1,4 @@
-"""Where a run is killed in tests: between any two things that it leaves behind."""
+"""The points at which tests kill a run: between any two of its writes."""
 
 from typing import Final
 

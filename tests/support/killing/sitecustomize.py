@@ -1,9 +1,9 @@
 """Kills a process in the middle of its work, as `kill -9` does, at a function that a test names.
 
 Python imports a module of this name when it starts, if it finds one: a test puts this folder on the
-PYTHONPATH of the process, and nothing of it is in production code. `CRASH_POINTS` has the points as
-JSON (`Point` of this package). The file `marker` of a point is made by the process that dies there,
-and no other process dies once it exists.
+PYTHONPATH of the process, so production code does not change. `CRASH_POINTS` has the points as JSON
+(`Point` of this package). The process that dies at a point creates its file `marker`, and no other
+process dies once it exists.
 """
 
 import json
@@ -21,7 +21,7 @@ from typing import Any
 
 
 class Wrapping(MetaPathFinder):
-    """Finds the module as Python does, and wraps the function once the module is there."""
+    """An importer that wraps the function after Python has loaded its module."""
 
     def __init__(self, point: dict[str, str]) -> None:
         self._point = point
@@ -51,7 +51,7 @@ class Wrapping(MetaPathFinder):
 
 
 def deadly(function: Callable[..., Any], point: dict[str, str]) -> Callable[..., Any]:
-    """The function, at whose call the process ends."""
+    """The function, wrapped so that a call of it kills the process."""
     is_before = point["when"] == "before"
     condition = re.compile(point["condition"], re.IGNORECASE)
     once = Path(point["marker"])
