@@ -1,5 +1,5 @@
-"""Links from the Dagster UI to the code of an asset: to a line of the checkout on one's own
-machine, to the published repository where it is deployed."""
+"""Links from the Dagster UI to the code of an asset: to a line of the checkout on a laptop, to the
+published repository for a deployment."""
 
 import inspect
 import warnings
@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import dagster as dg
 
-# Dagster 1.13 says of these that they may still change. Dagster is pinned; a test covers them.
+# Beta in Dagster 1.13. Dagster is pinned, and a test covers them.
 for _name in ("LocalFileCodeReference", "UrlCodeReference", "CodeReferencesMetadataValue"):
     warnings.filterwarnings("ignore", message=f"Class `{_name}`", category=dg.BetaWarning)
 
@@ -16,14 +16,14 @@ _PACKAGE: Final = Path(__file__).resolve().parent
 
 
 class CodeLinks(NamedTuple):
-    """`address` is that of the repository's files, `checkout` its folder on this machine; without
-    either there are no links."""
+    """`address` is the URL of the repository's files, `checkout` its folder on this machine.
+    Without either there are no links."""
 
     address: str | None = None
     checkout: Path | None = None
 
     def to(self, path: str, line: int = 1) -> dict[str, Any]:
-        """The metadata that links to a line of a file, which is named from the repository's top."""
+        """Metadata with a link to a line of a file; `path` is relative to the repository."""
         reference: dg.LocalFileCodeReference | dg.UrlCodeReference
         if self.address is not None:
             reference = dg.UrlCodeReference(
@@ -39,7 +39,7 @@ class CodeLinks(NamedTuple):
         return {"dagster/code_references": value}
 
     def of(self, assets: dg.AssetsDefinition) -> dg.AssetsDefinition:
-        """The assets with links to the function that makes them."""
+        """The assets with links to their function."""
         body = inspect.unwrap(assets.op.compute_fn.decorated_fn)  # type: ignore[union-attr]
         file = Path(inspect.getsourcefile(body) or "").resolve().relative_to(_PACKAGE)
         link = self.to(f"{_PACKAGE.name}/{file.as_posix()}", inspect.getsourcelines(body)[1])

@@ -1,7 +1,7 @@
-"""The code location: everything Dagster knows of this project, put together once.
+"""The code location: all definitions of this project.
 
-Loads without any network in every environment. In a checkout the dbt manifest is made when it is
-missing or older than the project; a deployment brings one along (`resources/dbt/command.py`).
+It loads without a network in every environment. In a checkout the dbt manifest is built when it is
+missing or stale; a wheel contains it (`resources/dbt/command.py`).
 """
 
 import json
@@ -51,7 +51,7 @@ def build_definitions(
     """The definitions for these settings; `overrides` replace resources by their key.
 
     Raises:
-        ManifestMissing: there is no dbt manifest, and none can be made.
+        ManifestMissing: there is no dbt manifest, and none can be built.
     """
     retries = dg.RetryPolicy(max_retries=STEP_RETRIES, delay=settings.retry_delay)
     manifest = manifest_path(settings)
@@ -99,7 +99,7 @@ def _with_links(settings: Settings, spec: dg.AssetSpec) -> dg.AssetSpec:
 
 
 def build_resources(of_run: RunSettings) -> dict[str, Any]:
-    """One resource per service, all of which read their settings from `of_run`."""
+    """One resource per service, all with the settings of `of_run`."""
     s3 = S3Resource(settings=of_run)
     state_store = StateStore(settings=of_run, s3=s3)
     return {
@@ -116,7 +116,7 @@ def build_resources(of_run: RunSettings) -> dict[str, Any]:
 
 
 def run_settings(settings: Settings) -> RunSettings:
-    """Where a run's settings come from: the environment, in `local` with the stack's addresses."""
+    """The settings of a run: from the environment, in `local` with the stack's addresses."""
     if settings.environment != "local":
         return RunSettings()
     from veracitypro_pipeline.local.stack.run_settings import StackRunSettings

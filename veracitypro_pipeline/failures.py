@@ -1,8 +1,8 @@
 """The two ways a step can fail.
 
-A `TransientFailure` is worth repeating: the step is retried as its policy says, then Dagster may
-retry the run. A `PermanentFailure` is not: neither the step nor the run is repeated, because the
-same request would only be refused again. Neither says a secret, whatever a service said.
+After a `TransientFailure` the step is retried by its retry policy, then Dagster may retry the run.
+After a `PermanentFailure` neither is retried, because the same request would fail again. Both mask
+secrets in their description.
 """
 
 from typing import Final
@@ -13,16 +13,16 @@ from veracitypro_pipeline.masking import masked
 
 
 class TransientFailure(dg.Failure):
-    """A fault that time may heal: a timeout, HTTP 408, 429 or 5xx, a lock held by another run."""
+    """A fault that may pass: a timeout, HTTP 408, 429 or 5xx, a lock of another run."""
 
     def __init__(self, description: str) -> None:
         super().__init__(description=masked(description), allow_retries=True)
 
 
 class PermanentFailure(dg.Failure):
-    """A fault that no repetition heals: a refused request, a wrong setting, lost data.
+    """A fault that a retry cannot fix: a rejected request, a wrong setting, lost data.
 
-    `status_code` is the HTTP status of a refused request, where there was one.
+    `status_code` is the HTTP status of a rejected request, if there was one.
     """
 
     def __init__(self, description: str, status_code: int | None = None) -> None:
@@ -30,9 +30,9 @@ class PermanentFailure(dg.Failure):
         self.status_code = status_code
 
 
-# Why a step ended, if a person stopped its run.
+# The description of a step whose run was stopped.
 INTERRUPTED: Final = "It was interrupted; run the day again."
 
 
 class Interrupted(PermanentFailure):
-    """A person stopped the run in the middle of a step."""
+    """The run was stopped during a step."""

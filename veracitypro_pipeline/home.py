@@ -1,9 +1,7 @@
-"""The folder of all local state: private to its owner, and marked as made by `vp`.
+"""The home: the folder of all local state, private to its owner and marked as made by `vp`.
 
-Every process that writes there makes it by `make_home` first; a command that only looks leaves it
-alone. `vp reset` deletes a folder only if it carries the mark.
-
-Not here: where it is (`settings.py`), and what lies in its parts.
+Every process that writes there calls `make_home` first; commands that only read do not create it.
+`vp reset` deletes a folder only if it has the mark. `settings.py` says where the home is.
 """
 
 import os
@@ -13,14 +11,14 @@ import unicodedata
 from pathlib import Path
 from typing import Final
 
-# Held by the run that is at work.
+# Locked by the run in progress.
 RUN_LOCK_FILE: Final = "run.lock"
 LOG_FILE: Final = "vp.log"
 MARK_FILE: Final = ".vp-home"
 _MARK_TEXT: Final = "Made by vp: `vp reset` deletes the local state in this folder.\n"
-# Of each environment.
+# One per environment: local, dev, prod.
 DAGSTER_FOLDERS: Final = ("dagster", "dagster-dev", "dagster-prod")
-# What the project keeps in its home; anything else there is somebody else's.
+# All that the project stores in a home; anything else is foreign.
 CONTENTS: Final = frozenset(
     {
         MARK_FILE,
@@ -33,7 +31,7 @@ CONTENTS: Final = frozenset(
         "warehouse",
     }
 )
-# What tells a home that was made before homes were marked.
+# Files that identify a home made before homes had a mark.
 _OLDER_MARKS: Final = (
     RUN_LOCK_FILE,
     LOG_FILE,
@@ -47,28 +45,28 @@ FILE_MODE: Final = 0o600
 _OF_OTHERS: Final = 0o077
 
 
-# SQLite and dbt read these as marks of an address, DuckDB the last as a slash. Files would then lie
-# elsewhere.
-_READ_OTHERWISE: Final = "#%?\\"
-# Bytes. SQLite's limit is 512, and Dagster's databases lie some 80 below the home.
+# SQLite and dbt parse these as parts of a URL, and DuckDB reads a backslash as a slash: the files
+# would be elsewhere.
+_MISREAD: Final = "#%?\\"
+# Bytes. SQLite's limit is 512, and paths of Dagster's databases are some 80 longer than the home's.
 _LONGEST_PATH: Final = 400
 _LONGEST_NAME: Final = 255
 
 
-class NotOurs(RuntimeError):
-    """The folder is somebody else's. The message is one sentence with the next step."""
+class ForeignFolderError(RuntimeError):
+    """The folder must not become a home. The message is one sentence with the next step."""
 
 
 def make_home(path: Path) -> Path:
     """Create the home if it is missing, mark it, and close it to other users.
 
     Raises:
-        NotOurs: it belongs to another user, is shared as /tmp is, holds a folder of other origin
-            under one of our names, or other users may look into it and nothing in it is of this
-            project; it stays as it is.
+        ForeignFolderError: it belongs to another user, is shared as /tmp is, has a folder with one
+            of our names that `vp` did not create, or other users can read it and nothing in it is
+            ours. The folder stays as it is.
     """
     if path.exists():
-        _refuse_if_not_ours(path)
+        _reject_foreign(path)
     make_private_folder(path)
     mark = path / MARK_FILE
     if not mark.exists():
@@ -77,14 +75,14 @@ def make_home(path: Path) -> Path:
 
 
 def unusable(path: Path) -> str | None:
-    """Why no file of ours can lie at this absolute path, in a clause; None if it can."""
+    """Why files cannot be stored at this absolute path, as a clause; None if they can."""
     text = str(path)
     for character in text:
-        if character in _READ_OTHERWISE:
+        if character in _MISREAD:
             return f"holds {character}, which databases do not read as part of a name"
-        # Control characters, and bytes that are no UTF-8.
+        # Control characters, and bytes that are not UTF-8.
         if unicodedata.category(character) in ("Cc", "Cs"):
-            return f"holds {character!a}, which is no text"
+            return f"holds {character!a}, which is not text"
     if len(os.fsencode(text)) > _LONGEST_PATH:
         return f"has more than {_LONGEST_PATH} bytes, which databases below it could not open"
     if any(len(os.fsencode(part)) > _LONGEST_NAME for part in path.parts):
@@ -93,27 +91,26 @@ def unusable(path: Path) -> str | None:
 
 
 def is_home(path: Path) -> bool:
-    """Whether `vp` made what lies in this folder under the names of `CONTENTS`."""
+    """Whether `vp` created what this folder has under the names of `CONTENTS`."""
     return any((path / name).is_file() for name in (MARK_FILE, *_OLDER_MARKS))
 
 
 def make_private_folder(path: Path) -> Path:
-    """Create the folder, and those above it, if they are missing; close it to other users."""
+    """Create the folder and its parents if they are missing, and close it to other users."""
     path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     path.chmod(FOLDER_MODE)
     return path
 
 
 def write_file(path: Path, text: str) -> None:
-    """Replace a file of the home in one step: neither a reader nor a crash, be it of the machine,
-    leaves half of it."""
+    """Replace a file atomically: no reader sees half of it, even after a crash of the machine."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            # A rename can reach the disk before what the file holds.
+            # Otherwise the rename can reach the disk before the content.
             os.fsync(file.fileno())
         unfinished.replace(path)
     except BaseException:
@@ -122,14 +119,14 @@ def write_file(path: Path, text: str) -> None:
 
 
 def delete(path: Path) -> None:
-    """Delete a file, a link, or a folder with all that it holds; nothing if it is not there."""
+    """Delete a file, a link, or a folder with its content; do nothing if it is missing."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
 
 
-def _refuse_if_not_ours(path: Path) -> None:
+def _reject_foreign(path: Path) -> None:
     state = path.stat()
     names = {entry.name for entry in path.iterdir()} if os.access(path, os.R_OK) else set()
     if state.st_uid != os.getuid():
@@ -142,14 +139,14 @@ def _refuse_if_not_ours(path: Path) -> None:
         reason = f"holds {min(names)} and nothing of this project, and would be closed to others"
     else:
         return
-    raise NotOurs(
-        f"{path} {reason}, so it is not taken for local state: name a new folder with --home or"
+    raise ForeignFolderError(
+        f"{path} {reason}, so it cannot have local state: name a new folder with --home or"
         " VP_HOME, for instance one inside it."
     )
 
 
 def _of_other_origin(path: Path, names: set[str]) -> list[str]:
-    """What in the folder bears one of our names, is not ours, and is not empty."""
+    """Entries that have one of our names, are not empty, and were not created by `vp`."""
     if is_home(path):
         return []
     found = [path / name for name in names & CONTENTS]

@@ -1,4 +1,4 @@
-"""Lines of a `.jsonl.gz` landing file, whatever its bytes are."""
+"""Reads the lines of a `.jsonl.gz` landing file, also of a damaged one."""
 
 import gzip
 import zlib
@@ -6,27 +6,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-# A product with all its histories and offers is some MB; Snowflake reads lines up to 16 MB.
+# A product with its whole history and offers is some MB; Snowflake reads lines up to 16 MB.
 LINE_BYTES: Final = 16_000_000
-# Airbyte's destination cuts at 200 MB compressed, a tenth of what is in it; a record has 1 kB or
-# more. To count 16 GB of empty lines would take hours.
+# Airbyte's destination starts a new file at 200 MB compressed, a tenth of the text; a record has 1
+# kB or more. Counting 16 GB of empty lines would take hours.
 FILE_BYTES: Final = 16_000_000_000
 FILE_LINES: Final = 2_000_000
 
 
 class TooLarge(ValueError):
-    """More in a file than any sync writes: a line, lines, or bytes after decompression."""
+    """A line, the number of lines, or the decompressed size exceeds what a sync can write."""
 
 
-# Of a file that is cut, no gzip at all, broken inside, or a bomb.
+# Errors of a file that is truncated, not gzip, corrupt, or a decompression bomb.
 DAMAGE: Final = (EOFError, gzip.BadGzipFile, zlib.error, TooLarge)
 
 
 def lines(path: Path) -> Iterator[bytes]:
-    """The lines of a gzip file in order, without their newline; an empty line counts.
+    """Yield the lines of a gzip file without their newline, empty lines too; one is in memory.
 
-    Raises one of `DAMAGE` where the file is damaged, after the lines before that place.
-    Memory holds one line.
+    Raises one of `DAMAGE` at the first damage, after the lines before it.
     """
     size = count = 0
     with gzip.open(path, "rb") as file:

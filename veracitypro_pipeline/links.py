@@ -1,8 +1,8 @@
-"""Links from the Dagster UI to where people go on looking: the sync in Airbyte, the files in S3,
-the dataset in Power BI, the runbook of an alert.
+"""Links from the Dagster UI: to the sync in Airbyte, the files in S3, the dataset in Power BI, and
+the runbook of an alert.
 
-There is none where there is no page: the stand-ins of `local` have none, and some settings need not
-be set. Not here: links to code (`code_links.py`), and what Slack links to (`notify`).
+A link is None where there is no page: for the stand-ins of `local`, and where a setting is missing.
+Links to code are in `code_links.py`, those of Slack messages in `notify`.
 """
 
 import re
@@ -15,12 +15,12 @@ import dagster as dg
 from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, LANDING_PRODUCT, POWERBI_DATASET
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
-# How the description of each check ends.
+# The end of each check's description.
 _RUNBOOK: Final = re.compile(r"Runbook: (?P<file>infra/runbooks/(?P<name>\w+)\.md)$")
 
 
 def of_asset(settings: Settings, key: dg.AssetKey, runbook_name: str) -> dict[str, Any]:
-    """What the page of an asset links to, as its metadata."""
+    """The links of an asset, as metadata."""
     places = {
         AIRBYTE_PRODUCT: {"airbyte_connection": airbyte_connection(settings)},
         LANDING_PRODUCT: {"landing_files": landing_files(settings)},
@@ -41,7 +41,7 @@ def of_asset(settings: Settings, key: dg.AssetKey, runbook_name: str) -> dict[st
 def with_runbooks(
     checks: dg.AssetChecksDefinition, address: Callable[[str], str | None]
 ) -> dg.AssetChecksDefinition:
-    """The checks, with a link to the runbook in each description where `address` knows one."""
+    """The checks with a link to the runbook in each description, if `address` has one."""
     specs = {
         name: spec._replace(description=linked(str(spec.description), address))
         for name, spec in checks.node_check_specs_by_output_name.items()
@@ -57,7 +57,7 @@ def with_runbooks(
 
 
 def linked(description: str, address: Callable[[str], str | None]) -> str:
-    """A check's description, at the end of which the runbook's name is a link."""
+    """A check's description in which the runbook is a link."""
     named = _RUNBOOK.search(description)
     place = address(named["name"]) if named else None
     if named is None or place is None:
@@ -66,7 +66,7 @@ def linked(description: str, address: Callable[[str], str | None]) -> str:
 
 
 def airbyte_connection(settings: Settings) -> str | None:
-    """The history of the connection in Airbyte's own UI, which its configuration API belongs to."""
+    """The timeline of the connection in Airbyte's UI, on the host of its configuration API."""
     workspace, connection = settings.airbyte_workspace_id, settings.airbyte_connection_id
     if settings.environment == "local" or not workspace or not connection:
         return None
@@ -76,13 +76,13 @@ def airbyte_connection(settings: Settings) -> str | None:
 
 
 def airbyte_job(settings: Settings, job_id: int) -> str | None:
-    """The same with the logs of one job open."""
+    """The same, with the logs of a job open."""
     connection = airbyte_connection(settings)
     return None if connection is None else f"{connection}?openLogs=true&jobId={job_id}"
 
 
 def landing_files(settings: Settings) -> str | None:
-    """The landing prefix in the console of AWS."""
+    """The landing prefix in the AWS console."""
     if settings.environment == "local" or settings.aws_endpoint_url_s3 is not None:
         return None
     region, prefix = settings.aws_region, quote(settings.landing_prefix)
@@ -101,7 +101,7 @@ def powerbi_dataset(settings: Settings) -> str | None:
 
 
 def runbook(settings: Settings, name: str) -> str | None:
-    """The page of infra/runbooks, where the deployment says that it is published."""
+    """The page of a runbook, below VP_RUNBOOKS_URL or else VP_CODE_URL."""
     if settings.runbooks_url is not None:
         return f"{settings.runbooks_url.rstrip('/')}/{quote(name)}.md"
     if settings.code_url is not None:

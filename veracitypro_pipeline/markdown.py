@@ -1,30 +1,30 @@
-"""How text that others wrote is put where Markdown is read, so that it is read as text. Pure.
+"""Escapes text from outside where it is rendered as Markdown. Pure.
 
-Others are services and payloads: names of S3 objects, titles and brands, errors, results of checks.
-Dagster's UI reads the description of a check's result as Markdown, Streamlit most of what a page
-says; an image in it would be fetched by the browser of everybody who looks at it. Both follow
-GitHub's rules (GFM), by which an address is a link also where its signs are escaped.
+Such text is names of S3 objects, titles and brands, errors, results of checks. Dagster's UI renders
+the description of a check's result as Markdown, Streamlit most text of a page. An image in it would
+be fetched by the browser of every reader. Both follow GitHub's rules (GFM), which make a link of a
+URL even if its punctuation is escaped.
 """
 
 import re
 from typing import Final
 
 _SIGNS: Final = frozenset(r"\`*_{}[]()#+-.!|<>$:~&=")
-# Stands within an address and cannot be seen, so that none is recognised.
+# An invisible character; within a URL it prevents the link.
 _JOINER: Final = "\u2060"
 _ADDRESS: Final = re.compile(r"(?<=:)(?=//)|(?<=\bwww)(?=\.)|(?<=@)", re.IGNORECASE)
-# What Markdown reads within a line: code, emphasis, HTML, escapes, tables, images, links,
-# definitions of links, entities, addresses.
+# Markup within a line: code, emphasis, HTML, escapes, tables, images, links, link definitions,
+# entities, URLs.
 _IN_LINE: Final = re.compile(
     r"[`*<\\|~$@]|!\[|\][(\[:]|&[#\w]|(?<!\w)_|_(?!\w)|://|\bwww\.", re.IGNORECASE
 )
-# What it reads at the start of one: headings, quotes, lists, lines.
+# Markup at the start of a line: headings, quotes, lists, rules.
 _AT_START: Final = re.compile(r">|(?:[#+-]+|\d+[.)])(?:\s|$)")
 _ESCAPED: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
 def escaped(text: str) -> str:
-    r"""Markdown that shows the text as it stands; line breaks remain.
+    r"""Markdown that renders as this text; line breaks stay.
 
     >>> escaped("a *bold* claim")
     'a \\*bold\\* claim'
@@ -34,8 +34,8 @@ def escaped(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""The same as one line, in which only words that Markdown would read are escaped: who reads it
-    as plain text finds most of it as it is.
+    r"""The same on one line, with only the words escaped that contain markup, so that most of it is
+    also readable as plain text.
 
     >>> one_line("2 lines of a_b.gz, none of ![x](y)")
     '2 lines of a_b.gz, none of \\!\\[x\\]\\(y\\)'
@@ -48,7 +48,7 @@ def one_line(text: str) -> str:
 
 
 def as_text(markdown: str) -> str:
-    r"""What `one_line` was made from, but for its white space; for media that read no Markdown.
+    r"""The text that `one_line` got, except for white space; for media without Markdown.
 
     >>> as_text(one_line("none of ![x](https://example.com)"))
     'none of ![x](https://example.com)'

@@ -1,7 +1,7 @@
-"""The daily partitions, and which as-of days a run is for.
+"""The daily partitions, and the as-of days of a run.
 
-A partition key is an as-of day: the last whole UTC day that the day's sync can see. The run of
-as-of day D reads Keepa shortly after midnight of D+1.
+A partition key is an as-of day: the last whole UTC day that its sync can see. The run of as-of day
+D reads Keepa shortly after midnight of D+1.
 """
 
 import warnings
@@ -14,46 +14,46 @@ import dagster as dg
 from veracitypro_pipeline.failures import PermanentFailure
 from veracitypro_pipeline.settings import Settings
 
-# Dagster 1.13 may still change backfill policies. Dagster is pinned; tests cover them.
+# Beta in Dagster 1.13. Dagster is pinned, and tests cover it.
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
 
-# Read once, when the code location loads: Dagster keeps the partitions of an asset definition.
+# Read once, when the code location loads, because asset definitions cannot change later.
 FIRST_AS_OF_DATE: Final = Settings.load().first_as_of_date
 
 daily_as_of: Final = dg.DailyPartitionsDefinition(
     start_date=FIRST_AS_OF_DATE.isoformat(), timezone="UTC"
 )
 
-# A day's build reads what that day's load has brought, so a backfill is a run for each day.
+# A build reads the load of its own day, so a backfill has one run per day.
 ONE_DAY_A_RUN: Final = dg.BackfillPolicy.multi_run()
 
-# A day is synced anew up to so many days after its end. A later sync would fetch the products as
-# they are then, under the name of a day long past.
+# A day can be synced until so many days after its end. A later sync would store the products of its
+# own time under a day long past.
 SYNC_DAYS: Final = 7
 
-# What people read of partitions beside the assets and the job (Markdown).
+# Part of the descriptions of the assets and of the job, in Markdown.
 ABOUT_PARTITIONS: Final = f"""\
 **Partitions** are runs, not rows: the key is the as-of day of a nightly run. A *missing* partition
 means that no run of that day is known here. Its rows may still be there, because each sync of Keepa
 brings the whole history of every product.
 
-Materializing missing days buys little. A day whose sync is known is loaded from S3 and costs no
-token. A day without a sync is synced only within {SYNC_DAYS} days of its end, at the price of a
-night (tokens per product: `VP_KEEPA_TOKENS_PER_PRODUCT`); an older one is refused. "All" starts a
-run for every day since `VP_FIRST_AS_OF_DATE`. In the `local` environment the stand-ins play each
-past day as it was, for nothing but time."""
+Materializing missing days adds little. A day with a sync is loaded from S3 and costs no tokens. A
+day without one is synced only within {SYNC_DAYS} days of its end, at the price of a night (tokens
+per product: `VP_KEEPA_TOKENS_PER_PRODUCT`). The run of an older day is rejected. "All" starts a run
+for every day since `VP_FIRST_AS_OF_DATE`. In the `local` environment the stand-ins replay each past
+day, which costs only time."""
 
-# Dagster's own tags: of a run for a day, and of a run for the days of a range (a backfill of assets
-# gives the range even where it is one day).
+# Dagster's own tags, of a run for one partition and of a run for a range. A backfill of assets sets
+# the range even for one day.
 PARTITION_TAG: Final = "dagster/partition"
 RANGE_START_TAG: Final = "dagster/asset_partition_range_start"
 RANGE_END_TAG: Final = "dagster/asset_partition_range_end"
-# Ours, of a run of checks alone: its id and the day that they judge. A re-execution inherits the
-# tag, and its id tells that the day is not its own.
+# Ours, of a run of checks alone: its id and the day that it judges. A re-execution inherits the
+# tag, and the id shows that the day is not its own.
 JUDGED_TAG: Final = ".dagster/vp_judged_day"
-# Dagster's, of each run of a backfill; and ours, of such a run whose day was refused.
+# Dagster's, of each run of a backfill; and ours, of such a run whose day was rejected.
 BACKFILL_TAG: Final = "dagster/backfill"
-_REFUSED_TAG: Final = ".dagster/vp_is_refused"
+_REJECTED_TAG: Final = ".dagster/vp_is_refused"
 
 
 def newest_as_of_date(now: datetime) -> date:
@@ -62,7 +62,7 @@ def newest_as_of_date(now: datetime) -> date:
 
 
 def end_of(as_of_date: date) -> datetime:
-    """The instant at which an as-of day is over (UTC midnight that follows it)."""
+    """The end of an as-of day: the UTC midnight after it."""
     return datetime.combine(as_of_date + timedelta(days=1), time(), tzinfo=UTC)
 
 
@@ -70,7 +70,7 @@ def check_as_of_date(as_of_date: date, now: datetime) -> date:
     """Return the day if a batch can be run for it at `now`.
 
     Raises:
-        ValueError: the day is not over yet, or lies before the first partition.
+        ValueError: the day is not over yet, or is before the first partition.
     """
     newest = newest_as_of_date(now)
     if as_of_date > newest:
@@ -80,19 +80,19 @@ def check_as_of_date(as_of_date: date, now: datetime) -> date:
         )
     if as_of_date < FIRST_AS_OF_DATE:
         raise ValueError(
-            f"The as-of day {as_of_date} lies before the first partition {FIRST_AS_OF_DATE}:"
+            f"The as-of day {as_of_date} is before the first partition {FIRST_AS_OF_DATE}:"
             " choose that day or a later one, or set VP_FIRST_AS_OF_DATE to an earlier day."
         )
     return as_of_date
 
 
 def days_between(first: date, last: date) -> list[date]:
-    """Both and the days between them, oldest first."""
+    """All days from the first to the last, both included, oldest first."""
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
 def days_of(run: dg.DagsterRun) -> list[date]:
-    """The as-of days of a run, oldest first; none if its tags do not name one (yet)."""
+    """The as-of days in the tags of a run, oldest first; empty if there are none (yet)."""
     return _days_of(run.run_id, run.tags)
 
 
@@ -102,14 +102,14 @@ def are_checks_alone(run: dg.DagsterRun) -> bool:
 
 
 def day_of_run(instance: dg.DagsterInstance, run: dg.DagsterRun) -> date:
-    """The as-of day of a run at work.
+    """The as-of day of a run in progress.
 
-    Checks that are executed alone have no partition. They judge the newest day that each of their
-    assets has been materialized for; the run is tagged with it, so that all its steps, and whoever
-    looks at it later, see the same day.
+    Checks executed alone have no partition. They judge the newest day for which each of their
+    assets has been materialized. The run is tagged with it, so that all its steps and later readers
+    use the same day.
 
     Raises:
-        PermanentFailure: the run has several days or none, or no asset that it checks has a day.
+        PermanentFailure: the run has several days or none, or no checked asset was materialized.
     """
     known = instance.get_run_by_id(run.run_id) or run
     days = days_of(known)
@@ -136,21 +136,21 @@ def day_of_step(
     return day_of_run(context.instance, context.run)
 
 
-def mark_as_refused(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Say of a run of a backfill that its day cannot be run: one of all days has hundreds of them,
-    and whoever started it sees them."""
+def mark_as_rejected(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Tag a run of a backfill whose day cannot be run, so that Slack skips it: a backfill of all
+    days has hundreds of them, and the person who started it sees their end."""
     run = instance.get_run_by_id(run_id)
     if run is not None and BACKFILL_TAG in run.tags:
-        instance.add_run_tags(run_id, {_REFUSED_TAG: run_id})
+        instance.add_run_tags(run_id, {_REJECTED_TAG: run_id})
 
 
-def is_refused(run: dg.DagsterRun) -> bool:
-    """Whether `mark_as_refused` was said of this run."""
-    return run.tags.get(_REFUSED_TAG) == run.run_id
+def is_rejected(run: dg.DagsterRun) -> bool:
+    """Whether `mark_as_rejected` tagged this run, not the run that it repeats."""
+    return run.tags.get(_REJECTED_TAG) == run.run_id
 
 
 def explained(assets: dg.AssetsDefinition) -> dg.AssetsDefinition:
-    """The assets with what people must know of their partitions in the description."""
+    """The assets with an explanation of their partitions in the description."""
     return assets.map_asset_specs(
         lambda spec: spec.replace_attributes(
             description=f"{spec.description}\n\n{ABOUT_PARTITIONS}"
@@ -164,7 +164,7 @@ def runs_of_day(
     statuses: Sequence[dg.DagsterRunStatus] | None = None,
     created_before: datetime | None = None,
 ) -> list[dg.DagsterRun]:
-    """The runs for a day, newest first, those for a range around it among them; no checks alone."""
+    """The runs for a day or for a range with it, newest first, without checks alone."""
     later = [str(one) for one in days_between(day, newest_as_of_date(datetime.now(UTC)))]
     found = {
         record.dagster_run.run_id: record

@@ -208,7 +208,7 @@ class Measured(NamedTuple):
 
     @property
     def is_slow(self) -> bool:
-        """Above the band: a short run time is no fault."""
+        """Above the band: a short run time is not a fault."""
         return self.band is not None and self.value > self.band.high
 
     def __str__(self) -> str:

@@ -1,10 +1,8 @@
 """The only reader of the environment: one frozen, validated `Settings` object.
 
-Every setting is a field here with its variable, unit, default and reader; `.env.example` is made
-from this list (`python -m veracitypro_pipeline.settings`) and a test keeps both equal. Values come
-from the process environment, then from a `.env` file in the working directory.
-
-Not here: what to do with a value, and how a service is called.
+Every setting is a field with its variable, description and default; `.env.example` is generated
+from them (`python -m veracitypro_pipeline.settings`), and a test keeps both equal. Values come from
+the process environment, then from a `.env` file in the working directory.
 """
 
 import os
@@ -32,16 +30,16 @@ from veracitypro_pipeline.home import unusable
 from veracitypro_pipeline.masking import learn, masked
 from veracitypro_pipeline.service_levels import day_due
 from veracitypro_pipeline.surroundings import (
-    no_aws_of_the_user,
     no_proxy_for_loopback,
     proxy_variable,
+    remove_aws_variables,
 )
 
 ENV_FILE: Final = ".env"
 PREFIX: Final = "VP_"
 PACKAGE_DIR: Final = Path(__file__).resolve().parent
 _BUNDLE_DIR: Final = PACKAGE_DIR / "bundle"
-# The checkout; of an installed wheel, the folder with its copies of dbt_project and infra.
+# The checkout; in an installed wheel, the folder with its copies of dbt_project and infra.
 REPOSITORY_DIR: Final = _BUNDLE_DIR if _BUNDLE_DIR.is_dir() else PACKAGE_DIR.parent
 
 # A value of a line of the `.env` file.
@@ -63,15 +61,17 @@ def _setting(name: str, default: Any, description: str, **constraints: Any) -> A
     )
 
 
-# A name that stands in SQL without quotes, in the case in which Snowflake keeps it.
+# A name that needs no quotes in SQL, in the upper case in which Snowflake stores it.
 SNOWFLAKE_NAME: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
 def _snowflake_name(value: str) -> str:
     name = value.strip().upper()
-    # Some letters beyond ASCII become others in upper case.
+    # Some letters beyond ASCII become ASCII letters in upper case.
     if not value.isascii() or not SNOWFLAKE_NAME.fullmatch(name):
-        raise ValueError("it may hold letters, digits and underscores, and begin with no digit")
+        raise ValueError(
+            "it may have letters, digits and underscores, and must not begin with a digit"
+        )
     return name
 
 
@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     duckdb_memory: str = _setting(
         "VP_DUCKDB_MEMORY",
         "4GB",
-        "Memory (MB or GB) that a build on DuckDB keeps to; what needs more waits on disk, beside"
+        "Memory limit (MB or GB) of a build on DuckDB; what needs more is spilled to disk, beside"
         " the file.",
         pattern=r"^[1-9]\d{0,6} ?[MG]B$",
     )
@@ -107,7 +107,7 @@ class Settings(BaseSettings):
         "VP_DAILY_HISTORY_DAYS",
         None,
         "Days that the daily tables go back from the newest as-of day; empty means to the first"
-        " point. Points are kept, so that a larger number brings the older days back.",
+        " point. Points are kept, so a larger number restores older days.",
         ge=1,
     )
     dbt_project_dir: Path = _setting(
@@ -116,7 +116,7 @@ class Settings(BaseSettings):
     retry_delay_seconds: Seconds | None = _setting(
         "VP_RETRY_DELAY_SECONDS",
         None,
-        "Seconds between two tries of a step; 300 in dev and prod, 2 in local.",
+        "Seconds before a step is retried; 300 in dev and prod, 2 in local.",
     )
     keepa_tokens_per_product: int = _setting(
         "VP_KEEPA_TOKENS_PER_PRODUCT",
@@ -143,7 +143,7 @@ class Settings(BaseSettings):
         "VP_DEADLINE",
         "06:00",
         "Time (HH:MM, UTC, from 01:00 on) by which the batch of the day before must be done;"
-        " in prod Slack is told once when it is not.",
+        " in prod, Slack gets one message if it is not.",
         pattern=r"^(0[1-9]|1\d|2[0-3]):[0-5]\d$",
     )
 
@@ -168,10 +168,10 @@ class Settings(BaseSettings):
         "AIRBYTE_CLIENT_SECRET", None, "Airbyte application, secret."
     )
     airbyte_poll_seconds: Seconds = _setting(
-        "AIRBYTE_POLL_SECONDS", 10.0, "Seconds between two looks at a running sync."
+        "AIRBYTE_POLL_SECONDS", 10.0, "Seconds between two requests for the state of a sync."
     )
     airbyte_timeout_seconds: Seconds = _setting(
-        "AIRBYTE_TIMEOUT_SECONDS", 10_800.0, "Seconds after which a running sync is given up."
+        "AIRBYTE_TIMEOUT_SECONDS", 10_800.0, "Seconds after which the wait for a sync ends."
     )
 
     aws_region: str = _setting("AWS_REGION", "us-east-2", "Region of the S3 buckets.")
@@ -207,8 +207,8 @@ class Settings(BaseSettings):
     snowflake_password: SecretStr | None = _setting(
         "SNOWFLAKE_PASSWORD",
         None,
-        "Programmatic access token of the user (Snowflake takes it as a password); used when there"
-        " is no private key.",
+        "Programmatic access token of the user (Snowflake accepts it as a password); used when"
+        " there is no private key.",
     )
     snowflake_role: SnowflakeName = _setting(
         "SNOWFLAKE_ROLE", "DAGSTER_ROLE", "Role of the pipeline."
@@ -268,10 +268,10 @@ class Settings(BaseSettings):
         gt=0,
     )
     powerbi_poll_seconds: Seconds = _setting(
-        "POWERBI_POLL_SECONDS", 15.0, "Seconds between two looks at a running refresh."
+        "POWERBI_POLL_SECONDS", 15.0, "Seconds between two requests for the state of a refresh."
     )
     powerbi_timeout_seconds: Seconds = _setting(
-        "POWERBI_TIMEOUT_SECONDS", 3_600.0, "Seconds after which a running refresh is given up."
+        "POWERBI_TIMEOUT_SECONDS", 3_600.0, "Seconds after which the wait for a refresh ends."
     )
 
     slack_api_url: str = _setting("SLACK_API_URL", "https://slack.com/api/", "Slack Web API.")
@@ -286,7 +286,7 @@ class Settings(BaseSettings):
     slack_mention: str = _setting(
         "SLACK_MENTION",
         "here",
-        "Whom a blocking failure calls: here, none, or the id of a user (U...) or group (S...).",
+        "Whom a blocking failure mentions: here, none, or the id of a user (U...) or group (S...).",
         pattern=r"^(here|none|[UWS][A-Z0-9]{5,})$",
     )
     runbooks_url: str | None = _setting(
@@ -331,13 +331,13 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             if not value.strip():
                 return cls.model_fields[info.field_name].default
-            if _is_no_text(value):
-                raise ValueError("it holds a NUL or bytes that are no UTF-8")
+            if _is_not_text(value):
+                raise ValueError("it holds a NUL or bytes that are not UTF-8")
         return value
 
     @field_validator("*", mode="after")
     @classmethod
-    def _home_is_known(cls, value: Any) -> Any:
+    def _tilde_can_be_expanded(cls, value: Any) -> Any:
         if isinstance(value, Path):
             try:
                 value.expanduser()
@@ -351,14 +351,14 @@ class Settings(BaseSettings):
     def load(cls, **overrides: Any) -> Self:
         """Read the environment and the `.env` file; `overrides` are fields by their name.
 
-        What the user has set for AWS and proxies stops counting in this process and its children
-        where services are those of this machine.
+        In this process and its children, loopback is exempt from proxies, and in `local` the AWS
+        variables and files of the user are ignored.
 
         Raises:
-            SettingsError: an unknown `VP_*` name, or a value that its setting does not accept, or
-                a path at which no database can lie.
+            SettingsError: a `VP_*` name is unknown, a value is invalid, or a path cannot have a
+                database.
         """
-        _refuse_unknown_names()
+        _reject_unknown_names()
         try:
             settings = cls()
         except ValidationError as error:
@@ -374,14 +374,15 @@ class Settings(BaseSettings):
         learn(settings.secrets)
         learn_places([settings.home_dir, settings.warehouse_path.parent])
         settings = settings.model_copy(update=overrides) if overrides else settings
-        settings._refuse_unusable_paths()
+        settings._reject_unusable_paths()
         no_proxy_for_loopback(os.environ)
         if settings.environment == "local":
-            no_aws_of_the_user(os.environ, frozenset(known_variables()))
+            remove_aws_variables(os.environ, frozenset(known_variables()))
         return settings
 
-    def _refuse_unusable_paths(self) -> None:
-        """Before anything is written there."""
+    def _reject_unusable_paths(self) -> None:
+        """Raises SettingsError if no database can be stored in the home or at the warehouse
+        file."""
         for field, path in (("home", self.home_dir), ("warehouse_file", self.warehouse_path)):
             if reason := unusable(path):
                 raise SettingsError(
@@ -390,7 +391,7 @@ class Settings(BaseSettings):
 
     @property
     def secrets(self) -> list[str]:
-        """Every value that nobody may see."""
+        """The values of all secret settings."""
         values = (getattr(self, field) for field in type(self).model_fields)
         return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
 
@@ -398,7 +399,7 @@ class Settings(BaseSettings):
         """Check that these fields are set.
 
         Raises:
-            SettingsError: one is empty; the message names its variable and what it is for.
+            SettingsError: one is empty; the message has its variable and description.
         """
         for field in fields:
             if getattr(self, field) is None:
@@ -410,8 +411,8 @@ class Settings(BaseSettings):
 
     @property
     def snowflake_private_key_base64(self) -> SecretStr | None:
-        """The key of SNOWFLAKE_PRIVATE_KEY without the lines around it, as clients take it from a
-        variable; None if a file has the key. A line break may be written as a backslash and n."""
+        """SNOWFLAKE_PRIVATE_KEY without its header and footer, as clients expect it in a variable;
+        None if the key is in a file. Line breaks may be written as `\\n`."""
         if self.snowflake_private_key is None or self.snowflake_private_key_path is not None:
             return None
         text = self.snowflake_private_key.get_secret_value().replace("\\n", "\n")
@@ -419,7 +420,7 @@ class Settings(BaseSettings):
 
     @property
     def retry_delay(self) -> float:
-        """Seconds between two tries of a step."""
+        """Seconds before a step is retried."""
         if self.retry_delay_seconds is not None:
             return self.retry_delay_seconds
         return 2.0 if self.environment == "local" else 300.0
@@ -430,20 +431,19 @@ class Settings(BaseSettings):
 
     @property
     def runs_by_itself(self) -> bool:
-        """Whether nights are scheduled and their deadline is watched from the start: in production,
-        and there in Dagster Cloud alone. A server that somebody starts on a machine with the
-        settings of production would be a second scheduler."""
+        """Whether the schedule and the deadline sensor start switched on: only in `prod` in Dagster
+        Cloud. A local server with production settings would otherwise schedule a second batch."""
         return self.environment == "prod" and self.dagster_cloud_deployment is not None
 
     def day_due(self, now: datetime) -> date | None:
-        """The newest day whose batch must be done by `now`; None where no schedule runs it."""
+        """The newest day whose batch must be done by `now`; None if no schedule runs it."""
         if self.environment != "prod" or self.as_of_date is not None:
             return None
         return day_due(now, self.deadline_time)
 
     @property
     def slack_mention_markup(self) -> str:
-        """The mention as Slack's mrkdwn writes it; empty for none."""
+        """The mention in Slack's mrkdwn; empty for none."""
         if self.slack_mention == "none":
             return ""
         if self.slack_mention == "here":
@@ -476,20 +476,20 @@ class Settings(BaseSettings):
 
     @property
     def dagster_home(self) -> Path:
-        """Dagster's runs and events. Each environment has its own: what ran here is recorded in its
-        warehouse, where the runs of another have no business."""
+        """Dagster's runs and events, one folder per environment, because all runs of an instance
+        are recorded in the warehouse of its environment."""
         is_local = self.environment == "local"
         return self.home_dir / ("dagster" if is_local else f"dagster-{self.environment}")
 
     @property
     def is_dbt_parsed_here(self) -> bool:
-        """Whether the dbt manifest is made on this machine: on a laptop and in a git checkout. A
-        wheel brings it along (`.ci/build`), because a code location must not run dbt to load."""
+        """Whether the dbt manifest is built on this machine: in `local` and in a git checkout. A
+        wheel contains it (`.ci/build`), because a code location must not run dbt when it loads."""
         return self.environment == "local" or (REPOSITORY_DIR / ".git").exists()
 
     @property
     def dbt_target_dir(self) -> Path:
-        """Where the dbt manifest lies."""
+        """The folder of the dbt manifest."""
         if self.is_dbt_parsed_here:
             return self.home_dir / "dbt" / self.environment / "parse"
         return self.dbt_project_dir / "target"
@@ -520,18 +520,18 @@ def inherited_environment(*, without: str | tuple[str, ...] = ()) -> dict[str, s
     }
 
 
-def asked_through_a_proxy(url: str) -> str:
-    """A sentence for who waits in vain for an answer; empty if no proxy stands between."""
+def proxy_hint(url: str) -> str:
+    """A sentence for an error without an answer; empty if the request goes through no proxy."""
     name = proxy_variable(os.environ, url)
     if name is None:
         return ""
-    return f" It was asked through the proxy of {name}; NO_PROXY lists hosts that need none."
+    return f" The request went through the proxy of {name}; NO_PROXY lists hosts that need none."
 
 
 def env_example() -> str:
     """The text of `.env.example`: every setting, commented out, with its default."""
     lines = [
-        "# Every setting of the pipeline, made by `python -m veracitypro_pipeline.settings`.",
+        "# Every setting of the pipeline, generated by `python -m veracitypro_pipeline.settings`.",
         "# Nothing is needed for VP_ENVIRONMENT=local. Copy to .env and uncomment what you set.",
     ]
     for field, info in Settings.model_fields.items():
@@ -559,8 +559,8 @@ def _field(variable: str) -> FieldInfo | None:
     return None
 
 
-def _is_no_text(value: str) -> bool:
-    """Python keeps bytes of the environment that are no UTF-8 as lone surrogates."""
+def _is_not_text(value: str) -> bool:
+    """Whether it has a NUL, or bytes that are not UTF-8, which Python keeps as lone surrogates."""
     return any(character == "\0" or "\udc80" <= character <= "\udcff" for character in value)
 
 
@@ -568,8 +568,9 @@ def _names_in_file() -> set[str]:
     """The variables of the `.env` file.
 
     Raises:
-        SettingsError: it cannot be read, or python-dotenv takes a line in another sense: it skips
-            one that is not an assignment, and expands `${...}` also within single quotes.
+        SettingsError: it cannot be read, or python-dotenv would not read a line as written: it
+        skips
+            a line that is not an assignment, and expands `${...}` even in single quotes.
     """
     path = Path(ENV_FILE)
     if not path.is_file():
@@ -590,17 +591,17 @@ def _names_in_file() -> set[str]:
             )
         if "${" in (line.value or "") and _SINGLE_QUOTED.search(written):
             raise SettingsError(
-                f"{line.key} in {ENV_FILE} holds ${{, which is expanded also within single quotes:"
+                f"{line.key} in {ENV_FILE} holds ${{, which is expanded even in single quotes:"
                 " set the variable in the environment, or use double quotes if it is meant."
             )
     return {line.key for line in lines if line.key is not None}
 
 
-def _refuse_unknown_names() -> None:
+def _reject_unknown_names() -> None:
     known = set(known_variables())
     for name in sorted({*os.environ, *_names_in_file()}):
         if name.startswith(PREFIX) and name not in known:
-            # In quotes, a file may call a variable whatever it likes.
+            # A quoted name in the file may have any characters.
             shown = name if name.isprintable() else repr(name)
             raise SettingsError(
                 f"{shown} is not a setting of this project: remove it, or use one of"

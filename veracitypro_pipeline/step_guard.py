@@ -1,7 +1,4 @@
-"""The border between Dagster and the body of an asset or a check; every body has it.
-
-It decides what becomes of an error and of a check's description that leave the body.
-"""
+"""The decorator of every asset and check: it handles the errors and the check results of a body."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,11 +12,11 @@ from veracitypro_pipeline.failures import INTERRUPTED, Interrupted, PermanentFai
 from veracitypro_pipeline.markdown import one_line
 from veracitypro_pipeline.masking import mask_error
 
-# Dagster's run-retry daemon reads this tag; it never looks at the exception.
+# Dagster's run-retry daemon reads this tag, not the exception.
 RUN_RETRIES_TAG: Final = "dagster/max_retries"
 
-# A check asks a service that has just answered its asset; it asks again soon, because it may hold
-# up what follows. Two repeats, seconds between them.
+# Two retries, ten seconds apart: the service has just answered the asset, and a blocking check
+# holds up the stages after it.
 CHECK_RETRIES: Final = dg.RetryPolicy(max_retries=2, delay=10)
 
 Arguments = ParamSpec("Arguments")
@@ -27,15 +24,14 @@ Result = TypeVar("Result")
 
 
 def final_when_interrupted(body: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """The border between Dagster and the body of an asset or a check; every body has it.
+    """Wrap the body of an asset or a check.
 
-    A person who stops a run stops it. A permanent failure ends the retries of the run. No error
-    holds a secret, because Dagster keeps an error with all that led to it. The description of a
-    check's result is shown as it stands, because Dagster's UI reads it as Markdown, and names of
-    files and errors of services are in it.
-
-    Under a retry policy Dagster takes an interrupt for a passing fault, so that the in-process
-    executor would try the step again and go on (1.13.27, `op_execution_error_boundary`).
+    - An interrupt becomes `Interrupted`, which is not retried. Under a retry policy Dagster 1.13.27
+      would retry the step and continue the run (`op_execution_error_boundary`).
+    - A permanent failure also ends the retries of the run.
+    - Secrets are masked in errors and in their causes, all of which Dagster stores.
+    - The description of a check result is escaped: it quotes names of files and errors of services,
+      and Dagster's UI renders Markdown.
     """
 
     @wraps(body)
@@ -43,14 +39,14 @@ def final_when_interrupted(body: Callable[Arguments, Result]) -> Callable[Argume
         with permanent_failures_end_retries(), errors_are_masked(), interrupts_are_final():
             result = body(*args, **kwargs)
         if isinstance(result, dg.AssetCheckResult):
-            return cast("Result", shown_as_text(result))
+            return cast("Result", escaped_description(result))
         return result
 
     return guarded
 
 
-def shown_as_text(result: dg.AssetCheckResult) -> dg.AssetCheckResult:
-    """The same, with a description in which Markdown finds nothing to read."""
+def escaped_description(result: dg.AssetCheckResult) -> dg.AssetCheckResult:
+    """The result with Markdown escaped in its description."""
     if result.description is None:
         return result
     return result._replace(description=one_line(result.description))
@@ -58,7 +54,7 @@ def shown_as_text(result: dg.AssetCheckResult) -> dg.AssetCheckResult:
 
 @contextmanager
 def permanent_failures_end_retries() -> Iterator[None]:
-    """Raise what was raised; see `end_retries_of_run`."""
+    """Re-raise every error; after a permanent failure, end the retries of the run."""
     try:
         yield
     except PermanentFailure as failure:
@@ -67,30 +63,32 @@ def permanent_failures_end_retries() -> Iterator[None]:
 
 
 def end_retries_of_run(failure: dg.Failure) -> None:
-    """Keep the run-retry daemon from repeating the run of the current step, if the failure is
-    permanent. Not a failure hook: Dagster logs a hook that it skips after every good step."""
+    """Stop the run-retry daemon from retrying the current run, if the failure is permanent.
+
+    A failure hook would do the same, but Dagster logs a skipped hook after every good step.
+    """
     if not isinstance(failure, PermanentFailure):
         return
     try:
         context = dg.OpExecutionContext.get()
     except dg.DagsterInvariantViolationError:
-        return  # Outside of a run there is nothing to repeat.
+        return  # Outside of a run there is nothing to retry.
     context.instance.add_run_tags(context.run_id, {RUN_RETRIES_TAG: "0"})
 
 
 @contextmanager
 def errors_are_masked() -> Iterator[None]:
-    """What services say is masked where it comes from; this is for the errors behind ours.
+    """Mask secrets in errors and their causes.
 
     Raises:
-        PermanentFailure: a disk is full, whatever met that.
+        PermanentFailure: in place of any error that a full disk caused.
     """
     try:
         yield
     except Exception as error:
         if (full := full_disk.message_of(error)) is not None and not _is_permanent(error):
             raise PermanentFailure(full) from mask_error(error)
-        raise mask_error(error)  # noqa: B904 - it is the same one, or has what is behind it
+        raise mask_error(error)  # noqa: B904 - the same error, or one with its causes
 
 
 def _is_permanent(error: Exception) -> bool:
@@ -99,7 +97,7 @@ def _is_permanent(error: Exception) -> bool:
 
 @contextmanager
 def interrupts_are_final() -> Iterator[None]:
-    """The same for a part of a body, e.g. of a generator."""
+    """Turn an interrupt into `Interrupted`; for a part of a body, such as a generator."""
     try:
         yield
     except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt) as interrupt:

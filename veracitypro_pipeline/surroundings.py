@@ -1,9 +1,7 @@
-"""What the environment of a process tells HTTP clients on its own: proxies, and AWS's files. Pure.
+"""Corrects environment variables that HTTP clients read themselves: proxies and AWS's. Pure.
 
-Every client reads these by itself, and so does every child process. So they are set right once, in
-the environment, and not in each client.
-
-Not here: our own settings, and which process's environment it is (`settings.py`).
+Every client and every child process reads them. So they are corrected once in the environment, not
+in each client. `settings.py` applies this to the process.
 """
 
 import os
@@ -13,8 +11,8 @@ from urllib.parse import urlsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
-# AWS's client also reads a profile, an endpoint, retries and more from variables of this prefix,
-# and, in files, what variables do not say.
+# AWS's client also reads a profile, an endpoint, retries and more from variables with this prefix,
+# and from files.
 AWS: Final = "AWS_"
 NO_AWS_FILES: Final = {
     "AWS_CONFIG_FILE": os.devnull,
@@ -24,26 +22,26 @@ _PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy")
 
 
 def no_proxy_for_loopback(environment: MutableMapping[str, str]) -> None:
-    """Let requests to this machine reach it, whatever proxies are set for all others."""
+    """Exempt loopback from the proxies, if any are set."""
     if not any(environment.get(spelt) for name in _PROXIES for spelt in (name, name.upper())):
         return
     listed = ",".join(environment.get(name, "") for name in ("no_proxy", "NO_PROXY"))
     hosts = dict.fromkeys(host.strip() for host in (*listed.split(","), *LOOPBACK))
     hosts.pop("", None)
-    # Clients disagree on the spelling, and for some of them `*` counts only alone.
+    # Clients read one spelling or the other, and some accept `*` only alone.
     both = "*" if "*" in hosts else ",".join(hosts)
     environment["no_proxy"] = environment["NO_PROXY"] = both
 
 
-def no_aws_of_the_user(environment: MutableMapping[str, str], ours: frozenset[str]) -> None:
-    """Leave AWS's client with what it is given, and with variables that are settings of `ours`."""
+def remove_aws_variables(environment: MutableMapping[str, str], ours: frozenset[str]) -> None:
+    """Remove AWS's variables that are not settings of `ours`, and AWS's files."""
     for name in [name for name in environment if name.startswith(AWS) and name not in ours]:
         del environment[name]
     environment.update(NO_AWS_FILES)
 
 
 def proxy_variable(environment: Mapping[str, str], url: str) -> str | None:
-    """The variable that sends requests for an address to a proxy; None if they go there directly.
+    """The variable that sends requests for a URL to a proxy; None if they are direct.
 
     >>> proxy_variable({"HTTPS_PROXY": "http://proxy:3128"}, "https://api.example/v1")
     'HTTPS_PROXY'

@@ -105,7 +105,7 @@ def test_a_refresh_is_followed_to_its_end_and_is_then_current(night: Night) -> N
 
 
 def test_a_day_without_a_landing_manifest_is_rejected(night: Night) -> None:
-    with pytest.raises(PermanentFailure, match=r"^Nothing of 2025-12-24 has been landed, "):
+    with pytest.raises(PermanentFailure, match=r"^No files have been landed for 2025-12-24, "):
         night.refresh(day="2025-12-24")
     assert night.refreshes.newest(5) == []
 
@@ -155,7 +155,7 @@ def test_a_run_that_changes_no_mart_refreshes_nothing_and_reports_it(night: Nigh
     second = result.value
     assert second.request_id == first.request_id
     assert second.skipped == (
-        f"No mart has changed since refresh {first.request_id}, which the run of {DAY} asked for."
+        f"No mart has changed since refresh {first.request_id}, which the run of {DAY} started."
     )
     assert (result.metadata or {})["skipped"] == second.skipped
     assert len(night.refreshes.newest(5)) == 1

@@ -69,7 +69,7 @@ def test_an_error_behind_a_proxy_names_the_variable(
         "slack_api_url": "https://slack.example/api/",
     }
     of_run = fixed(on_stack(Settings.load(), local_stack).model_copy(update=away))
-    said = "asked through the proxy of https_proxy; NO_PROXY lists hosts that need none"
+    said = "went through the proxy of https_proxy; NO_PROXY lists hosts that need none"
     with pytest.raises(TransientFailure, match=said):
         [*S3Resource(settings=of_run).list_objects("bucket", "")]
     with pytest.raises(TransientFailure, match=said):

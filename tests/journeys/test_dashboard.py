@@ -123,7 +123,7 @@ def test_the_page_of_the_pipeline_tells_of_the_nights_and_of_what_warns(
 ) -> None:
     expect(page.get_by_role("heading", name="Pipeline", exact=True)).to_be_visible()
     expect(page.get_by_text("Of the newest checks, 2 warned: see below.")).to_be_visible()
-    expect(page.get_by_text("nothing is lost on the way")).to_be_visible()
+    expect(page.get_by_text("nothing is lost.")).to_be_visible()
     expect(
         page.get_by_test_id("stText").get_by_text("Refused: 0 of 23 records, 1 of")
     ).to_be_visible()

@@ -17,7 +17,7 @@ DAY = "2026-01-31"
 
 
 class Monitoring:
-    """An instance, and the warehouse that its runs are recorded in."""
+    """An instance, and the warehouse that records its runs."""
 
     def __init__(self, instance: dg.DagsterInstance, path: Path) -> None:
         settings = Settings.load(warehouse_file=path)
@@ -47,7 +47,7 @@ class Monitoring:
         )
         return run.run_id
 
-    def bury(self, run_id: str) -> None:
+    def close_killed(self, run_id: str) -> None:
         run = self.instance.get_run_by_id(run_id)
         assert run is not None
         self.instance.report_run_failed(run, "The process of this run was killed.")

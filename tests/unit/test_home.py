@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from veracitypro_pipeline.cli import main as command_line
 from veracitypro_pipeline.cli.home import down, reset
 from veracitypro_pipeline.cli.instance import prepare_dagster_home
-from veracitypro_pipeline.home import CONTENTS, NotOurs, make_home
+from veracitypro_pipeline.home import CONTENTS, ForeignFolderError, make_home
 from veracitypro_pipeline.local.stack.lifecycle import ensure_stack
 from veracitypro_pipeline.settings import Settings
 
@@ -68,7 +68,9 @@ def test_each_environment_of_a_home_has_runs_of_its_own(tmp_path: Path) -> None:
 
 def test_a_folder_with_other_things_is_refused_and_stays_as_it_is(folder: Path) -> None:
     (folder / "thesis.txt").touch()
-    with pytest.raises(NotOurs, match=r"holds thesis\.txt and nothing of this project.*--home"):
+    with pytest.raises(
+        ForeignFolderError, match=r"holds thesis\.txt and nothing of this project.*--home"
+    ):
         ensure_stack(folder, tracked_products=folder / "any.csv")
     assert mode(folder) == 0o755
     assert [entry.name for entry in folder.iterdir()] == ["thesis.txt"]
@@ -82,7 +84,7 @@ def test_a_folder_that_is_closed_already_may_hold_other_things(folder: Path) -> 
 
 def test_a_shared_folder_is_refused_and_stays_shared(folder: Path) -> None:
     folder.chmod(0o1777)
-    with pytest.raises(NotOurs, match="is a folder that users share"):
+    with pytest.raises(ForeignFolderError, match="is a folder that users share"):
         make_home(folder)
     assert mode(folder) == 0o1777
 
@@ -90,7 +92,7 @@ def test_a_shared_folder_is_refused_and_stays_shared(folder: Path) -> None:
 def test_a_folder_of_another_user_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     owner = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: owner + 1)
-    with pytest.raises(NotOurs, match="belongs to another user"):
+    with pytest.raises(ForeignFolderError, match="belongs to another user"):
         make_home(folder)
 
 
@@ -103,7 +105,9 @@ def test_only_a_folder_that_vp_has_made_is_reset(folder: Path, content: str) -> 
     assert f"{folder} lacks the file .vp-home" in refused.stderr
     assert (folder / content).exists()
     if "/" in content:  # It is not adopted as a home either, so a later reset cannot delete it.
-        with pytest.raises(NotOurs, match=f"holds {content.split('/')[0]}, which `vp` has not"):
+        with pytest.raises(
+            ForeignFolderError, match=f"holds {content.split('/')[0]}, which `vp` has not"
+        ):
             make_home(folder)
         assert (folder / content).exists()
 

@@ -27,7 +27,7 @@ def keepa_raw() -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(metadata=RAW_ROWS)
 
 
-def test_counts_are_those_that_assets_and_checks_state() -> None:
+def test_counts_come_from_the_metadata_of_assets_and_checks() -> None:
     @dg.asset_check(asset=["raw", "keepa_raw"])
     def counted() -> dg.AssetCheckResult:
         return dg.AssetCheckResult(passed=True, metadata={"mart_rows_in": 7, "mart_rows_out": 8})
@@ -72,7 +72,7 @@ def test_counts_of_a_stage_are_the_sum_over_its_assets_and_checks() -> None:
     assert stages["core"].rows_refused == 5
 
 
-def test_what_is_materialized_again_counts_once() -> None:
+def test_an_asset_materialized_twice_counts_once() -> None:
     @dg.op(out={"result": dg.Out()})
     def loads_twice(context: dg.OpExecutionContext) -> None:
         for rows in (7, 9):
@@ -90,8 +90,8 @@ def test_what_is_materialized_again_counts_once() -> None:
 
 
 @pytest.mark.parametrize("key", [["scraperapi", "search"], ["report"], ["airbytes", "x"]])
-def test_an_asset_of_no_stage_is_counted_in_none(key: list[str]) -> None:
-    """A foreign asset in the run: its checks and its failure count, and nothing breaks."""
+def test_an_asset_without_a_stage_is_not_counted(key: list[str]) -> None:
+    """A foreign asset in the run: its checks and its failure still count."""
 
     @dg.asset(key=key)
     def foreign() -> dg.MaterializeResult[None]:
@@ -131,8 +131,8 @@ def test_a_red_check_of_severity_error_makes_a_run_bad(
     assert (check.name, check.description) == ("raw/keepa_raw: red", "9 are not 10")
 
 
-def test_a_run_that_ends_well_without_the_result_of_a_check_is_not_good() -> None:
-    """Whatever the cause. Here the table was not written, so Dagster skips what follows it."""
+def test_a_successful_run_without_the_result_of_a_check_is_not_good() -> None:
+    """Whatever the cause. Here the asset yields nothing, so Dagster skips its check."""
 
     @dg.multi_asset(specs=[dg.AssetSpec(["stg", "fetches"], skippable=True)])
     def silent() -> Iterator[dg.MaterializeResult[None]]:
@@ -152,7 +152,7 @@ def test_a_run_that_ends_well_without_the_result_of_a_check_is_not_good() -> Non
     assert "has no result" in check.description
 
 
-def test_a_stage_is_done_or_begun_or_not_reached_and_so_are_its_checks() -> None:
+def test_a_stage_is_finished_started_or_not_reached_and_so_are_its_checks() -> None:
     @dg.asset(key=["landing", "files"])
     def broken() -> None:
         raise PermanentFailure("S3 is away.")
@@ -195,7 +195,7 @@ def test_a_stage_is_done_or_begun_or_not_reached_and_so_are_its_checks() -> None
         (KeyError("lines"), "KeyError: 'lines'"),
     ],
 )
-def test_a_failed_step_is_named_with_its_own_sentence(error: Exception, reason: str) -> None:
+def test_a_failed_step_is_shown_with_its_own_message(error: Exception, reason: str) -> None:
     @dg.asset(key=["landing", "broken"])
     def broken() -> None:
         raise error
@@ -208,7 +208,7 @@ def test_a_failed_step_is_named_with_its_own_sentence(error: Exception, reason: 
     assert (failure.step, failure.reason) == ("landing__broken", reason)
 
 
-def test_a_step_that_a_blocking_check_ended_says_what_the_check_says() -> None:
+def test_a_step_that_a_blocking_check_failed_has_its_description() -> None:
     @dg.asset_check(asset=["raw", "keepa_raw"], blocking=True)
     def lines_are_json() -> dg.AssetCheckResult:
         return dg.AssetCheckResult(passed=False, description="9 of 10 lines are refused.")
@@ -217,7 +217,7 @@ def test_a_step_that_a_blocking_check_ended_says_what_the_check_says() -> None:
     assert failure.reason == "lines_are_json: 9 of 10 lines are refused."
 
 
-def test_a_resource_that_cannot_be_made_is_the_reason_of_the_run() -> None:
+def test_a_resource_that_cannot_be_created_is_the_reason_of_the_run() -> None:
     @dg.resource
     def away() -> None:
         raise PermanentFailure("The stack does not start: call vp down.")
@@ -235,7 +235,7 @@ def test_a_resource_that_cannot_be_made_is_the_reason_of_the_run() -> None:
     assert failure.reason == "The stack does not start: call vp down."
 
 
-def test_a_transient_failure_is_tried_again_and_a_permanent_one_is_not() -> None:
+def test_a_transient_failure_is_retried_and_a_permanent_one_is_not() -> None:
     tries: dict[str, int] = {"passing": 0, "lasting": 0}
     twice = dg.RetryPolicy(max_retries=2)
 
@@ -283,6 +283,6 @@ def test_a_permanent_failure_ends_the_retries_of_the_run(error: Exception, tag: 
     assert run.tags.get("dagster/max_retries") == tag
 
 
-def test_a_run_that_is_unknown_is_said_to_be() -> None:
+def test_an_unknown_run_is_an_error() -> None:
     with dg.DagsterInstance.ephemeral() as instance, pytest.raises(LookupError, match="no run x"):
         run_summary(instance, "x")

@@ -1,4 +1,4 @@
-"""The checks of what is promised: each warns when it is broken, and none blocks."""
+"""The checks of the promises to readers: each warns if one is broken, and none blocks."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ DAY = date(2026, 3, 31)
 
 
 class Warehouse:
-    """One with all marts, a row each, and twelve good nights before the day."""
+    """A warehouse with one row per mart and twelve good nights before the day."""
 
     def __init__(self, path: Path, *, newest: date, seconds: float = 0.01) -> None:
         settings = Settings.load(warehouse_file=path)
@@ -54,7 +54,7 @@ class Warehouse:
     def judge(
         self, *, records: int, synced_days_later: int = 0
     ) -> dict[tuple[str, str], dg.AssetCheckResult]:
-        """The results of the night, by mart and check."""
+        """The check results of the night, by mart and check."""
         file = LandedFile(key="k", etag="e", size_bytes=1000 * records, lines=records, sync_ids={})
         manifest = LandingManifest(
             as_of_date=DAY + timedelta(days=synced_days_later),
@@ -67,7 +67,7 @@ class Warehouse:
         return {(one.asset_key.path[-1], one.check_name): one for one in results}
 
     def run_time(self, *, is_whole: bool = True) -> dg.AssetCheckEvaluation:
-        """The result of a night that takes a second or so; without a sync if it is not whole."""
+        """The result for a night of about a second; it has no sync if it is not whole."""
 
         @dg.asset(key=AIRBYTE_PRODUCT, partitions_def=daily_as_of)
         def sync() -> None: ...
@@ -97,12 +97,12 @@ def test_a_usual_night_keeps_every_promise(tmp_path: Path) -> None:
     assert all(result.passed for result in results.values())
 
 
-def test_a_day_that_a_later_sync_serves_is_held_to_its_own_day(tmp_path: Path) -> None:
+def test_a_day_served_by_a_later_sync_is_compared_with_its_own_date(tmp_path: Path) -> None:
     results = Warehouse(tmp_path / "one.duckdb", newest=DAY).judge(records=24, synced_days_later=9)
     assert all(result.passed for result in results.values())
 
 
-def test_a_mart_that_ends_before_the_day_warns_and_says_where_it_ends(tmp_path: Path) -> None:
+def test_a_mart_that_ends_before_the_day_warns_with_its_end(tmp_path: Path) -> None:
     results = Warehouse(tmp_path / "one.duckdb", newest=DAY - timedelta(days=2)).judge(records=24)
     late = {mart for (mart, check), result in results.items() if not result.passed}
     assert late == set(MARTS) - {"fct_offer_price_daily"}
@@ -133,7 +133,7 @@ def test_a_night_that_takes_longer_than_others_warns(
     assert "median" in str(evaluation.description)
 
 
-def test_a_run_without_a_sync_is_not_held_against_whole_nights(tmp_path: Path) -> None:
+def test_a_run_without_a_sync_is_not_compared_with_whole_nights(tmp_path: Path) -> None:
     warehouse = Warehouse(tmp_path / "one.duckdb", newest=DAY, seconds=0.001)
     evaluation = warehouse.run_time(is_whole=False)
     assert evaluation.passed

@@ -1,4 +1,4 @@
-"""How fresh is fresh, when a day is due, and what a usual night teaches."""
+"""When a mart is late, when a day is due, and which figures of a night are usual."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ TODAY = date(2026, 3, 31)
 
 
 def a_night(days_ago: int, **fields: Any) -> Night:
-    """One of 24 products, 1,000 bytes each, to whose rows a hundred were added."""
+    """A night with 24 products of 1,000 bytes each, which adds a hundred rows."""
     usual: dict[str, Any] = {
         "as_of_date": TODAY - timedelta(days=days_ago),
         "records": 24,
@@ -60,14 +60,14 @@ def test_a_night_like_the_others_is_usual() -> None:
         ({"mart_rows_out": 90_000}, "rows added a day"),
     ],
 )
-def test_an_odd_figure_is_named_with_its_band(fields: dict[str, Any], name: str) -> None:
+def test_an_unusual_figure_is_shown_with_its_band(fields: dict[str, Any], name: str) -> None:
     assert odd(**fields) == [name]
     (figure,) = [str(one) for one in volume(BEFORE, a_night(0, **fields)) if not one.is_usual]
     assert "usual is" in figure
     assert "of the last 1" in figure
 
 
-def test_the_message_has_the_value_the_band_and_how_it_was_learned() -> None:
+def test_the_message_has_the_value_the_band_and_its_nights() -> None:
     records, *_ = volume(BEFORE, a_night(0, records=12))
     assert str(records) == (
         "records 12: usual is 21.6 to 26.4 (median 24 of the last 14 good nights)"
@@ -75,7 +75,7 @@ def test_the_message_has_the_value_the_band_and_how_it_was_learned() -> None:
     assert records.metadata == {"records": 12, "records_low": 21.6, "records_high": 26.4}
 
 
-def test_nights_that_differ_teach_a_wider_band_than_nights_that_are_alike() -> None:
+def test_varying_nights_give_a_wider_band_than_equal_ones() -> None:
     restless = [100.0, 140.0] * 7
     assert learned([120.0] * 14, 0.1) == Band(120.0, 12.0, 14)
     band = learned(restless, 0.1)
@@ -83,32 +83,32 @@ def test_nights_that_differ_teach_a_wider_band_than_nights_that_are_alike() -> N
     assert band.reach == pytest.approx(5 * 1.4826 * 20)
 
 
-def test_one_wild_night_among_many_teaches_nothing() -> None:
+def test_one_outlier_does_not_change_the_band() -> None:
     assert learned([100.0] * 13 + [9_999.0], 0.1) == Band(100.0, 10.0, 14)
 
 
-def test_few_nights_judge_nothing() -> None:
+def test_too_few_nights_give_no_band() -> None:
     few = BEFORE[: FEWEST_NIGHTS - 1]
     measured = volume(few, a_night(0, records=1, size_bytes=1))
     assert all(one.is_usual for one in measured)
     assert str(measured[0]) == "records 1: fewer than 7 good nights known"
 
 
-def test_after_nights_that_are_missing_rows_are_counted_by_the_day() -> None:
+def test_after_missing_nights_rows_are_counted_per_day() -> None:
     assert odd(as_of_date=TODAY + timedelta(days=4), mart_rows_out=10_400) == []
 
 
-def test_a_day_that_is_loaded_late_is_not_judged() -> None:
+def test_a_day_loaded_after_a_later_one_is_not_judged() -> None:
     assert volume(BEFORE, a_night(20)) == []
 
 
-def test_a_slow_night_is_slow_and_a_fast_one_is_not_odd() -> None:
+def test_a_slow_night_is_slow_and_a_fast_one_is_not() -> None:
     assert run_time(BEFORE, 91.0).is_slow
     assert not run_time(BEFORE, 89.0).is_slow
     assert not run_time(BEFORE, 1.0).is_slow
 
 
-def test_nights_without_a_sync_do_not_teach_how_long_one_takes() -> None:
+def test_nights_without_a_sync_do_not_count_for_the_run_time() -> None:
     loaded_again = [a_night(days_ago, ingest_seconds=0.0, seconds=1.0) for days_ago in range(1, 15)]
     assert run_time(loaded_again, 60.0).band is None
 
@@ -125,7 +125,7 @@ def test_a_day_is_due_at_the_deadline_of_the_next(now: datetime, due: date) -> N
     assert day_due(now, time(6)) == due
 
 
-def test_only_what_runs_by_itself_has_a_deadline() -> None:
+def test_only_scheduled_environments_have_a_deadline() -> None:
     now = datetime(2026, 4, 1, 7, tzinfo=UTC)
     assert Settings.load(environment="prod").day_due(now) == date(2026, 3, 31)
     assert Settings.load(environment="prod", as_of_date=TODAY).day_due(now) is None
@@ -152,7 +152,7 @@ def test_a_mart_is_late_beyond_the_days_it_is_allowed() -> None:
 
 
 @pytest.mark.parametrize("dialect", ["snowflake", "duckdb"])
-def test_every_question_is_sql_of_both_engines(dialect: str) -> None:
+def test_every_query_is_sql_of_both_engines(dialect: str) -> None:
     nights = positional(Statement(service_levels._NIGHTS, {"job": "j", "as_of_date": TODAY}))[0]
     for sql in (newest_days(MARTS), nights):
         (parsed,) = sqlglot.parse(sql, dialect=dialect)

@@ -1,4 +1,4 @@
-"""Settings: read once, checked, and never shown where they are secret."""
+"""Settings: read once, validated, and never shown if they are secret."""
 
 import pickle
 import re
@@ -29,7 +29,7 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_nothing_needs_to_be_set() -> None:
+def test_no_setting_is_required() -> None:
     settings = Settings.load()
     assert settings.environment == "local"
     assert settings.raw_bucket == "vp-raw-local-us-east-2"
@@ -45,7 +45,7 @@ def test_the_example_file_lists_exactly_the_settings() -> None:
 
 
 def test_only_the_settings_module_reads_the_environment() -> None:
-    """`cli/` sets the home there, and where Dagster has its own."""
+    """Besides it, `cli/` sets VP_HOME and DAGSTER_HOME."""
     package = REPOSITORY_DIR / "veracitypro_pipeline"
     readers = {
         str(file.relative_to(package))
@@ -108,7 +108,7 @@ def test_a_variable_that_is_set_but_empty_means_the_default(
         ("VP_ENVIRONMENT", "production", "VP_ENVIRONMENT is 'production'"),
         ("AS_OF_DATE", "tomorrow", "AS_OF_DATE is 'tomorrow'"),
         ("AIRBYTE_POLL_SECONDS", "0", "AIRBYTE_POLL_SECONDS is '0'"),
-        ("VP_HOME", "~nobody-here/vp", "does not know the user whose home it names"),
+        ("VP_HOME", "~no-such-user/vp", "does not know the user whose home it names"),
         ("VP_HOUSE", ".vp", "VP_HOUSE is not a setting of this project"),
     ],
 )
@@ -131,23 +131,23 @@ SNOWFLAKE_NAMES = [
 
 @pytest.mark.parametrize("field", SNOWFLAKE_NAMES)
 @pytest.mark.parametrize("value", ['VP"; drop database x; --', "VP DWH", "1VP", "VP.RAW", "ß"])
-def test_a_name_that_stands_in_sql_can_be_nothing_else(
+def test_a_snowflake_name_cannot_be_other_sql(
     field: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable_of(field), value)
     with pytest.raises(SettingsError) as refusal:
         Settings.load()
-    message = f"The setting {variable_of(field)} is {value!r}: it may hold letters, digits and"
+    message = f"The setting {variable_of(field)} is {value!r}: it may have letters, digits and"
     assert str(refusal.value).startswith(message)
 
 
-def test_a_name_of_snowflake_is_kept_as_snowflake_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_snowflake_name_is_stored_in_upper_case(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(SNOWFLAKE_NAMES) == 6
     monkeypatch.setenv("SNOWFLAKE_DATABASE", "vp_dwh_2")
     assert Settings.load().snowflake_database == "VP_DWH_2"
 
 
-def test_an_unknown_name_in_the_env_file_is_refused_too(tmp_path: Path) -> None:
+def test_an_unknown_name_in_the_env_file_is_rejected_too(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("VP_HOME=elsewhere\nVP_HOMES=typo\n")
     with pytest.raises(SettingsError, match="VP_HOMES is not a setting"):
         Settings.load()
@@ -155,7 +155,7 @@ def test_an_unknown_name_in_the_env_file_is_refused_too(tmp_path: Path) -> None:
     assert Settings.load().home == Path("elsewhere")
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_an_env_file_that_is_not_text_is_rejected(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"VP_HOME=\xff")
     with pytest.raises(SettingsError, match=r"The file \.env cannot be read .* in UTF-8"):
         Settings.load()
@@ -171,10 +171,10 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         ("SNOWFLAKE_PASSWORD='s3${HOME}cret'\n", "SNOWFLAKE_PASSWORD in .env holds ${"),
     ],
 )
-def test_a_line_of_the_env_file_that_would_not_count_as_written_is_named(
+def test_a_line_of_the_env_file_that_would_be_misread_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
 ) -> None:
-    """And its value is not shown: it may be a secret."""
+    """Its value is not shown, because it may be a secret."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text(text)
     with pytest.raises(SettingsError) as error:
@@ -183,7 +183,7 @@ def test_a_line_of_the_env_file_that_would_not_count_as_written_is_named(
     assert "s3" not in str(error.value)
 
 
-def test_lines_of_the_env_file_that_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_valid_lines_of_the_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WHO", "ops")
     (tmp_path / ".env").write_text(
@@ -202,12 +202,12 @@ def test_a_password_in_an_address_is_not_shown(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("name", ["VP_HOME", "SLACK_BOT_TOKEN"])
-def test_bytes_that_are_no_text_are_refused_and_a_secret_is_not_shown(
+def test_bytes_that_are_not_text_are_rejected_and_a_secret_is_not_shown(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, "open sesame\udcff")
     with pytest.raises(
-        SettingsError, match=f"{name} is .* holds a NUL or bytes that are no"
+        SettingsError, match=f"{name} is .* holds a NUL or bytes that are not"
     ) as refusal:
         Settings.load()
     assert ("open sesame" in str(refusal.value)) == (name == "VP_HOME")
@@ -227,10 +227,10 @@ def test_bytes_that_are_no_text_are_refused_and_a_secret_is_not_shown(
     ],
 )
 @pytest.mark.parametrize("variable", ["VP_HOME", "VP_WAREHOUSE_PATH"])
-def test_a_path_at_which_no_database_can_lie_is_refused(
+def test_a_path_that_cannot_have_a_database_is_rejected(
     variable: str, name: str, reason: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """SQLite made the database of `a?b` in a folder `a`."""
+    """SQLite would create the database of `a?b` at `a`."""
     monkeypatch.setenv(variable, str(tmp_path / name))
     with pytest.raises(SettingsError, match=f"{variable} leads to .*{re.escape(reason)}"):
         Settings.load()
@@ -238,11 +238,11 @@ def test_a_path_at_which_no_database_can_lie_is_refused(
 
 
 @pytest.mark.parametrize("name", ["a b", 'it\'s "x"', "{{x}}$a;b&c=d+e,f[g]*!~@:h", "ピックル"])
-def test_other_paths_are_taken(name: str, tmp_path: Path) -> None:
+def test_other_paths_are_accepted(name: str, tmp_path: Path) -> None:
     assert Settings.load(home=tmp_path / name).home_dir == (tmp_path / name).resolve()
 
 
-def test_what_is_required_is_named_with_its_variable() -> None:
+def test_a_required_setting_is_named_by_its_variable() -> None:
     with pytest.raises(SettingsError, match="AIRBYTE_CONNECTION_ID is not set, but the local"):
         Settings.load().require("aws_region", "airbyte_connection_id")
 
@@ -256,14 +256,14 @@ def test_what_is_required_is_named_with_its_variable() -> None:
         ("S0123456", "<!subteam^S0123456>"),
     ],
 )
-def test_whom_a_failure_calls_is_written_as_slack_reads_it(
+def test_the_mention_is_written_as_slack_reads_it(
     mention: str, markup: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLACK_MENTION", mention)
     assert Settings.load().slack_mention_markup == markup
 
 
-def test_a_mention_of_everybody_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mention_of_everybody_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLACK_MENTION", "<!channel>")
     with pytest.raises(SettingsError, match="SLACK_MENTION"):
         Settings.load()

@@ -1,4 +1,4 @@
-"""What stages tell each other, as another version has written it."""
+"""Stage values written by another version of the code."""
 
 import json
 from datetime import UTC, date, datetime
@@ -26,7 +26,7 @@ VALUES = [
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
-def test_a_field_of_a_newer_version_is_left_out(value: BaseModel) -> None:
-    """A version that is returned to reads what the newer one has left."""
+def test_a_field_of_a_newer_version_is_ignored(value: BaseModel) -> None:
+    """After a rollback, the older version reads what the newer one wrote."""
     newer = json.dumps({**value.model_dump(mode="json"), "added_later": {"a": [1]}})
     assert type(value).model_validate_json(newer) == value

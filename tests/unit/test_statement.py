@@ -1,4 +1,4 @@
-"""Names and values of a statement, for clients that bind by name and by place."""
+"""Names and values of a statement, for clients that bind by name or by position."""
 
 import doctest
 

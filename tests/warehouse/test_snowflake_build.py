@@ -570,7 +570,7 @@ def test_the_app_in_snowflake_shows_what_the_pages_show_on_a_laptop(
 
 def shown(script: Path, page: str, site: Site, product: Mapping[str, str]) -> dict[str, list[Any]]:
     """All texts, tables and charts of a page, with the names of landing files normalized."""
-    reading.forget()
+    reading.clear_cache()
     test = AppTest.from_file(str(script), default_timeout=60).run()
     if page:
         test.query_params.update(product)

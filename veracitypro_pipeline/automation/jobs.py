@@ -1,4 +1,4 @@
-"""The jobs: one, which is the whole graph for one as-of day."""
+"""The only job: the whole graph for one as-of day."""
 
 import dagster as dg
 

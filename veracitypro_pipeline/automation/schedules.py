@@ -1,4 +1,4 @@
-"""When the batch runs by itself, and which environment may do so."""
+"""The nightly schedule, and where it starts switched on."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,13 +9,13 @@ from veracitypro_pipeline.lineage import SCHEDULE_NAME
 from veracitypro_pipeline.partitions import check_as_of_date
 from veracitypro_pipeline.settings import Settings
 
-# Ten minutes after the UTC day is over; Keepa's points of its last minutes have arrived by then.
+# Ten minutes after the end of the UTC day, when Keepa has the points of its last minutes.
 CRON = "10 0 * * *"
 
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """The schedule of the batch. It is on from the start only in `prod` in Dagster Cloud: elsewhere
-    a night costs tokens or a laptop's sleep, so a person switches it on."""
+    """The schedule of the batch. It starts switched on only in `prod` in Dagster Cloud. Elsewhere a
+    night costs tokens or runs on a laptop, so a person switches it on."""
 
     @dg.schedule(
         job=vp_daily_batch,
@@ -34,15 +34,15 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     def vp_daily_batch_schedule(
         context: dg.ScheduleEvaluationContext,
     ) -> dg.RunRequest | dg.SkipReason:
-        return request_of_night(context.scheduled_execution_time, Settings.load())
+        return run_request(context.scheduled_execution_time, Settings.load())
 
     return [vp_daily_batch_schedule]
 
 
-def request_of_night(scheduled_at: datetime, settings: Settings) -> dg.RunRequest | dg.SkipReason:
-    """The run that is due at a tick: yesterday's partition, or that of AS_OF_DATE.
+def run_request(scheduled_at: datetime, settings: Settings) -> dg.RunRequest | dg.SkipReason:
+    """The run request of a tick, for yesterday's partition or that of AS_OF_DATE.
 
-    A day that cannot be run is skipped with the reason.
+    Returns a SkipReason for a day that cannot be run.
     """
     night = scheduled_at.astimezone(UTC)
     as_of_date = settings.as_of_date or night.date() - timedelta(days=1)
@@ -50,5 +50,5 @@ def request_of_night(scheduled_at: datetime, settings: Settings) -> dg.RunReques
         check_as_of_date(as_of_date, night)
     except ValueError as error:
         return dg.SkipReason(f"{error} (AS_OF_DATE is {settings.as_of_date or 'auto'}.)")
-    # The key of the tick, so that a tick which is evaluated twice starts one run.
+    # Keyed by the tick, so that a tick evaluated twice starts one run.
     return dg.RunRequest(run_key=f"{night:%Y-%m-%dT%H:%M}", partition_key=as_of_date.isoformat())

@@ -1,7 +1,8 @@
-"""The Power BI dataset as an asset: refreshed when every mart is built and nothing is red.
+"""The Power BI dataset as an asset: refreshed when every mart is built and no blocking check is
+red.
 
-A run that has changed no mart since the last good refresh refreshes nothing, and says so: Power BI
-allows few refreshes a day.
+Power BI allows few refreshes a day, so a run skips the refresh if no mart has changed since the
+last good one.
 """
 
 import time
@@ -46,13 +47,13 @@ if TYPE_CHECKING:
     from veracitypro_pipeline.resources.powerbi import PowerBIClient
 
 _NAME: Final = "/".join(POWERBI_DATASET.path)
-# What the last good refresh has read.
+# The key of the marts that the last good refresh read.
 REFRESHED: Final = f"{_NAME}/refreshed"
 _USABLE: Final = frozenset({RefreshState.RUNNING, RefreshState.COMPLETED})
 
 
 class RefreshConfig(dg.Config):
-    """`force`: refresh although no mart has changed, e.g. after the dataset was published anew."""
+    """`force`: refresh even if no mart has changed, e.g. after the dataset was published again."""
 
     force: bool = False
 
@@ -81,16 +82,16 @@ def build_assets(
         warehouse: WarehouseResource,
         state_store: StateStore,
     ) -> dg.MaterializeResult[RefreshReport]:
-        """The dataset behind every report, refreshed from MART and followed to its end.
+        """The dataset behind every report, refreshed from MART.
 
-        Grain: one refresh per run that changed a mart. Rows are those of the MART tables it was
-        offered; Power BI does not say how many it took.
-        Re-run: a further try of the same run follows the refresh it has started; a run that changes
-        no mart refreshes nothing, unless `force: true` asks for it. A day of which nothing was
-        landed is refused.
+        Grain: one refresh per run that changed a mart. Rows are those of the MART tables; Power BI
+        does not report how many it read.
+        Re-run: a retry in the same run waits for the refresh that the run has started. A run that
+        changed no mart skips the refresh, unless `force` is set. A day without landed files is
+        rejected.
         """
         as_of_date = context.partition_time_window.start.date()
-        _refuse_a_day_without_data(state_store, as_of_date)
+        _require_landed(state_store, as_of_date)
         rows = sum(warehouse.row_counts(MART).values())
         marts = warehouse.content_hashes(MART)
         last = state_store.read(REFRESHED, RefreshedMarts)
@@ -103,11 +104,11 @@ def build_assets(
             and claim.run_id == context.op_execution_context.run_id
             and _state(client.refresh(claim.request_id)) in _USABLE
         ):
-            context.log.info("A try before this one has started the refresh.")
+            context.log.info("An earlier try of this run has started the refresh.")
         else:
             if not (news or config.force) and last and _shows(client, last.request_id):
                 return _result(_skipped(as_of_date, last, rows), news)
-            _keep_the_limit(client, powerbi.daily_refreshes)
+            _require_quota(client, powerbi.daily_refreshes)
             claim = RefreshClaim(
                 as_of_date=as_of_date,
                 request_id=client.start_refresh(),
@@ -115,7 +116,7 @@ def build_assets(
                 marts=marts,
             )
             state_store.write(claim_name, claim)
-        context.log.info(f"Following Power BI refresh {claim.request_id}.")
+        context.log.info(f"Waiting for Power BI refresh {claim.request_id}.")
         refresh = _finished(client, claim.request_id, powerbi)
         state_store.write(
             REFRESHED,
@@ -132,11 +133,11 @@ def build_assets(
     return [powerbi_veracitypro]
 
 
-def _refuse_a_day_without_data(state_store: StateStore, as_of_date: date) -> None:
-    """Raises PermanentFailure if nothing of the day was ever landed."""
+def _require_landed(state_store: StateStore, as_of_date: date) -> None:
+    """Raises PermanentFailure if no files were ever landed for the day."""
     if state_store.read(f"{'/'.join(LANDING_PRODUCT.path)}/{as_of_date}", LandingManifest) is None:
         raise PermanentFailure(
-            f"Nothing of {as_of_date} has been landed, so that Power BI has nothing of it to show:"
+            f"No files have been landed for {as_of_date}, so there is nothing to refresh:"
             f" run the whole day first (job {JOB_NAME}), or choose a day that was run."
         )
 
@@ -157,7 +158,7 @@ def _skipped(as_of_date: date, last: RefreshedMarts, rows: int) -> RefreshReport
         seconds=0.0,
         skipped=(
             f"No mart has changed since refresh {last.request_id}, which the run of"
-            f" {last.as_of_date} asked for."
+            f" {last.as_of_date} started."
         ),
     )
 
@@ -176,8 +177,8 @@ def _result(report: RefreshReport, news: list[str]) -> dg.MaterializeResult[Refr
     return dg.MaterializeResult(value=report, metadata=metadata)
 
 
-def _keep_the_limit(client: "PowerBIClient", limit: int) -> None:
-    """Raises PermanentFailure if a refresh now would be one too many within 24 hours."""
+def _require_quota(client: "PowerBIClient", limit: int) -> None:
+    """Raises PermanentFailure if a refresh now would exceed the limit within 24 hours."""
     start = next_start(client.history(limit), limit, datetime.now(UTC))
     if start is not None:
         raise PermanentFailure(
@@ -190,13 +191,13 @@ def _keep_the_limit(client: "PowerBIClient", limit: int) -> None:
 def _finished(
     client: "PowerBIClient", request_id: str, powerbi: PowerBIResource
 ) -> Mapping[str, Any]:
-    """The history entry of the refresh once it is completed.
+    """Wait for the refresh and return its history entry.
 
     Raises:
-        TransientFailure: it failed, or still runs at the time-out.
-        PermanentFailure: refreshes are switched off, or somebody cancelled it.
+        TransientFailure: it failed, or is still running at the time-out.
+        PermanentFailure: refreshes are disabled, or it was cancelled.
     """
-    deadline = time.monotonic() + powerbi.timeout_seconds
+    give_up_at = time.monotonic() + powerbi.timeout_seconds
     while True:
         refresh = client.refresh(request_id)
         state = _state(refresh)
@@ -204,24 +205,24 @@ def _finished(
             return refresh
         if refresh is not None and state is RefreshState.FAILED:
             raise TransientFailure(
-                f"Power BI refresh {request_id} failed: {reason_of(refresh)}; it is started again"
-                " later."
+                f"Power BI refresh {request_id} failed: {reason_of(refresh)}; the next try"
+                " starts it again."
             )
         if state is not RefreshState.RUNNING:
             raise PermanentFailure(
                 f"Power BI refresh {request_id} ended as {state}: look at the dataset's refresh"
                 " history and settings, then materialize this asset again."
             )
-        if time.monotonic() > deadline:
+        if time.monotonic() > give_up_at:
             raise TransientFailure(
-                f"Power BI refresh {request_id} still runs after {powerbi.timeout_seconds:.0f} s"
-                " (POWERBI_TIMEOUT_SECONDS)."
+                f"Power BI refresh {request_id} is still running after"
+                f" {powerbi.timeout_seconds:.0f} s (POWERBI_TIMEOUT_SECONDS)."
             )
         time.sleep(powerbi.poll_seconds)
 
 
 def _state(refresh: Mapping[str, Any] | None) -> RefreshState:
-    """Raises PermanentFailure if Power BI says something that its documentation does not."""
+    """Raises PermanentFailure if Power BI returns an undocumented status."""
     try:
         return state_of(refresh)
     except ValueError as error:

@@ -1,4 +1,5 @@
-"""The checks at the end of the night: readers see what this run refreshed, and it came in time."""
+"""The checks at the end of the night: reports show this run's refresh, and it took the usual
+time."""
 
 from datetime import UTC, datetime
 
@@ -19,11 +20,11 @@ from veracitypro_pipeline.step_guard import CHECK_RETRIES, final_when_interrupte
 def dataset_is_current(
     powerbi_veracitypro: RefreshReport, powerbi: PowerBIResource
 ) -> dg.AssetCheckResult:
-    """Power BI's own history lists this day's refresh as completed, and no later one failed. If no
-    mart had changed, that is the refresh of an earlier run.
+    """Power BI's history lists this day's refresh as completed, and no later one has failed. If no
+    mart had changed, it is the refresh of an earlier run.
 
-    If it warns: reports show an older state than MART. Look at the dataset's refresh history;
-    somebody else may refresh it at the same time.
+    If it warns: reports show older data than MART. Look at the dataset's refresh history; another
+    refresh may have been started at the same time.
 
     Runbook: infra/runbooks/dataset_is_current.md
     """
@@ -46,7 +47,7 @@ def dataset_is_current(
             f"Refresh {own} is {'listed as completed' if listed else 'not listed'}; the newest"
             f" that ended is {newest.get('requestId')} ({newest.get('status')})."
             if newest
-            else f"Power BI lists no refresh that ended, not even {own}."
+            else f"Power BI lists no finished refresh, not even {own}."
         ),
         metadata={"request_id": own, "refreshes_listed": len(history)},
     )
@@ -57,23 +58,23 @@ def dataset_is_current(
 def run_time_is_usual(
     context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
 ) -> dg.AssetCheckResult:
-    """The night has taken no longer than the last good ones do; the description gives the seconds,
-    the band and the nights that it was learned from.
+    """The night took no longer than is usual for the last good nights. The description has the
+    seconds, the band and its number of nights.
 
-    If it warns: reports are right, but came later than usual, and the deadline draws near. Look in
-    `vp status` at which stage the time went.
+    If it warns: reports are correct, but later than usual and nearer to the deadline. `vp status`
+    shows which stage took the time.
 
     Runbook: infra/runbooks/run_time_is_usual.md
     """
-    # A run of selected assets, e.g. a backfill, is no whole night.
+    # A run of selected assets without the sync, e.g. a backfill, is not a whole night.
     selected = context.run.asset_selection
     is_whole = not are_checks_alone(context.run) and (not selected or AIRBYTE_PRODUCT in selected)
     record = context.instance.get_run_record_by_id(context.run.run_id)
     assert record is not None
-    begun = record.start_time or record.create_timestamp.timestamp()
+    started = record.start_time or record.create_timestamp.timestamp()
     measured = run_time(
         good_nights(warehouse.query, JOB_NAME, day_of_step(context)),
-        datetime.now(UTC).timestamp() - begun,
+        datetime.now(UTC).timestamp() - started,
     )
     return dg.AssetCheckResult(
         passed=not (is_whole and measured.is_slow),

@@ -1,5 +1,5 @@
-"""From Power BI's refresh history to what it means: how one ended, whether there may be another,
-whether another would show anything new. Pure: no Dagster, no HTTP.
+"""Interprets Power BI's refresh history: how a refresh ended, whether another is allowed and
+needed. Pure: no Dagster, no HTTP.
 
 Source: Power BI REST API, "Get Refresh History In Group" and "Refresh Dataset In Group", read in
 2026: status is Unknown while a refresh runs, then Completed, Failed, Disabled or Cancelled;
@@ -17,13 +17,12 @@ from veracitypro_pipeline.masking import masked
 
 SHOWN_CHARACTERS: Final = 300
 DAY: Final = timedelta(days=1)
-# Kinds of refresh that count towards the day's limit; one that a person starts in the browser does
-# not.
+# Kinds of refresh that count towards the daily limit. One started in the browser does not.
 COUNTED: Final = frozenset({"Scheduled", "ViaApi", "ViaEnhancedApi"})
 
 
 class RefreshState(StrEnum):
-    """What a refresh has come to."""
+    """The status of a refresh."""
 
     RUNNING = "Unknown"
     COMPLETED = "Completed"
@@ -33,10 +32,10 @@ class RefreshState(StrEnum):
 
 
 def state_of(refresh: Mapping[str, Any] | None) -> RefreshState:
-    """The state of a history entry; one that is not listed yet is running.
+    """The state of a history entry; None, a refresh that is not listed yet, is running.
 
     Raises:
-        ValueError: Power BI says something that its documentation does not.
+        ValueError: Power BI returned an undocumented status.
     """
     if refresh is None:
         return RefreshState.RUNNING
@@ -51,7 +50,7 @@ def state_of(refresh: Mapping[str, Any] | None) -> RefreshState:
 
 
 def seconds_of(refresh: Mapping[str, Any]) -> float:
-    """How long a finished refresh took; 0 if Power BI does not say."""
+    """The duration of a finished refresh; 0 if its times are missing or cannot be read."""
     try:
         started, ended = (
             datetime.fromisoformat(refresh[name]) for name in ("startTime", "endTime")
@@ -62,10 +61,10 @@ def seconds_of(refresh: Mapping[str, Any]) -> float:
 
 
 def next_start(history: Iterable[Mapping[str, Any]], limit: int, now: datetime) -> datetime | None:
-    """When a refresh may be started again; None if one may be started now.
+    """When the next refresh is allowed; None if one is allowed now.
 
-    Power BI does not say when its day begins, so that any 24 hours have to keep the limit. An entry
-    whose start cannot be read does not count.
+    Power BI does not document when its day starts, so the limit is applied to any 24 hours. An
+    entry whose start cannot be read does not count.
     """
     started = sorted(
         instant
@@ -78,12 +77,12 @@ def next_start(history: Iterable[Mapping[str, Any]], limit: int, now: datetime) 
 
 
 def changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """The tables whose content hash is another than before, those that came and those that went."""
+    """The tables that were added, removed, or have a different content hash."""
     return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
 
 
 def newest_ended(history: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The newest refresh that is over."""
+    """The newest finished refresh."""
     return next((entry for entry in history if state_of(entry) is not RefreshState.RUNNING), None)
 
 
@@ -96,8 +95,8 @@ def is_completed(history: Iterable[Mapping[str, Any]], request_id: str) -> bool:
 
 
 def shows(history: Sequence[Mapping[str, Any]], request_id: str) -> bool:
-    """Whether reports show at least what this refresh read: it is completed, and the newest that
-    ended is too. After a failed one nobody knows what the dataset holds."""
+    """Whether reports show what this refresh read, or newer data: it is completed, and so is the
+    newest finished one. After a failed refresh the content of the dataset is unknown."""
     newest = newest_ended(history)
     return (
         newest is not None
@@ -107,13 +106,13 @@ def shows(history: Sequence[Mapping[str, Any]], request_id: str) -> bool:
 
 
 def reason_of(refresh: Mapping[str, Any]) -> str:
-    """Why a refresh failed, in Power BI's words, shortened."""
+    """Power BI's reason for a failed refresh, masked and shortened."""
     text = str(refresh.get("serviceExceptionJson") or "")
     try:
         error = json.loads(text)
         text = str(error.get("errorDescription") or error.get("errorCode") or text)
     except (ValueError, AttributeError):
-        pass  # Not the JSON object that the documentation promises: shown as it is.
+        pass  # Not the documented JSON object: the text is used as it is.
     return masked(text)[:SHOWN_CHARACTERS] or "no reason given"
 
 

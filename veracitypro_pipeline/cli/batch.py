@@ -229,11 +229,11 @@ def _run(
         def stop(entry: dg.EventLogEntry) -> None:
             """Needed because Dagster may retry an interrupted step or go on to the next one."""
             event = entry.dagster_event
-            begins = event is not None and event.event_type in (
+            is_start = event is not None and event.event_type in (
                 dg.DagsterEventType.STEP_START,
                 dg.DagsterEventType.STEP_RESTARTED,
             )
-            if begins and was_interrupted():
+            if is_start and was_interrupted():
                 raise KeyboardInterrupt
 
         instance.add_event_listener(run_id, stop)

@@ -40,7 +40,7 @@ def doctor(as_json: bool) -> None:
         document = {
             "environment": settings.environment,
             "is_good": not faults,
-            # `said` is the contract's name for the message.
+            # The key `said` is part of the contract.
             "checks": [
                 {"name": one.name, "state": one.state, "said": one.message, "fix": one.fix}
                 for one in found

@@ -31,7 +31,7 @@ _POLL_SECONDS: Final = 1.0
 KILLED: Final = "The process of this run was killed."
 
 
-def complete(begun: list[Run], settings: Settings) -> None:
+def complete(unfinished: list[Run], settings: Settings) -> None:
     """Fill in the end of runs, newest first, whose rows in MONITORING have none."""
     try:
         with no_run_in_progress(settings.home_dir):
@@ -39,8 +39,8 @@ def complete(begun: list[Run], settings: Settings) -> None:
     except Timeout:
         is_in_progress = True
     with dagster_instance(settings) as instance:
-        for run in begun:
-            _complete(run, instance, is_in_progress=is_in_progress and run is begun[0])
+        for run in unfinished:
+            _complete(run, instance, is_in_progress=is_in_progress and run is unfinished[0])
 
 
 def _complete(run: Run, instance: dg.DagsterInstance, *, is_in_progress: bool) -> None:

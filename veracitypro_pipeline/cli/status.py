@@ -30,7 +30,7 @@ def status(as_json: bool) -> None:
     """Show the last runs, the newest stage by stage, what is red since when, and how fresh MART is.
 
     Reads MONITORING and MART, and Dagster's instance for a run whose end is not recorded. Instants
-    are UTC. The exit code is 0 whatever it shows; the exit code of `vp run` gives the state of a
+    are UTC. The exit code is always 0; the exit code of `vp run` gives the state of a
     run.
     """
     settings = Settings.load()

@@ -1,6 +1,6 @@
-"""The pages of `vp dashboard`: how the pipeline is, and how a product stands among its competitors.
+"""The pages of `vp dashboard`: the state of the pipeline, and each product beside its competitors.
 
-They read the warehouse and nothing else. Queries are pure and in SQL of both engines; a page asks
-them through `reading`, which keeps answers for a short while, and draws with `charts`. Not here:
-what is recorded of runs (`monitoring`), and any rule about a figure (dbt's models).
+They only read the warehouse. Queries are pure, in SQL of both engines. A page runs them through
+`reading`, which caches the answers for a short time, and draws with `charts`. `monitoring` defines
+what is recorded about runs, dbt's models define all figures.
 """

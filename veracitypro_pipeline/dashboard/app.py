@@ -1,6 +1,6 @@
-"""The Streamlit script of `vp dashboard`: two pages, and each fault in a sentence on the page.
+"""The Streamlit script of `vp dashboard`: two pages; an error is shown on them as one sentence.
 
-`infra/streamlit` has that of the app inside Snowflake, which shows the same.
+`infra/streamlit` has the script of the same app inside Snowflake.
 """
 
 import streamlit as st
@@ -28,13 +28,13 @@ def main() -> None:
         with reading.one_session():
             page.run()
     except WarehouseMissingError:
-        st.info("There is no warehouse yet: `vp run` makes one, and then this page tells of it.")
+        st.info("There is no warehouse yet: `vp run` makes one, and then this page shows it.")
     except WarehouseUnavailableError as unavailable:
         st.warning(f"{escaped(str(unavailable))} Nothing is wrong with the page.")
         if st.button("Try again"):
             st.rerun()
-    except (WarehouseRejectedError, SettingsError) as refusal:
-        st.error(escaped(str(refusal)))
+    except (WarehouseRejectedError, SettingsError) as error:
+        st.error(escaped(str(error)))
     else:
         _offer_fresh_answers()
 
@@ -42,11 +42,11 @@ def main() -> None:
 def _offer_fresh_answers() -> None:
     left, right = st.columns([5, 1], vertical_alignment="center")
     left.caption(
-        f"Read from the warehouse; answers are kept for {reading.KEPT_SECONDS:.0f} s. Instants and"
+        f"Read from the warehouse; answers are cached for {reading.CACHE_SECONDS:.0f} s. Times and"
         " days are UTC."
     )
     if right.button("Read again", width="stretch"):
-        reading.forget()
+        reading.clear_cache()
         st.rerun()
 
 

@@ -1,7 +1,8 @@
-"""The pictures of the pages: rows in, Vega-Lite out. One accent colour; red and amber mean red.
+"""The charts of the pages: rows in, Vega-Lite specifications out. Red and amber are kept for red
+checks.
 
-Days and instants are drawn in UTC, whatever the browser's time zone is. Not by way of Altair, which
-holds every part of a chart against a schema and so takes longer than all that a page asks.
+Days and instants are drawn in UTC in every browser. Altair is not used: it validates each part of a
+chart against a schema, which takes longer than all queries of a page.
 """
 
 from collections.abc import Sequence
@@ -11,10 +12,10 @@ from typing import Any, Final, Literal
 ACCENT: Final = "#0f766e"
 AMBER: Final = "#d97706"
 RED: Final = "#b91c1c"
-# What stands beside the accent: told apart by lightness, and by dashes where lines cross.
+# Colours beside the accent differ in lightness; lines that cross also differ in dashes.
 GREYS: Final = ("#475569", "#94a3b8", "#1e293b", "#64748b", "#b6c2d1")
 DASHES: Final = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3), (4, 4), (1, 3))
-# Of one hue, from the first stage to the last.
+# One hue, from the first stage to the last.
 STAGE_COLOURS: Final = (
     "#e2e8f0",
     "#cbd5e1",
@@ -26,19 +27,19 @@ STAGE_COLOURS: Final = (
 )
 # Pixels, with legend and axes.
 HEIGHT: Final = 320
-# Pixels of a name in a legend: at most so many, a wide letter, and its symbol with what is around.
+# Pixels in a legend: the widest name, a wide letter, and a symbol with the space around it.
 WIDEST_NAME: Final = 280
 NAME_LETTER: Final = 8
 NAME_SYMBOL: Final = 40
-# A bar of a run: as wide as a chart of a full screen leaves room for.
+# The width of a run's bar, which fits a full-screen chart.
 WIDEST_BAR: Final = 40
 WIDTH_OF_BARS: Final = 600
 
-# How the name of a run goes on after its as-of day.
+# The second part of a run's name, after its as-of day.
 OF_ITS_START: Final = ", started "
 
 Row = dict[str, Any]
-# As `st.vega_lite_chart` draws it, with its data.
+# A specification for `st.vega_lite_chart`, with its data.
 Chart = dict[str, Any]
 
 DAY: Final = {"field": "date", "timeUnit": "utcyearmonthdate", "type": "temporal"}
@@ -65,7 +66,7 @@ def seconds_by_stage(rows: Sequence[Row], stages: Sequence[str]) -> Chart:
 
 
 def red_by_run(rows: Sequence[Row]) -> Chart:
-    """Bars of runs, oldest first, of checks that did not pass. Rows: run, outcome, checks."""
+    """Bars of runs, oldest first: checks that did not pass. Rows: run, outcome, checks."""
     names = ["warned", "failed"]
     ranked = [{**row, "rank": names.index(row["outcome"])} for row in rows]
     return {
@@ -111,8 +112,8 @@ def lines(
 ) -> Chart:
     """A line of daily values per name, the first in the accent colour. Rows: date, name, `value`.
 
-    The value of a day is the one at its end; a day without one interrupts its line. A scale whose
-    best is lowest, as of ranks, is logarithmic and upside down.
+    A value is that at the end of its day; a day without a value interrupts the line. A scale whose
+    lowest value is best, such as a rank, is logarithmic and inverted.
     """
     scale = (
         {"type": "log", "reverse": True, "nice": False}
@@ -133,8 +134,8 @@ def lines(
             },
         },
     }
-    # A pointer finds each day by its point; only one without neighbours, which no line shows, is
-    # to be seen.
+    # Each day has an invisible point for the tooltip. A point without neighbours, which no line
+    # shows, is visible.
     days = {
         "mark": {"type": "point", "filled": True, "size": 36},
         "encoding": {
@@ -162,7 +163,7 @@ def lines(
 
 
 def shares(rows: Sequence[Row], sellers: Sequence[str]) -> Chart:
-    """Bars of days, stacked by seller; what is missing to 100 nobody held.
+    """Bars of days, stacked by seller; the rest to 100 % had no holder.
 
     Rows: date, seller, share_pct.
     """
@@ -185,7 +186,7 @@ def shares(rows: Sequence[Row], sellers: Sequence[str]) -> Chart:
 
 
 def _data(rows: Sequence[Row], *names: str) -> dict[str, Any]:
-    """These columns; days and instants as ISO 8601, which every browser takes for UTC."""
+    """Rows with these columns; days and instants as ISO 8601 in UTC."""
     return {
         "values": [
             {
@@ -198,7 +199,7 @@ def _data(rows: Sequence[Row], *names: str) -> dict[str, Any]:
 
 
 def _with_lonely(rows: Sequence[Row], value: str) -> list[Row]:
-    """The rows; `is_lonely` where the days beside it have no value."""
+    """The rows with `is_lonely`: whether both neighbouring days lack a value."""
     known = {(row["name"], row["date"]) for row in rows if row[value] is not None}
     day = timedelta(days=1)
     return [
@@ -222,14 +223,15 @@ def _days() -> dict[str, Any]:
             "format": "%d %b",
             "tickCount": 8,
             "labelOverlap": True,
-            # So near to an end (pixels), a label would stick out of the picture.
+            # Pixels; a label this near to an end would exceed the chart.
             "labelFlush": 20,
         },
     }
 
 
 def _runs() -> dict[str, Any]:
-    """In the order of the rows. A run's as-of day is shown; its start keeps two of a day apart."""
+    """The axis of runs, in the order of the rows. It shows the as-of day of a run's name, whose
+    start keeps runs of the same day apart."""
     return {
         "field": "run",
         "type": "nominal",
@@ -258,7 +260,7 @@ def _whole_numbers() -> dict[str, Any]:
 
 
 def _colours(field: str, names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
-    """A colour, or a dash, for each name."""
+    """A scale with a colour or a dash per name."""
     return {
         "field": field,
         "type": "nominal",
@@ -278,7 +280,7 @@ def _width(rows: Sequence[Row], of_all: int = WIDTH_OF_BARS) -> int:
 
 
 def _legend(names: Sequence[str], symbol: Literal["square", "stroke"] = "square") -> dict[str, Any]:
-    """As many names beside each other as the chart has room for: on a phone often one."""
+    """A legend with as many columns as fit the chart: on a phone often one."""
     longest = min(WIDEST_NAME, NAME_LETTER * max(map(len, names), default=0))
     return {
         "orient": "top",

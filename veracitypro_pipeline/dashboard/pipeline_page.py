@@ -1,4 +1,4 @@
-"""The page "Pipeline": how the runs went, what is red, what was refused, how fresh MART is."""
+"""The page "Pipeline": runs, red checks, refused rows, freshness of MART."""
 
 import json
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def show() -> None:
     st.title("Pipeline")
     found = status()
     if found is None:
-        st.info("No run is recorded yet: `vp run` makes one, and then this page tells of it.")
+        st.info("No run is recorded yet: `vp run` makes one, and then this page shows it.")
         return
     runs = [Run(**row) for row in rows(pipeline_queries.RUNS)]
     nights = [run for run in runs if not run.are_checks_alone] or runs
@@ -36,7 +36,7 @@ def show() -> None:
     )
     stages = rows(pipeline_queries.stages_of_runs(runs[-1].started_at))
     _show_figures(chosen, runs)
-    _show_hops(chosen, [stage for stage in stages if stage["run_id"] == chosen.run_id])
+    _show_stages(chosen, [stage for stage in stages if stage["run_id"] == chosen.run_id])
     _show_history(runs, stages)
     _show_checks(runs, chosen, found)
     left, right = st.columns(2, gap="large")
@@ -49,9 +49,9 @@ def show() -> None:
 
 def _say_how_things_stand(last: Run, found: Status) -> None:
     if last.status == STARTED:
-        st.info("The newest run has begun and is not over.")
+        st.info("The newest run is in progress.")
     elif last.status == CANCELED:
-        st.warning("The newest run was stopped by somebody; run the day again.")
+        st.warning("The newest run was stopped; run the day again.")
     elif last.failure:
         at = f" at {last.failed_step}" if last.failed_step else ""
         st.error(f"The newest run ended{at}: {escaped(last.failure)}")
@@ -65,14 +65,14 @@ def _say_how_things_stand(last: Run, found: Status) -> None:
 
 def _show_figures(run: Run, runs: list[Run]) -> None:
     figures = {
-        "Seconds": "not over" if run.seconds is None else f"{run.seconds:,.1f}",
+        "Seconds": "in progress" if run.seconds is None else f"{run.seconds:,.1f}",
         "Records from Keepa": _number(run.records),
         "Refused": _number(run.rows_refused),
         "Checks passed": f"{run.tests_passed:,} of {run.checks.run:,}",
         "Keepa tokens": _number(run.tokens_spent),
     }
     good = next((one for one in runs if one.is_good and not one.are_checks_alone), None)
-    # A run that stopped has not come to all of its checks.
+    # A run that ended early has not reached all its checks.
     more = (
         {"Checks passed": f"a good run has {good.checks.run:,}"} if good and not run.is_good else {}
     )
@@ -80,36 +80,38 @@ def _show_figures(run: Run, runs: list[Run]) -> None:
         column.metric(label, value, more.get(label), delta_color="off", delta_arrow="off")
 
 
-def _show_hops(run: Run, hops: list[dict[str, Any]]) -> None:
+def _show_stages(run: Run, stages: list[dict[str, Any]]) -> None:
     st.subheader("Conservation, stage by stage")
-    differences = pipeline_queries.unexplained(hops)
+    differences = pipeline_queries.unexplained(stages)
     lost = [
-        f"{difference:+,} between {hops[place - 1]['stage']} and {hops[place]['stage']}"
+        f"{difference:+,} between {stages[place - 1]['stage']} and {stages[place]['stage']}"
         for place, difference in enumerate(differences)
         if difference
     ]
-    uncounted = [hop["stage"] for hop in hops if hop["seconds"] and hop["rows_out"] is None]
-    unreached = [hop["stage"] for hop in hops if not hop["seconds"]]
+    uncounted = [
+        stage["stage"] for stage in stages if stage["seconds"] and stage["rows_out"] is None
+    ]
+    unreached = [stage["stage"] for stage in stages if not stage["seconds"]]
     if lost:
-        st.error(f"Rows that nobody accounts for: {', '.join(lost)}.")
+        st.error(f"Unexplained rows: {', '.join(lost)}.")
     elif not uncounted and not unreached:
-        st.caption("What each stage put out, the next took in: nothing is lost on the way.")
+        st.caption("Each stage took in what the one before put out: nothing is lost.")
     if uncounted:
         st.caption(f"The run ended before the rows of {', '.join(uncounted)} were counted.")
     if unreached:
-        st.caption(f"The run did not come to {', '.join(unreached)}.")
+        st.caption(f"The run did not reach {', '.join(unreached)}.")
     st.dataframe(
         [
             {
-                "Stage": hop["stage"],
-                "Rows are": ROWS_ARE.get(hop["stage"], ""),
-                "Rows in": hop["rows_in"],
-                "Rows out": hop["rows_out"],
-                "Refused": hop["rows_refused"],
+                "Stage": stage["stage"],
+                "Rows are": ROWS_ARE.get(stage["stage"], ""),
+                "Rows in": stage["rows_in"],
+                "Rows out": stage["rows_out"],
+                "Refused": stage["rows_refused"],
                 "Unexplained": difference,
-                "Seconds": hop["seconds"],
+                "Seconds": stage["seconds"],
             }
-            for hop, difference in zip(hops, differences, strict=True)
+            for stage, difference in zip(stages, differences, strict=True)
         ],
         hide_index=True,
         placeholder="–",
@@ -121,7 +123,7 @@ def _show_hops(run: Run, hops: list[dict[str, Any]]) -> None:
             ),
             "Seconds": st.column_config.NumberColumn(format="%.1f"),
         },
-        key=f"hops of {run.run_id}",
+        key=f"stages of {run.run_id}",
     )
 
 
@@ -135,7 +137,7 @@ def _show_history(runs: list[Run], stages: list[dict[str, Any]]) -> None:
             charts.seconds_by_stage(bars, sorted(order, key=lambda name: order[name]))
         )
     else:
-        st.info("No run has come to the end of a stage yet.")
+        st.info("No run has finished a stage yet.")
     with st.expander(f"The last {_counted(len(runs), 'run')} as a table"):
         st.dataframe(
             [
@@ -188,7 +190,7 @@ def _show_checks(runs: list[Run], chosen: Run, found: Status) -> None:
     red = rows(pipeline_queries.red_checks_of_run(chosen.run_id))
     if not red:
         st.caption(
-            f"Of the chosen run, {_counted(chosen.tests_passed, 'check')} passed, none warned or"
+            f"In the chosen run, {_counted(chosen.tests_passed, 'check')} passed, none warned or"
             " failed."
         )
         return
@@ -202,7 +204,7 @@ def _show_checks(runs: list[Run], chosen: Run, found: Status) -> None:
                 "Outcome": OUTCOMES[row["severity"]],
                 "Rows failing": row["rows_failing"],
                 "Since": since.get(f"{row['asset']}: {row['check_name']}"),
-                "What it says": row["description"],
+                "Finding": row["description"],
             }
             for row in red
         ],
@@ -225,7 +227,7 @@ def _show_check(check: dict[str, Any], chosen: Run, runs: list[Run]) -> None:
     )
     with st.container(border=True):
         st.markdown(f"**{escaped(check['check_name'])}** of {escaped(check['asset'])}")
-        st.text(check["description"] or "The check gives no description.")
+        st.text(check["description"] or "The check has no description.")
         _show_failing_rows(check, chosen)
         st.dataframe(
             [
@@ -234,7 +236,7 @@ def _show_check(check: dict[str, Any], chosen: Run, runs: list[Run]) -> None:
                     "Started (UTC)": row["started_at"],
                     "Outcome": "passed" if row["passed"] else OUTCOMES[row["severity"]],
                     "Rows failing": row["rows_failing"],
-                    "What it said": row["description"],
+                    "Description": row["description"],
                 }
                 for row in history
             ],
@@ -248,7 +250,7 @@ def _show_check(check: dict[str, Any], chosen: Run, runs: list[Run]) -> None:
 
 
 def _show_failing_rows(check: dict[str, Any], chosen: Run) -> None:
-    """Of a dbt test; other checks say in words what they found."""
+    """The failing rows of a dbt test; other checks describe what they found."""
     if ("MONITORING", "TEST_FAILURE_ROW") not in _tables():
         return
     kept = rows(pipeline_queries.failing_rows(chosen.run_id, check["check_name"]))
@@ -271,7 +273,7 @@ def _show_freshness(found: Status) -> None:
     empty = [mart.mart for mart in found.marts if mart.newest_date is None]
     without = f" Without rows: {', '.join(empty)}." if empty else ""
     if late:
-        st.warning(f"Late, measured against {found.as_of_date}: {', '.join(late)}.{without}")
+        st.warning(f"Late for {found.as_of_date}: {', '.join(late)}.{without}")
     else:
         st.caption(f"Every mart is as fresh as promised on {found.as_of_date}.{without}")
     st.dataframe(
@@ -309,14 +311,14 @@ def _show_tokens(runs: list[Run]) -> None:
 def _show_quarantine() -> None:
     st.subheader("What was refused, and why")
     if ("STG", "STG_KEEPA_QUARANTINE") not in _tables():
-        st.info("The quarantine is not built yet: the first run that comes to STG makes it.")
+        st.info("The quarantine is not built yet: the first run that reaches STG builds it.")
         return
     reasons = rows(pipeline_queries.REFUSALS_BY_REASON)
     if not reasons:
         st.caption("The quarantine is empty: every line, point and attribute could be read.")
         return
     total = sum(row["refusals"] for row in reasons)
-    st.caption(f"{total:,} refused in all, by reason. Choose a row to see what stood there.")
+    st.caption(f"{total:,} refused in all, by reason. Choose a row to see the refused text.")
     picked = st.dataframe(
         [
             {
@@ -348,7 +350,7 @@ def _show_quarantine() -> None:
                     "As-of day": row["as_of_date"],
                     "Series": row["series"],
                     "Point": row["position"],
-                    "What stood there": row["refused_text"],
+                    "Refused text": row["refused_text"],
                     "File": row["source_file"],
                     "Line": row["file_row_number"],
                 }
@@ -360,7 +362,7 @@ def _show_quarantine() -> None:
 
 
 def _labels(runs: list[Run]) -> dict[str, str]:
-    """Each run by id as charts name it, `24 Nov, started 25 Nov 00:39:11`."""
+    """The name of each run in charts by its id, such as `24 Nov, started 25 Nov 00:39:11`."""
     return {
         run.run_id: (f"{run.as_of_date:%d %b}" if run.as_of_date else "no day")
         + f"{charts.OF_ITS_START}{run.started_at:%d %b %H:%M:%S}"
@@ -369,7 +371,7 @@ def _labels(runs: list[Run]) -> dict[str, str]:
 
 
 def _picked(places: Sequence[int]) -> int:
-    """The chosen row of a table; the first until somebody chooses."""
+    """The chosen row of a table; by default the first."""
     return places[0] if places else 0
 
 

@@ -1,6 +1,6 @@
-"""What the page about the pipeline asks, as SQL that both engines speak. Pure.
+"""The queries of the page about the pipeline, in SQL of both engines. Pure.
 
-Instants are UTC, seconds wall time. Rows of stages are counted as `runs.summary.ROWS_ARE` says.
+Instants are UTC, seconds wall time; `runs.summary.ROWS_ARE` defines the rows of each stage.
 """
 
 from datetime import datetime
@@ -11,17 +11,17 @@ from veracitypro_pipeline.monitoring.status import RUNS_SHOWN, Run
 from veracitypro_pipeline.statement import Statement
 
 SHOWN_REFUSALS: Final = 200
-# Of a refused text, which may be a whole line.
+# Characters of a refused text, which may be a whole line.
 SHOWN_CHARACTERS: Final = 300
 
-# The relations that a page reads and that a run may not have made yet.
+# Relations that may not exist before the first run.
 TABLES: Final = Statement("""
 select upper(table_schema) as table_schema, upper(table_name) as table_name
 from information_schema.tables
 where upper(table_schema) in ('STG', 'MART', 'MONITORING')
 """)
 
-# Those that `vp status` looks at: two months of nights, a chart that still fits a screen.
+# The runs of `vp status`: two months of nights, which fit one chart.
 RUNS: Final = Statement(RUNS_SHOWN)
 
 REFUSALS_BY_REASON: Final = Statement("""
@@ -92,7 +92,7 @@ limit {SHOWN_REFUSALS}
 
 
 def stages_of_runs(since: datetime) -> Statement:
-    """Each stage of the runs that began at `since` or later, oldest run first."""
+    """The stages of all runs started at `since` or later, oldest run first."""
     return Statement(_STAGES_OF_RUNS, {"since": _naive(since)})
 
 
@@ -102,43 +102,43 @@ def red_checks_of_run(run_id: str) -> Statement:
 
 
 def evaluations_of_check(asset: str, check_name: str, since: datetime) -> Statement:
-    """How a check went in each run from `since` on, newest first."""
+    """The evaluations of a check in runs from `since` on, newest first."""
     return Statement(
         _EVALUATIONS, {"asset": asset, "check_name": check_name, "since": _naive(since)}
     )
 
 
 def failing_rows(run_id: str, check_name: str) -> Statement:
-    """The first rows that made a dbt test red in a run, as JSON texts."""
+    """The stored failing rows of a dbt test in a run, as JSON."""
     return Statement(_FAILING_ROWS, {"run_id": run_id, "check_name": check_name})
 
 
 def refusals(reason: str, scope: str) -> Statement:
-    """The newest rows of quarantine with a reason, with the beginning of what was refused."""
+    """The newest rows of the quarantine with a reason, with the start of their refused text."""
     return Statement(_REFUSALS, {"reason": reason, "scope": scope})
 
 
-def unexplained(hops: list[dict[str, Any]]) -> list[int | None]:
-    """Rows between the stage before and each stage that nobody accounts for, signed.
+def unexplained(stages: list[dict[str, Any]]) -> list[int | None]:
+    """For each stage, rows out of the stage before minus its rows in; 0 is correct.
 
-    Zero is right. None where there is nothing to compare: the first stage, CORE (which counts
-    points and not records), and a stage that the run did not finish.
+    None for the first stage, for CORE, which counts points and not records, and for stages that the
+    run did not finish.
     """
     differences: list[int | None] = []
-    for before, hop in pairwise([{"rows_out": None}, *hops]):
-        put_out, taken_in = before["rows_out"], hop["rows_in"]
-        comparable = hop["stage"] != "core" and put_out is not None and taken_in is not None
+    for before, stage in pairwise([{"rows_out": None}, *stages]):
+        put_out, taken_in = before["rows_out"], stage["rows_in"]
+        comparable = stage["stage"] != "core" and put_out is not None and taken_in is not None
         differences.append(put_out - taken_in if comparable else None)
     return differences
 
 
 def name_of_run(run: Run) -> str:
-    """How people tell a run from others: its day, its start, how it ended."""
+    """The name of a run on the page: its day, its start and its status."""
     day = run.as_of_date or "no partition"
     what = f"{run.job}: " if run.are_checks_alone else ""
     return f"{day}, started {run.started_at:%Y-%m-%d %H:%M}: {what}{run.status}"
 
 
 def _naive(instant: datetime) -> datetime:
-    """UTC without a zone, as the tables' instants are."""
+    """UTC without a zone, as the tables store instants."""
     return instant.replace(tzinfo=None)

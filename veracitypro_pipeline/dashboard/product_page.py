@@ -1,4 +1,4 @@
-"""The page "Product": prices, rank, ratings and buy box of a product, and of its competitors."""
+"""The page "Product": prices, rank, ratings and buy box of a product and of its competitors."""
 
 import html
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from veracitypro_pipeline.dashboard.reading import rows
 from veracitypro_pipeline.markdown import escaped
 
 SHOWN_DAYS: Final = 90
-# The channels that say what a buyer pays for a new item; others are a click away.
+# The channels shown first: what a buyer pays for a new item.
 FIRST_CHANNELS: Final = ("BUY_BOX_SHIPPING", "AMAZON", "NEW", "LISTPRICE")
-# Beyond these a chart of sellers is a carpet.
+# A chart of more sellers cannot be read.
 NAMED_SELLERS: Final = 5
 OTHER_SELLERS: Final = "All others"
 
@@ -27,7 +27,7 @@ def show() -> None:
     st.title("Product")
     tables = {(row["table_schema"], row["table_name"]) for row in rows(pipeline_queries.TABLES)}
     if ("MART", "DIM_PRODUCT") not in tables:
-        st.info("No product is known yet: the first run that comes to MART brings them.")
+        st.info("No product is known yet: the first run that reaches MART adds them.")
         return
     products = {
         (product["domain_id"], product["asin"]): product
@@ -40,7 +40,7 @@ def show() -> None:
         return
     spans = rows(product_queries.channels(product["domain_id"], product["asin"]))
     if not spans:
-        st.info("Keepa has not told any price of this product yet.")
+        st.info("Keepa has no price of this product yet.")
         return
     with right:
         days = _days(product, spans)
@@ -57,7 +57,7 @@ def show() -> None:
 
 
 def _chosen(products: dict[Key, Product]) -> Product | None:
-    """The product of the address (`?domain_id=1&asin=...`), until another one is chosen."""
+    """The product of the URL (`?domain_id=1&asin=...`), until another one is chosen."""
     if "product" not in st.session_state:
         wanted = _of_address()
         if wanted is not None and wanted not in products:
@@ -104,7 +104,7 @@ def _days(product: Product, spans: list[dict[str, Any]]) -> tuple[date, date] | 
 
 
 def _rivals(product: Product, products: dict[Key, Product]) -> list[Product]:
-    """Those of the same line and marketplace, our own other ones among them."""
+    """The other products of the same line and marketplace, our own too."""
     if product["product_line"] is None:
         return []
     return [
@@ -122,7 +122,8 @@ def _show_standing(
     spans: list[dict[str, Any]],
     days: tuple[date, date],
 ) -> None:
-    """Of the answers that the comparisons below ask for, too."""
+    """The headline figures. They use the same queries as the charts below, so no query runs
+    twice."""
     domain_id, money = product["domain_id"], product["currency_code"]
     asins = _asins(product, rivals)
     channel = _first_channel(spans, days)
@@ -155,7 +156,7 @@ def _show_channels(product: Product, spans: list[dict[str, Any]], days: tuple[da
     st.subheader("What it cost, channel by channel")
     priced = _priced(spans, days)
     if not priced:
-        st.info("No channel had a price in these days.")
+        st.info("No channel had a price on these days.")
         return
     first = [channel for channel in FIRST_CHANNELS if channel in priced] or priced[:1]
     chosen = st.multiselect(
@@ -189,7 +190,7 @@ def _show_landed(
     st.subheader("Landed price against its competitors")
     priced = _priced(spans, days)
     if not priced:
-        st.info("No channel had a price in these days.")
+        st.info("No channel had a price on these days.")
         return
     channel = st.selectbox(
         "Price channel to compare",
@@ -229,7 +230,7 @@ def _show_buy_box(product: Product, days: tuple[date, date]) -> None:
     st.subheader("Who held the buy box")
     found = rows(product_queries.holders(product["domain_id"], product["asin"], *days))
     if not found:
-        st.info("Nobody whom Keepa can name held the buy box in these days.")
+        st.info("Keepa names no holder of the buy box on these days.")
         return
     held: dict[str, float] = {}
     for row in found:
@@ -242,8 +243,8 @@ def _show_buy_box(product: Product, days: tuple[date, date]) -> None:
     count = (days[1] - days[0]).days + 1
     st.caption(
         f"Sellers by Amazon's id. {escaped(sellers[0])} held it for"
-        f" {held[sellers[0]] / count:.0f} % of these {count} days; what is missing to 100 % nobody"
-        " held whom Keepa can name."
+        f" {held[sellers[0]] / count:.0f} % of these {count} days; for the rest to 100 %, Keepa"
+        " names no holder."
     )
     st.vega_lite_chart(
         charts.shares(found, named if len(sellers) == len(named) else [*named, OTHER_SELLERS])
@@ -258,11 +259,11 @@ def _compare(
     title: str,
     **how: Any,
 ) -> None:
-    """The product in the accent colour, its rivals in grey; those without a value are named."""
+    """Draw the product in the accent colour and its rivals in grey; name those without a value."""
     names = {other["asin"]: _name(other) for other in (product, *rivals)}
     known = {row["asin"] for row in found if row[value] is not None}
     if not known:
-        st.info("Keepa told no value in these days.")
+        st.info("Keepa has no value for these days.")
         return
     drawn = [names[asin] for asin in names if asin in known or asin == product["asin"]]
     st.vega_lite_chart(
@@ -276,14 +277,14 @@ def _compare(
     )
     silent = [name for asin, name in names.items() if asin not in known]
     if silent:
-        st.caption(f"Without a value in these days: {escaped(', '.join(silent))}.")
+        st.caption(f"Without a value on these days: {escaped(', '.join(silent))}.")
 
 
 def channel_title(channel: str | None) -> str:
-    """Keepa's name of a channel in words, e.g. `Buy box`.
+    """Keepa's name of a channel as text, e.g. `Buy box`.
 
-    By SHIPPING Keepa says that it knows the shipping, too; of the buy box it always does, and a
-    reader would take it for a fee.
+    SHIPPING in a name means that Keepa knows the shipping costs, too. It is dropped from the buy
+    box, where it is always the case and would read like a fee.
     """
     if channel is None:
         return "no channel"
@@ -296,7 +297,7 @@ def channel_title(channel: str | None) -> str:
 
 
 def _priced(spans: list[dict[str, Any]], days: tuple[date, date]) -> list[str]:
-    """Channels that had a price on the first day or later, the usual ones first."""
+    """Channels with a price on the first of the days or later, the usual ones first."""
     found = [
         span["price_channel"]
         for span in spans
@@ -325,7 +326,7 @@ def _line(product: Product, rivals: list[Product]) -> str:
 
 
 def _name(product: Product) -> str:
-    """Short enough for a legend."""
+    """A name short enough for a legend."""
     return f"{html.unescape(product['brand'] or 'no brand')} {product['asin']}"
 
 

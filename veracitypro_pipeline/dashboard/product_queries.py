@@ -1,7 +1,7 @@
-"""What the page about a product asks of MART, as SQL that both engines speak. Pure.
+"""The queries of the page about a product, in SQL of both engines. Pure.
 
-Days are UTC days; amounts are in units of the marketplace's currency at the end of the day, ranks
-and ratings too. Every function takes the products of one marketplace.
+Days are UTC days. Values are those at the end of the day; amounts are in units of the marketplace's
+currency. Every function takes products of one marketplace.
 """
 
 from collections.abc import Sequence
@@ -73,7 +73,7 @@ order by days.date, days.share_pct desc, days.seller_id
 
 
 def channels(domain_id: int, asin: str) -> Statement:
-    """The product's price channels, with the days that each has."""
+    """The product's price channels, with the first, last and last priced day of each."""
     return Statement(_CHANNELS, {"domain_id": domain_id, "asin": asin})
 
 
@@ -104,7 +104,7 @@ def reviews(domain_id: int, asins: Sequence[str], since: date, until: date) -> S
 
 
 def holders(domain_id: int, asin: str, since: date, until: date) -> Statement:
-    """Who held the product's buy box, as a part of each day in percent."""
+    """The holders of the product's buy box, with their share of each day in percent."""
     return Statement(_HOLDERS, _span(domain_id, since, until) | {"asin": asin})
 
 

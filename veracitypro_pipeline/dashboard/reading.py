@@ -1,8 +1,7 @@
-"""How the pages ask the warehouse: one session for a page, answers kept for a short while.
+"""Runs the queries of the pages: one session per page, answers cached for a short time.
 
-The session is opened when a page has something to ask and ends with the page. A DuckDB file is then
-held for the part of a second in which a page is put together, and a nightly run that wants to write
-it waits that long.
+The session opens with the first query of a page and ends with the page. So a page holds the DuckDB
+file for a fraction of a second, which is how long a nightly run may have to wait for it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,14 +20,14 @@ from veracitypro_pipeline.resources.warehouse.protocol import ReadableWarehouse,
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.statement import Answer, Statement
 
-# A night changes the tables once; a minute is soon enough for who waits for its end.
-KEPT_SECONDS: Final = 60.0
-# Who looks at a page is told soon that a run holds the DuckDB file.
+# Tables change once a night, so a delay of a minute is acceptable.
+CACHE_SECONDS: Final = 60.0
+# The longest wait for a DuckDB file that a run holds, before the page shows a message.
 PATIENCE_SECONDS: Final = 1.5
 
 
 def warehouse_of_settings() -> ReadableWarehouse:
-    """With the role of readers, which sees MONITORING as well as MART.
+    """The warehouse of the settings, with the role of readers, which can read MONITORING and MART.
 
     Raises:
         SettingsError: see `open_warehouse`.
@@ -42,14 +41,14 @@ def warehouse_of_settings() -> ReadableWarehouse:
 
 
 _open_warehouse: Callable[[], ReadableWarehouse] = warehouse_of_settings
-# Of the page that this thread puts together.
+# The session of the page that this thread builds.
 _session: ContextVar[Callable[[], Reading]] = ContextVar("_session")
 
 
 def read_from(opener: Callable[[], ReadableWarehouse]) -> None:
-    """Ask another warehouse than that of the settings, as an app inside Snowflake does.
+    """Use another warehouse than that of the settings, as the app inside Snowflake does.
 
-    It is one for the whole process, whose readers share the answers that are kept.
+    It is set for the whole process, because all pages share the cache.
     """
     global _open_warehouse
     _open_warehouse = opener
@@ -57,7 +56,7 @@ def read_from(opener: Callable[[], ReadableWarehouse]) -> None:
 
 @contextmanager
 def one_session() -> Iterator[None]:
-    """What is asked within is asked in one session, which is opened for the first question.
+    """Run all queries of this context in one session, which opens with the first query.
 
     Raises:
         WarehouseUnavailableError, WarehouseRejectedError, SettingsError: as
@@ -74,25 +73,25 @@ def one_session() -> Iterator[None]:
 def rows(statement: Statement) -> list[dict[str, Any]]:
     """Rows by column name in lower case; decimals as floats, for tables and charts.
 
-    Within `one_session`, which says what is raised.
+    Call it within `one_session`, which documents the errors.
     """
-    columns, found = _ask(statement.sql, dict(statement.values))
+    columns, found = _query(statement.sql, dict(statement.values))
     names = [column.lower() for column in columns]
     return [dict(zip(names, map(_number, row), strict=True)) for row in found]
 
 
 def status() -> Status | None:
-    """How things stand, as `vp status` says it; None if no run has ever been recorded."""
-    return read_status(_ask, Settings.load().day_due(datetime.now(UTC)))
+    """The state of the pipeline as in `vp status`; None if no run has been recorded."""
+    return read_status(_query, Settings.load().day_due(datetime.now(UTC)))
 
 
-def forget() -> None:
-    """Ask again, whatever has been kept."""
-    _ask.clear()
+def clear_cache() -> None:
+    """Clear the cache."""
+    _query.clear()
 
 
-@st.cache_data(ttl=KEPT_SECONDS, max_entries=300, show_spinner=False)
-def _ask(sql: str, values: Mapping[str, Any]) -> Answer:
+@st.cache_data(ttl=CACHE_SECONDS, max_entries=300, show_spinner=False)
+def _query(sql: str, values: Mapping[str, Any]) -> Answer:
     return _session.get()().query(sql, values or None)
 
 

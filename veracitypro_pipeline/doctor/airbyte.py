@@ -138,8 +138,8 @@ PROBES: Final[tuple[DeploymentProbe, ...]] = (
     Probe(
         "airbyte connection",
         _connection,
-        "make the connection as infra/airbyte/README.md says, and set AIRBYTE_CONNECTION_ID to the"
-        " UUID in its address",
+        "make the connection as described in infra/airbyte/README.md, and set"
+        " AIRBYTE_CONNECTION_ID to the UUID in its address",
         after="airbyte sign-in",
     ),
     Probe(
@@ -165,7 +165,7 @@ PROBES: Final[tuple[DeploymentProbe, ...]] = (
     Probe(
         "airbyte destination",
         _destination,
-        "set the S3 destination as infra/airbyte/README.md says",
+        "set the S3 destination as described in infra/airbyte/README.md",
         after="airbyte connection",
     ),
     Probe(

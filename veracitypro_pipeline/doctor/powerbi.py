@@ -38,8 +38,8 @@ PROBES: Final[tuple[DeploymentProbe, ...]] = (
     Probe(
         "powerbi dataset",
         _dataset,
-        "add the service principal to the workspace as infra/powerbi/README.md says, and set"
-        " POWERBI_WORKSPACE_ID and POWERBI_DATASET_ID",
+        "add the service principal to the workspace as described in infra/powerbi/README.md, and"
+        " set POWERBI_WORKSPACE_ID and POWERBI_DATASET_ID",
         after="powerbi sign-in",
     ),
     Probe(

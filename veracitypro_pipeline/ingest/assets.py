@@ -15,7 +15,7 @@ from veracitypro_pipeline.partitions import (
     SYNC_DAYS,
     daily_as_of,
     end_of,
-    mark_as_refused,
+    mark_as_rejected,
     newest_as_of_date,
 )
 from veracitypro_pipeline.resources.airbyte.resource import AirbyteResource
@@ -152,7 +152,7 @@ def _refuse_a_past_day(context: dg.AssetExecutionContext, as_of_date: date, now:
     """Raises PermanentFailure if a sync now would be too late for the day."""
     if now < end_of(as_of_date) + timedelta(days=SYNC_DAYS):
         return
-    mark_as_refused(context.instance, context.op_execution_context.run_id)
+    mark_as_rejected(context.instance, context.op_execution_context.run_id)
     raise PermanentFailure(
         f"{as_of_date} has no sync, and one that starts now, more than {SYNC_DAYS} days after its"
         " end, would store today's products under that day: leave the day missing (the next sync"

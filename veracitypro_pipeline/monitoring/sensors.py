@@ -14,8 +14,8 @@ from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
-        "Writes a row of MONITORING.PIPELINE_RUN_MONITORING for each run that has begun or ended,"
-        " however it ended."
+        "Writes a row of MONITORING.PIPELINE_RUN_MONITORING for each run that has started or ended,"
+        " with whatever status."
     ),
 )
 def runs_are_recorded(

@@ -17,7 +17,7 @@ from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.notify import messages
 from veracitypro_pipeline.notify.deadline import is_done
 from veracitypro_pipeline.notify.messages import Links, Message
-from veracitypro_pipeline.partitions import are_checks_alone, days_of, is_refused, runs_of_day
+from veracitypro_pipeline.partitions import are_checks_alone, days_of, is_rejected, runs_of_day
 from veracitypro_pipeline.resources.slack import (
     Posted,
     SlackError,
@@ -118,7 +118,7 @@ def _recent(instance: dg.DagsterInstance) -> list[dg.RunRecord]:
 
 
 def _is_due(run: dg.DagsterRun) -> bool:
-    if is_marked(run, SILENT_TAG) or is_refused(run):
+    if is_marked(run, SILENT_TAG) or is_rejected(run):
         return False
     if run.status is dg.DagsterRunStatus.STARTED:
         return THREAD_TAG not in run.tags

@@ -177,7 +177,7 @@ def changed_most(summary: RunSummary, before: RunSummary | None) -> str:
     Run time is left to the check `run_time_is_usual`, which knows what is usual.
     """
     if before is None:
-        return "There is no good run before it to compare with."
+        return "There is no earlier good run to compare with."
     then = {stage.name: stage for stage in before.stages}
     changes = [
         (abs(now - was) / max(was, 1), f"{stage.name}: {now:,} {what}, {now - was:+,}")
@@ -220,7 +220,7 @@ def _headline(summary: RunSummary, job: str, *, recovered: bool) -> str:
 
 
 def _checks_headline(summary: RunSummary) -> str:
-    """For checks executed alone, of which only the outcomes matter."""
+    """The headline of checks executed alone: their outcomes."""
     match summary.status:
         case "success" | "failure" if summary.checks.run:
             verb = f"executed alone for {summary.days}: {summary.checks}"

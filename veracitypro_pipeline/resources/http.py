@@ -14,7 +14,7 @@ from veracitypro_pipeline import full_disk
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.resources.timeout import within
-from veracitypro_pipeline.settings import asked_through_a_proxy
+from veracitypro_pipeline.settings import proxy_hint
 
 TIMEOUT_SECONDS: Final = 30.0
 TRANSIENT_STATUSES: Final = (408, 429, 500, 502, 503, 504)
@@ -100,7 +100,7 @@ def unreachable(service: str, url: str, error: Exception) -> TransientFailure:
     """The failure for a request that got no answer."""
     return TransientFailure(
         f"{service} did not answer at {_without_query(url)} ({type(error).__name__})."
-        f"{asked_through_a_proxy(url)} The request is retried later."
+        f"{proxy_hint(url)} The request is retried later."
     )
 
 

@@ -1,6 +1,6 @@
 """The settings of a run as a Dagster resource: addresses and credentials, read at run start.
 
-Every other resource reads its settings here, not from an EnvVar: so definitions load without
+Every other resource reads its settings here, not from the environment: so definitions load without
 credentials, and no secret gets into run configuration, metadata or a snapshot.
 """
 

@@ -13,7 +13,7 @@ from veracitypro_pipeline import full_disk
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.resources.http import TRANSIENT_STATUSES
 from veracitypro_pipeline.resources.run_settings import RunSettings
-from veracitypro_pipeline.settings import asked_through_a_proxy
+from veracitypro_pipeline.settings import proxy_hint
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -149,7 +149,7 @@ class S3Resource(dg.ConfigurableResource):  # type: ignore[type-arg]
         except BotoCoreError as error:
             raise TransientFailure(
                 f"S3 did not answer when asked to {action} ({type(error).__name__})."
-                f"{asked_through_a_proxy(self._address)}"
+                f"{proxy_hint(self._address)}"
             ) from error
         except (AttributeError, TypeError) as error:
             # boto3 1.43 parses an error response with a checksum as if it were the object

@@ -14,7 +14,7 @@ import dagster as dg
 from veracitypro_pipeline.masking import masked
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.timeout import within
-from veracitypro_pipeline.settings import Settings, asked_through_a_proxy
+from veracitypro_pipeline.settings import Settings, proxy_hint
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
@@ -155,7 +155,7 @@ class SlackResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         except SlackClientError as error:
             raise SlackError(f"Slack refused it: {_reason(error)}.") from error
         except (OSError, HTTPException) as error:
-            proxy = asked_through_a_proxy(self.settings.get().slack_api_url)
+            proxy = proxy_hint(self.settings.get().slack_api_url)
             raise SlackUnavailableError(
                 f"Slack did not answer ({type(error).__name__}).{proxy}"
             ) from error

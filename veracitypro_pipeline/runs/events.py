@@ -1,8 +1,8 @@
-"""From a run's events in the Dagster instance to its summary, and to the record that is kept.
+"""Reads the summary and the record of a run from its events in the Dagster instance.
 
-Grain of the input: the event log of one run. Counts come from materializations and checks, which
-state `rows_in`, `rows_out` and `rows_refused` (or `<stage>_rows_in` and so on where one step stands
-for several stages).
+Input: the event log of one run. Counts come from the metadata of materializations and checks:
+`rows_in`, `rows_out` and `rows_refused`, or `<stage>_rows_in` and so on if one step covers several
+stages.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,31 +38,31 @@ from veracitypro_pipeline.runs.summary import (
 )
 
 COUNTS: Final = ("rows_in", "rows_out", "rows_refused")
-# dagster-dbt's name of a model's own time.
+# dagster-dbt's metadata key of a model's execution time.
 DBT_SECONDS: Final = "Execution Duration"
-# dagster-dbt's name of the rows that a dbt test found.
+# dagster-dbt's metadata key of the rows that failed a dbt test.
 DBT_ROWS_FAILING: Final = "dagster_dbt/failed_row_count"
 LEFT_OUT: Final = (
-    "It has no result, although the run ended well, so nothing says that the data is right: look in"
-    " the log of the run for the step that evaluates it, then run the day again."
+    "It has no result although the run succeeded, so the data is not checked: look in the log of"
+    " the run for the step that evaluates it, then run the day again."
 )
 _CHECK_FAILED: Final = "DagsterAssetCheckFailedError"
 
 
 def run_summary(instance: dg.DagsterInstance, run_id: str) -> RunSummary:
-    """The summary of a run, finished or not, as the instance knows it now.
+    """The current summary of a run, finished or not.
 
     Raises:
-        LookupError: the instance knows no such run.
+        LookupError: the instance has no such run.
     """
     return run_record(instance, run_id).summary
 
 
 def run_record(instance: dg.DagsterInstance, run_id: str) -> RunRecord:
-    """The same in full. Raises as `run_summary` does."""
+    """The full record of a run. Raises as `run_summary` does."""
     record = instance.get_run_record_by_id(run_id)
     if record is None:
-        raise LookupError(f"Dagster knows no run {run_id}: look for it in the list of runs.")
+        raise LookupError(f"Dagster has no run {run_id}: look for it in the list of runs.")
     run = record.dagster_run
     events = [entry for entry in instance.all_logs(run_id) if entry.is_dagster_event]
     started = record.start_time or record.create_timestamp.timestamp()
@@ -104,7 +104,7 @@ def summarize(
     *,
     are_checks_alone: bool = False,
 ) -> RunSummary:
-    """The same from the parts: `as_of_dates` and `events` are the run's, oldest first."""
+    """The summary from its parts; `as_of_dates` and `events` are the run's, oldest first."""
     planned, evaluations = _planned_checks(events), _results(events, status)
     counts = _counts(events, evaluations.values())
     seconds_of = _stage_seconds(events)
@@ -132,13 +132,13 @@ def summarize(
             RedCheck(
                 name=f"{one.asset_key.to_user_string()}: {one.check_name}",
                 is_error=one.severity is dg.AssetCheckSeverity.ERROR,
-                description=_said(one),
+                description=_description(one),
             )
             for one in evaluations.values()
             if not one.passed
         ],
         failures=[
-            # Steps of a run that was stopped say how they ended, in the words of whatever broke.
+            # Steps of a stopped run fail with arbitrary errors, so their reason is replaced.
             failure.model_copy(update={"reason": INTERRUPTED}) if status == CANCELED else failure
             for failure in _failures(events)
         ],
@@ -146,8 +146,9 @@ def summarize(
 
 
 def was_stopped(summary: RunSummary) -> bool:
-    """Whether the run only ended because its process was told to, as an orchestrator of containers
-    does: Dagster calls that a failure. If the night is then not done, its deadline tells."""
+    """Whether the run failed only because its process was stopped, e.g. by a container
+    orchestrator. Nobody is alerted then; if the day is missing at its deadline, that is
+    reported."""
     failures = summary.failures
     return bool(failures) and all(failure.reason == INTERRUPTED for failure in failures)
 
@@ -158,17 +159,17 @@ Evaluations = Mapping[CheckKey, dg.AssetCheckEvaluation]
 
 
 def retry_reason(event: dg.DagsterEvent) -> str:
-    """Why a step is tried again; `event` is its STEP_UP_FOR_RETRY."""
+    """The reason for a retry; `event` is the step's STEP_UP_FOR_RETRY."""
     return _innermost(event.step_retry_data.error)
 
 
 def _end(record: dg.RunRecord, events: Sequence[dg.EventLogEntry]) -> float | None:
-    """When the run ended; of one whose process was killed, its last sign of life."""
+    """The time of the run's end; for a killed process, of its last event."""
     if not record.dagster_run.is_finished:
         return None
     for before, entry in pairwise(events):
         event = entry.dagster_event
-        # A failure without data was reported by somebody else, maybe a day later.
+        # A failure without data was reported by another process, maybe a day later.
         if (
             event is not None
             and event.event_type is DagsterEventType.RUN_FAILURE
@@ -179,7 +180,7 @@ def _end(record: dg.RunRecord, events: Sequence[dg.EventLogEntry]) -> float | No
 
 
 def _metadata_of(events: Iterable[dg.EventLogEntry], key: AssetKey) -> dict[str, int]:
-    """The whole numbers that the last materialization of an asset states; ids are text."""
+    """The whole numbers in the metadata of an asset's last materialization; ids may be text."""
     metadata: Mapping[str, Any] = {}
     for event in _dagster_events(events, DagsterEventType.ASSET_MATERIALIZATION):
         if event.step_materialization_data.materialization.asset_key == key:
@@ -201,17 +202,17 @@ def _result(evaluation: dg.AssetCheckEvaluation) -> CheckResult:
         is_error=evaluation.severity is dg.AssetCheckSeverity.ERROR,
         passed=evaluation.passed,
         rows_failing=None if rows_failing is None else int(str(rows_failing.value)),
-        description=_said(evaluation),
+        description=_description(evaluation),
     )
 
 
-def _said(evaluation: dg.AssetCheckEvaluation) -> str:
-    """What the check said; Dagster has it as Markdown."""
+def _description(evaluation: dg.AssetCheckEvaluation) -> str:
+    """The description of a check result as plain text; Dagster has it as Markdown."""
     return as_text(evaluation.description or "")
 
 
 def _evaluations(events: Iterable[dg.EventLogEntry]) -> Evaluations:
-    """The last evaluation of each check: a step that is repeated evaluates its checks again."""
+    """The last evaluation of each check; a retried step evaluates its checks again."""
     return {
         (evaluation.asset_key, evaluation.check_name): evaluation
         for event in _dagster_events(events, DagsterEventType.ASSET_CHECK_EVALUATION)
@@ -220,10 +221,8 @@ def _evaluations(events: Iterable[dg.EventLogEntry]) -> Evaluations:
 
 
 def _results(events: Sequence[dg.EventLogEntry], status: str) -> Evaluations:
-    """The result of each check: what it evaluated last, or that a run which ended well left it out.
-
-    Then what the check guards was not looked at, which is as bad as a fault that it finds. A run
-    that failed did not come that far.
+    """The last result of each check. If a successful run left out a planned check, the check counts
+    as failed: the data was not checked. A failed run may not have reached it.
     """
     evaluations = _evaluations(events)
     if status != SUCCESS:
@@ -265,9 +264,9 @@ def _outcomes(planned: set[CheckKey], evaluations: Evaluations) -> CheckCounts:
 def _counts(
     events: Iterable[dg.EventLogEntry], evaluations: Iterable[dg.AssetCheckEvaluation]
 ) -> dict[str, dict[str, int]]:
-    """Counts by stage, then by name: the sum of what its assets and checks state.
+    """Counts by stage, then by name: the sum over its assets and checks.
 
-    Of an asset that was materialized twice, e.g. by a step that was tried again, the last counts.
+    If an asset was materialized twice, e.g. by a retried step, the last one counts.
     """
     last = {
         (materialization.asset_key, materialization.partition): materialization
@@ -287,10 +286,10 @@ def _counts(
 
 
 def _stage_seconds(events: Sequence[dg.EventLogEntry]) -> dict[str, float]:
-    """Wall seconds of each stage's steps, checks included.
+    """Wall seconds of each stage's steps, including checks.
 
-    The dbt step stands for three stages: its time is shared out by the models' own times. If it
-    built none, it did not come further than the first.
+    The dbt step covers three stages: its time is divided in proportion to the times of their
+    models. If it built none, all of it belongs to the first.
     """
     stages_of_step = _stages_of_step(events)
     dbt_seconds: dict[str, float] = dict.fromkeys(DBT_STAGES, 0.0)
@@ -313,7 +312,7 @@ def _stage_seconds(events: Sequence[dg.EventLogEntry]) -> dict[str, float]:
 
 
 def _stages_of_step(events: Iterable[dg.EventLogEntry]) -> dict[str, set[str]]:
-    """The stages that each step stands for, by what it planned to do."""
+    """The stages of each step, by the assets and checks that it planned."""
     stages_of_step: dict[str, set[str]] = {}
     for event in _dagster_events(
         events,
@@ -327,7 +326,7 @@ def _stages_of_step(events: Iterable[dg.EventLogEntry]) -> dict[str, set[str]]:
 
 
 def _step_seconds(events: Iterable[dg.EventLogEntry]) -> dict[str, float]:
-    """From the start of a step's first try to the end of its last."""
+    """Seconds from the start of a step's first try to the end of its last."""
     started: dict[str, float] = {}
     ended: dict[str, float] = {}
     for entry in events:
@@ -357,7 +356,7 @@ def _failures(events: Sequence[dg.EventLogEntry]) -> list[StepFailure]:
     return [
         StepFailure(
             step="run",
-            # Without data, somebody else reported it, e.g. of a process that was killed.
+            # Without data, another process reported it, e.g. after a kill.
             reason=_innermost(data.error) if data is not None else str(event.message),
         )
         for event in _dagster_events(events, DagsterEventType.RUN_FAILURE)
@@ -367,19 +366,19 @@ def _failures(events: Sequence[dg.EventLogEntry]) -> list[StepFailure]:
 
 
 def _failed_checks_of_step(events: Iterable[dg.EventLogEntry]) -> dict[str, list[str]]:
-    """What the checks of severity ERROR said that did not pass, by the step that evaluated them."""
+    """Descriptions of the failed checks of severity ERROR, by the step that evaluated them."""
     found: dict[str, list[str]] = {}
     for event in _dagster_events(events, DagsterEventType.ASSET_CHECK_EVALUATION):
         check = event.asset_check_evaluation_data
         if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
-            said = _said(check) or "it gives no description"
-            found.setdefault(str(event.step_key), []).append(f"{check.check_name}: {said}")
+            text = _description(check) or "it has no description"
+            found.setdefault(str(event.step_key), []).append(f"{check.check_name}: {text}")
     return found
 
 
 def _reason(data: Any, failed_checks: list[str]) -> str:
     if data.error is not None and data.error.cls_name == _CHECK_FAILED:
-        # Dagster counts the blocking checks and leaves out what they say.
+        # Dagster's error only counts the blocking checks.
         return " ".join(failed_checks)
     if data.user_failure_data is not None and data.user_failure_data.description:
         return masked(str(data.user_failure_data.description))
@@ -387,7 +386,7 @@ def _reason(data: Any, failed_checks: list[str]) -> str:
 
 
 def _innermost(error: Any) -> str:
-    """The message of the error that caused all others, without its class where it is ours."""
+    """The message of the root cause, without its class if the class is ours."""
     if error is None:
         return "no reason given"
     while error.cause is not None:

@@ -1,6 +1,6 @@
-"""What a run did, as `vp run` prints it, Slack says it and MONITORING keeps it. Pure values.
+"""The summary and the record of a run, for `vp run`, Slack and MONITORING. Pure values.
 
-How it is read from Dagster's events is in `events.py`. Seconds are wall time, instants UTC.
+`events.py` reads them from Dagster's events. Seconds are wall time, instants UTC.
 """
 
 from datetime import datetime
@@ -10,12 +10,12 @@ from pydantic import BaseModel
 
 SUCCESS: Final = "success"
 CANCELED: Final = "canceled"
-# The name under which dbt's events and artifacts carry the id of our run.
+# The name of our run's id in dbt's events and artifacts.
 DBT_RUN_ID: Final = "RUN_ID"
-# In place of a job, of a run that executed checks and materialized nothing.
+# The job name of a run that executed checks and materialized nothing.
 CHECKS_ALONE: Final = "checks alone"
 
-# What a stage's rows are, in and out, for a reader who meets the table for the first time.
+# What the rows of each stage are, for a first-time reader of the table.
 ROWS_ARE: Final = {
     "ingest": "records Airbyte read",
     "landing": "lines in S3",
@@ -30,7 +30,7 @@ ROWS_ARE: Final = {
 class CheckCounts(BaseModel):
     """Checks by outcome; `failed` are red ones of severity ERROR, `warned` all other red ones.
 
-    `not_run` are those that the run meant to evaluate and did not come to.
+    `not_run` are checks that the run planned and did not reach.
     """
 
     passed: int = 0
@@ -43,17 +43,17 @@ class CheckCounts(BaseModel):
         return self.passed + self.warned + self.failed
 
     def __str__(self) -> str:
-        """In words, e.g. `78 passed, 1 warned`."""
+        """As text, e.g. `78 passed, 1 warned`."""
         counts = self.model_dump().items()
-        said = [f"{count} {outcome.replace('_', ' ')}" for outcome, count in counts if count]
-        return ", ".join(said) or "none"
+        parts = [f"{count} {outcome.replace('_', ' ')}" for outcome, count in counts if count]
+        return ", ".join(parts) or "none"
 
 
 class Stage(BaseModel):
-    """One stage of the run: one that was done has counts, one that was begun has seconds.
+    """One stage of a run. Counts are None until it has finished, seconds until it has started.
 
-    Units: records, lines and rows up to STG's own count of records; from CORE on, rows of tables
-    (CORE reads the points of STG).
+    Rows are records (or lines) up to STG; CORE reads points and writes rows of tables, MART and BI
+    read and write rows of tables.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Stage(BaseModel):
     checks: CheckCounts
 
 
-# What people are told of a red check, by its severity as Dagster and MONITORING name it.
+# The printed outcome of a red check, by its severity in Dagster and MONITORING.
 OUTCOMES: Final = {"WARN": "warned", "ERROR": "failed"}
 
 
@@ -81,9 +81,9 @@ class RedCheck(BaseModel):
 
 
 class StepFailure(BaseModel):
-    """Why a step failed, in one sentence or as short as its error allows.
+    """A failed step with its reason, in one sentence if possible.
 
-    `stage` is the first that the step stands for; empty where the run failed outside of a step.
+    `stage` is the first stage of the step; empty if the run failed outside of a step.
     """
 
     step: str
@@ -92,10 +92,10 @@ class StepFailure(BaseModel):
 
 
 class RunSummary(BaseModel):
-    """One run. `status` is Dagster's in lower case; `success` is the only good one.
+    """One run; its fields are the contract of `vp run --json`. `status` is Dagster's in lower case.
 
-    `as_of_date` is the newest day that the run is for, and nearly always its only one;
-    `first_as_of_date` is the oldest. Of checks that are executed alone it is the day they judge.
+    `as_of_date` is the newest day of the run, nearly always the only one, and `first_as_of_date`
+    the oldest. For checks executed alone it is the day that they judge.
     """
 
     run_id: str
@@ -111,7 +111,7 @@ class RunSummary(BaseModel):
 
     @property
     def days(self) -> str:
-        """The day or days that the run is for, in words."""
+        """The day or days of the run, as text."""
         if self.as_of_date is None:
             return "no partition"
         if self.first_as_of_date in (None, self.as_of_date):
@@ -125,7 +125,7 @@ class RunSummary(BaseModel):
 
 
 class CheckResult(BaseModel):
-    """The last evaluation of one check in one run. `rows_failing` is known of dbt tests only."""
+    """The last evaluation of a check in a run. Only dbt tests have `rows_failing`."""
 
     asset: str
     stage: str
@@ -137,10 +137,10 @@ class CheckResult(BaseModel):
 
 
 class RunRecord(BaseModel):
-    """A run in full, as it is kept. `ended_at` is None while the run goes on.
+    """A run as MONITORING stores it. `ended_at` is None while it is in progress.
 
-    What the run did not come to is None: the Airbyte job that served it, the records that the job
-    read, bytes and number of the files it left in S3, the Keepa tokens that the run spent.
+    `records` are those that the Airbyte job read, `files` and `size_bytes` those of its files in
+    S3, `tokens_spent` Keepa's. Each is None if the run did not get that far.
     """
 
     summary: RunSummary
@@ -157,10 +157,10 @@ class RunRecord(BaseModel):
 
 
 def counted(count: int | None) -> str:
-    """A count as people read it; a dash for what the run did not count."""
+    """The count with thousands separators; a dash for None."""
     return "–" if count is None else f"{count:,}"
 
 
 def timed(seconds: float | None) -> str:
-    """The same of seconds."""
+    """The same for seconds, with one decimal."""
     return "–" if seconds is None else f"{seconds:,.1f}"

@@ -1,4 +1,4 @@
-"""What Power BI's history entries mean."""
+"""Power BI's refresh history: states, limits and reasons."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,7 +33,7 @@ def test_each_documented_status_is_known(entry: dict[str, Any] | None, state: Re
     assert state_of(entry) is state
 
 
-def test_another_status_is_no_success() -> None:
+def test_an_undocumented_status_is_an_error() -> None:
     with pytest.raises(ValueError, match="'Paused'"):
         state_of({"requestId": "r", "status": "Paused"})
 
@@ -55,7 +55,7 @@ def test_seconds_are_between_start_and_end() -> None:
         (None, "no reason given"),
     ],
 )
-def test_a_reason_is_found_in_whatever_is_sent(text: str | None, reason: str) -> None:
+def test_a_reason_is_found_in_any_answer(text: str | None, reason: str) -> None:
     assert reason_of({"serviceExceptionJson": text}) == reason
 
 
@@ -85,7 +85,7 @@ def test_three_refreshes_within_a_day_are_the_limit(
     assert next_start(history, 3, NOW) == expected
 
 
-def test_a_table_that_came_went_or_has_another_hash_has_changed() -> None:
+def test_added_removed_and_rehashed_tables_have_changed() -> None:
     before = {"dim": "1", "fct": "2", "old": "3"}
     assert changed(before, dict(reversed(before.items()))) == []
     assert changed(before, {"dim": "1", "fct": "9", "new": "3"}) == ["fct", "new", "old"]
@@ -102,10 +102,10 @@ def test_a_table_that_came_went_or_has_another_hash_has_changed() -> None:
         ([], False),
     ],
 )
-def test_reports_show_a_refresh_that_completed_before_no_failed_one(
+def test_reports_show_a_completed_refresh_unless_a_later_one_failed(
     statuses: list[str], is_shown: bool
 ) -> None:
-    """The refresh in question is the oldest of them."""
+    """The refresh in question is the oldest in the history."""
     history = [{"requestId": str(n), "status": status} for n, status in enumerate(statuses)]
     assert shows(history, str(len(statuses) - 1)) is is_shown
     assert not shows(history, "another")

@@ -1,4 +1,4 @@
-"""The legends of charts have room on a phone, and runs of a chart are told apart."""
+"""The legends of charts fit on a phone."""
 
 import math
 from typing import Any
@@ -26,7 +26,7 @@ def legend_at(legend: dict[str, Any], width: int) -> tuple[int, int]:
     ("names", "on_a_phone", "on_a_screen"),
     [(RIVALS, 1, 4), (["Buy box", "Amazon", "New", "List price"], 2, 9)],
 )
-def test_a_legend_has_as_many_columns_as_there_is_room_for(
+def test_a_legend_has_as_many_columns_as_fit(
     names: list[str], on_a_phone: int, on_a_screen: int
 ) -> None:
     legend = charts.lines([], names, "price", "Price")["encoding"]["color"]["legend"]

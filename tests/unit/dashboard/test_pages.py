@@ -1,7 +1,6 @@
-"""The pages as Streamlit makes them, without a browser: nights that left little, or something red.
+"""The pages as Streamlit builds them, without a browser, for small and for red nights.
 
-The warehouse holds what such runs record; that pages draw what real nights leave is for the
-journeys.
+The warehouse has what such runs record. The journeys test the pages on real nights.
 """
 
 import json
@@ -36,7 +35,7 @@ HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush
 
 
 class Site:
-    """A home whose warehouse has what its nights recorded, and the pages on it."""
+    """A home whose warehouse has the recorded nights, and its pages."""
 
     def __init__(self, home: Path) -> None:
         self.file = home / "warehouse" / "vp_dwh.duckdb"
@@ -77,7 +76,7 @@ class Site:
         self.run(*create_tables(STAGES), *record_statements(record, datetime.now(UTC)))
 
     def page(self) -> AppTest:
-        reading.forget()
+        reading.clear_cache()
         page = AppTest.from_file(str(SCRIPT), default_timeout=30).run()
         assert not page.exception
         return page
@@ -102,7 +101,7 @@ def a_red_check(description: str) -> CheckResult:
 
 
 def text_of(page: AppTest) -> str:
-    """All that the page says in words."""
+    """All text of the page."""
     kinds = (page.title, page.subheader, page.caption, page.text, page.markdown)
     boxes = (page.info, page.success, page.warning, page.error)
     return "\n".join(str(element.value) for found in (*kinds, *boxes) for element in found)
@@ -116,7 +115,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 
 @pytest.fixture
 def held(site: Site) -> Iterator[Site]:
-    """While another process, as a run does, has the file open to write it."""
+    """The site while another process, as a run would, has opened the file for writing."""
     site.night()
     with Popen([sys.executable, "-c", HOLD, str(site.file)], stdin=PIPE, stdout=PIPE) as writer:
         assert writer.stdout is not None
@@ -125,21 +124,21 @@ def held(site: Site) -> Iterator[Site]:
         writer.communicate(b"\n")
 
 
-def test_before_the_first_run_the_page_says_what_to_do(site: Site) -> None:
+def test_before_the_first_run_the_page_shows_what_to_do(site: Site) -> None:
     assert "There is no warehouse yet: `vp run` makes one" in text_of(site.page())
 
 
-def test_a_warehouse_without_a_run_says_so(site: Site) -> None:
+def test_a_warehouse_without_a_run_is_explained(site: Site) -> None:
     site.run(*create_tables(STAGES))
     assert "No run is recorded yet: `vp run` makes one" in text_of(site.page())
 
 
-def test_a_night_that_went_well_is_told_in_figures(site: Site) -> None:
+def test_a_good_night_is_shown_in_figures(site: Site) -> None:
     site.night()
     page = site.page()
     words = text_of(page)
     assert "All is well: 2026-01-31 is built and checked." in words
-    assert "nothing is lost on the way" in words
+    assert "nothing is lost." in words
     assert {metric.label: metric.value for metric in page.metric} == {
         "Seconds": "60.0",
         "Records from Keepa": "none",
@@ -147,7 +146,7 @@ def test_a_night_that_went_well_is_told_in_figures(site: Site) -> None:
         "Checks passed": "70 of 70",
         "Keepa tokens": "96",
     }
-    # Nothing but its own tables is there yet.
+    # There are no tables but those of runs.
     assert "No mart has been built yet." in words
     assert "The quarantine is not built yet" in words
 
@@ -167,8 +166,8 @@ def test_the_newest_run_is_chosen_and_an_older_one_can_be(site: Site) -> None:
 
 
 def test_charts_name_runs_by_their_as_of_day(site: Site) -> None:
-    """Nights that `vp run --days` plays start in the same hour. The start, which an axis cuts off,
-    keeps the bars of a day that was run again apart."""
+    """Nights of `vp run --days` start in the same hour. The start is part of the name, so that a
+    day run again has its own bar, but the axis does not show it."""
     site.night(0)
     site.night(1)
     tokens = site.page().get("vega_lite_chart")[-1].proto
@@ -181,12 +180,12 @@ def test_charts_name_runs_by_their_as_of_day(site: Site) -> None:
     assert axis["axis"]["labelExpr"] == "split(datum.label, ', started ')[0]"
 
 
-def test_lost_rows_are_named_with_the_hop_that_lost_them(site: Site) -> None:
+def test_lost_rows_are_shown_between_their_stages(site: Site) -> None:
     site.night(stages=[a_stage(name, 3 if name in ("ingest", "landing") else 2) for name in STAGES])
-    assert "Rows that nobody accounts for: +1 between landing and raw." in text_of(site.page())
+    assert "Unexplained rows: +1 between landing and raw." in text_of(site.page())
 
 
-def test_a_failed_run_says_where_and_why_and_how_far_it_came(site: Site) -> None:
+def test_a_failed_run_is_shown_with_its_step_reason_and_reach(site: Site) -> None:
     site.night(
         status="failure",
         stages=[a_stage("ingest"), *(a_stage(name, None, None) for name in STAGES[1:])],
@@ -194,22 +193,22 @@ def test_a_failed_run_says_where_and_why_and_how_far_it_came(site: Site) -> None
     )
     page = site.page()
     (error,) = page.error
-    # Escaped: Markdown would make it bold, and a formula.
+    # Escaped: Markdown would render bold text and a formula.
     assert error.value == (r"The newest run ended at landing: S3 is \*away\* in \$us\-east\-2\$\.")
-    assert "The run did not come to landing, raw, stg, core, mart, bi." in text_of(page)
+    assert "The run did not reach landing, raw, stg, core, mart, bi." in text_of(page)
 
 
-def test_a_run_that_somebody_stopped_is_no_fault(site: Site) -> None:
+def test_a_stopped_run_is_a_warning(site: Site) -> None:
     site.night(status="canceled", failures=[StepFailure(step="dbt_models", reason="Stopped.")])
     page = site.page()
-    assert "was stopped by somebody; run the day again" in page.warning[0].value
+    assert "was stopped; run the day again" in page.warning[0].value
     assert not page.error
 
 
-def test_a_run_that_stopped_in_a_stage_has_lost_nothing_there_and_did_not_run_all_checks(
+def test_a_run_that_failed_in_a_stage_has_no_lost_rows_and_not_all_checks(
     site: Site,
 ) -> None:
-    """dbt failed in CORE: what STG made is counted by a check that never came."""
+    """dbt failed in CORE, so the check that counts the rows of STG did not run."""
     site.night(0, passed=204)
     done = [a_stage(name) for name in STAGES[:3]]
     begun = [a_stage(name, None, 2.0) for name in ("stg", "core")]
@@ -221,15 +220,15 @@ def test_a_run_that_stopped_in_a_stage_has_lost_nothing_there_and_did_not_run_al
     )
     page = site.page()
     words = text_of(page)
-    assert "Rows that nobody accounts for" not in words
-    assert "nothing is lost on the way" not in words
+    assert "Unexplained rows" not in words
+    assert "nothing is lost." not in words
     assert "The run ended before the rows of stg, core were counted." in words
-    assert "The run did not come to mart, bi." in words
+    assert "The run did not reach mart, bi." in words
     (checks,) = [metric for metric in page.metric if metric.label == "Checks passed"]
     assert (checks.value, checks.delta) == ("89 of 89", "a good run has 204")
 
 
-def test_a_red_check_is_shown_with_its_description_and_its_past(site: Site) -> None:
+def test_a_red_check_is_shown_with_its_description_and_history(site: Site) -> None:
     site.night(0)
     site.night(1, red=[a_red_check("12 of 24 lines are no JSON.")])
     site.night(2, red=[a_red_check("13 of 24 lines are no JSON.")])
@@ -240,14 +239,14 @@ def test_a_red_check_is_shown_with_its_description_and_its_past(site: Site) -> N
     assert list(checks["Check"]) == ["lines_are_json"]
     assert list(checks["Outcome"]) == ["failed"]
     assert [str(day)[:10] for day in checks["Since"]] == ["2026-02-01"]
-    (past,) = [table.value for table in page.dataframe if "What it said" in table.value]
-    assert list(past["What it said"]) == [
+    (past,) = [table.value for table in page.dataframe if "Description" in table.value]
+    assert list(past["Description"]) == [
         "13 of 24 lines are no JSON.",
         "12 of 24 lines are no JSON.",
     ]
 
 
-def test_what_was_refused_is_shown_by_reason(site: Site) -> None:
+def test_refused_rows_are_shown_by_reason(site: Site) -> None:
     site.night()
     site.run(
         Statement("create schema STG"),
@@ -265,8 +264,8 @@ def test_what_was_refused_is_shown_by_reason(site: Site) -> None:
         "no JSON": 2,
         "odd length": 1,
     }
-    (refused,) = [table.value for table in page.dataframe if "What stood there" in table.value]
-    assert list(refused["What stood there"]) == ["{broken"] * 2
+    (refused,) = [table.value for table in page.dataframe if "Refused text" in table.value]
+    assert list(refused["Refused text"]) == ["{broken"] * 2
     assert list(refused["Line"]) == [1, 2]
 
 
@@ -280,8 +279,8 @@ def the_product_page() -> None:
 HOSTILE = "![x](http://127.0.0.1:1/x.png) <b>www.example.com</b>"
 
 
-def test_a_brand_or_a_seller_is_read_as_text(site: Site) -> None:
-    """Of a competitor without a price, whose name stands in a sentence, as a seller's does."""
+def test_brands_and_sellers_are_shown_as_text(site: Site) -> None:
+    """The competitor has no price, so its name is part of a sentence, as is the seller's."""
     day = "date '2026-01-31' as date"
     keyed = "1 as domain_id, 'B0VPOURS01' as asin"
     site.run(
@@ -315,7 +314,7 @@ def test_a_brand_or_a_seller_is_read_as_text(site: Site) -> None:
             " true as is_amazon"
         ),
     )
-    reading.forget()
+    reading.clear_cache()
     page = AppTest.from_function(the_product_page, default_timeout=30).run()
     assert not page.exception
     words = text_of(page)
@@ -326,13 +325,13 @@ def test_a_brand_or_a_seller_is_read_as_text(site: Site) -> None:
         assert not re.search(r"(?<!\\)!\[|(?<!\\)\]\(|(?<!\\)<b>|http:/|www\.", line)
 
 
-def test_a_run_that_holds_the_warehouse_is_told_in_a_sentence(held: Site) -> None:
+def test_a_warehouse_in_use_is_one_sentence(held: Site) -> None:
     page = held.page()
     assert re.search(r"has been in use by .+PID \d+", text_of(page))
     assert [button.label for button in page.button] == ["Try again"]
 
 
-def test_a_wrong_setting_is_told_in_a_sentence(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_setting_is_one_sentence(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VP_HOMME", "x")
     (error,) = site.page().error
     assert r"VP\_HOMME" in error.value

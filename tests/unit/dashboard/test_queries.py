@@ -1,4 +1,4 @@
-"""What the pages ask is SQL of both engines; what they make of the rows."""
+"""The queries of the pages are SQL of both engines; functions on their rows."""
 
 import re
 from datetime import UTC, date, datetime
@@ -36,13 +36,13 @@ QUESTIONS = {
 
 @pytest.mark.parametrize("name", QUESTIONS)
 @pytest.mark.parametrize("dialect", ["snowflake", "duckdb"])
-def test_each_question_is_one_select_of_both_engines(name: str, dialect: str) -> None:
+def test_each_query_is_one_select_on_both_engines(name: str, dialect: str) -> None:
     (parsed,) = sqlglot.parse(positional(QUESTIONS[name])[0], dialect=dialect)
     assert isinstance(parsed, sqlglot.exp.Select)
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_what_a_reader_chooses_is_bound_and_never_written_into_the_text(name: str) -> None:
+def test_choices_of_a_reader_are_bound_and_never_part_of_the_text(name: str) -> None:
     sql, values = QUESTIONS[name]
     assert set(re.findall(r"\$(\w+)", sql)) == set(values)
     for value in values.values():
@@ -50,36 +50,36 @@ def test_what_a_reader_chooses_is_bound_and_never_written_into_the_text(name: st
             assert not isinstance(one, str) or f"'{one}'" not in sql
 
 
-def test_instants_are_bound_without_a_zone_as_the_tables_keep_them() -> None:
+def test_instants_are_bound_without_a_zone_as_stored() -> None:
     for question in (QUESTIONS["stages"], QUESTIONS["evaluations"]):
         assert question.values["since"] == datetime(2026, 2, 1, 0, 10)
 
 
-def a_hop(stage: str, rows_in: int | None, rows_out: int | None) -> dict[str, Any]:
+def a_stage(stage: str, rows_in: int | None, rows_out: int | None) -> dict[str, Any]:
     return {"stage": stage, "rows_in": rows_in, "rows_out": rows_out}
 
 
-def test_rows_that_nobody_accounts_for_are_counted_between_stages() -> None:
-    hops = [
-        a_hop("ingest", 24, 24),
-        a_hop("landing", 24, 24),
-        a_hop("raw", 23, 23),
-        a_hop("stg", 23, 22),
-        a_hop("core", 199_038, 748_552),
-        a_hop("mart", 748_552, 754_345),
-        a_hop("bi", 754_346, 754_346),
+def test_unexplained_rows_are_counted_between_stages() -> None:
+    stages = [
+        a_stage("ingest", 24, 24),
+        a_stage("landing", 24, 24),
+        a_stage("raw", 23, 23),
+        a_stage("stg", 23, 22),
+        a_stage("core", 199_038, 748_552),
+        a_stage("mart", 748_552, 754_345),
+        a_stage("bi", 754_346, 754_346),
     ]
-    assert pipeline_queries.unexplained(hops) == [None, 0, 1, 0, None, 0, -1]
+    assert pipeline_queries.unexplained(stages) == [None, 0, 1, 0, None, 0, -1]
 
 
-def test_a_stage_that_the_run_did_not_finish_has_lost_nothing_and_hides_no_loss_before() -> None:
-    hops = [a_hop("ingest", 24, 24), a_hop("landing", 23, 23), a_hop("raw", None, None)]
-    assert pipeline_queries.unexplained(hops) == [None, 1, None]
-    hops = [a_hop("ingest", None, None), a_hop("landing", 24, 24)]
-    assert pipeline_queries.unexplained(hops) == [None, None]
+def test_an_unfinished_stage_has_no_loss_and_hides_no_earlier_one() -> None:
+    stages = [a_stage("ingest", 24, 24), a_stage("landing", 23, 23), a_stage("raw", None, None)]
+    assert pipeline_queries.unexplained(stages) == [None, 1, None]
+    stages = [a_stage("ingest", None, None), a_stage("landing", 24, 24)]
+    assert pipeline_queries.unexplained(stages) == [None, None]
 
 
-def test_what_the_rows_are_is_said_of_each_stage() -> None:
+def test_the_rows_of_each_stage_are_explained() -> None:
     assert tuple(ROWS_ARE) == STAGES
 
 

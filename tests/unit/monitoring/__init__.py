@@ -1,1 +1,1 @@
-"""The tables of runs, and what `vp status` reads of them."""
+"""The tables of runs, and the status that `vp status` reads from them."""

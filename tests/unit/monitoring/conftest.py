@@ -1,4 +1,4 @@
-"""What the tests of the tables of runs share: an instance, and the warehouse of its runs."""
+"""Fixtures for the tables of runs: an instance, and the warehouse of its runs."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -134,7 +134,7 @@ def test_a_killed_run_is_recorded_from_its_start_and_ends_at_its_last_event(
     row = monitoring.row(run_id)
     assert (row["status"], row["ended_at"]) == ("started", None)
 
-    monitoring.bury(run_id)
+    monitoring.close_killed(run_id)
     monitoring.record()
 
     row = monitoring.row(run_id)

@@ -1,4 +1,4 @@
-"""How things stand, told by nights that went well, badly, and are not over."""
+"""The status after nights that succeeded, failed, or are in progress."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ GREEN, WARNS, RED = ("ERROR", True), ("WARN", False), ("ERROR", False)
 
 
 class Nights(Monitoring):
-    """Nights are played by writing what their runs would have left."""
+    """Nights, written as the rows that their runs would leave."""
 
     def night(self, number: int, status: str = "success", **checks: tuple[str, bool]) -> None:
         started_at = datetime(2026, 2, 1, 0, 10, tzinfo=UTC) + timedelta(days=number)
@@ -73,7 +73,7 @@ def nights(monitoring: Monitoring) -> Nights:
     return Nights(monitoring.instance, monitoring.path)
 
 
-def test_before_the_first_run_there_is_nothing_to_say(nights: Nights) -> None:
+def test_before_the_first_run_there_is_no_status(nights: Nights) -> None:
     nights.warehouse.transact([Statement("create schema MART")])
     assert read_status(nights.warehouse.query) is None
 
@@ -94,7 +94,7 @@ def test_a_check_is_red_since_the_first_night_after_its_last_green_one(nights: N
     assert red.description == "night 3"
 
 
-def test_a_check_that_a_failed_run_did_not_come_to_stays_red(nights: Nights) -> None:
+def test_a_check_that_a_failed_run_did_not_reach_stays_red(nights: Nights) -> None:
     nights.night(0, warns=WARNS, stops=GREEN)
     nights.night(1, stops=RED)
     nights.night(2, "failure")
@@ -108,7 +108,7 @@ def test_a_check_that_a_failed_run_did_not_come_to_stays_red(nights: Nights) -> 
     assert (found.runs[0].status, found.runs[0].failure) == ("failure", "S3 is away.")
 
 
-def test_while_a_run_is_at_work_the_hops_are_those_of_the_one_before(nights: Nights) -> None:
+def test_during_a_run_the_stages_are_those_of_the_run_before(nights: Nights) -> None:
     nights.night(0)
     nights.night(1, "started")
 
@@ -121,8 +121,8 @@ def test_while_a_run_is_at_work_the_hops_are_those_of_the_one_before(nights: Nig
     assert found.hops[2].rows_in == 3
 
 
-def test_a_file_that_came_after_the_first_run_of_its_day_is_late(nights: Nights) -> None:
-    """The first night of a warehouse that has no ledger yet, or one without arrivals, has none."""
+def test_a_file_that_arrived_after_the_first_run_of_its_day_is_late(nights: Nights) -> None:
+    """There are none without a ledger, or without its column of arrivals."""
     nights.night(0)
     assert nights.status().late_files == []
     nights.warehouse.transact(
@@ -188,7 +188,7 @@ def test_a_day_that_is_due_and_not_run_makes_marts_late(nights: Nights) -> None:
     assert (found.as_of_date, found.marts[0].days_behind) == (FIRST + timedelta(days=3), 3)
 
 
-def test_every_question_is_snowflake_too() -> None:
+def test_every_query_is_valid_on_snowflake_too() -> None:
     questions: dict[str, Any] = {
         name: text
         for name, text in vars(status).items()

@@ -27,7 +27,7 @@ from veracitypro_pipeline.notify.delivery import (
     marks,
 )
 from veracitypro_pipeline.notify.sensors import slack_is_told
-from veracitypro_pipeline.partitions import mark_as_refused
+from veracitypro_pipeline.partitions import mark_as_rejected
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.slack import Posted, SlackError, SlackUnavailableError
 from veracitypro_pipeline.service_levels import MARTS
@@ -75,7 +75,7 @@ class Team:
     def __init__(self, instance: dg.DagsterInstance, slack: Slack) -> None:
         self.instance, self.slack = instance, slack
         self.error: Exception | None = None
-        self.is_refused = False
+        self.is_rejected = False
         self.severity: dg.AssetCheckSeverity | None = None
 
     def defs(self) -> dg.Definitions:
@@ -88,8 +88,8 @@ class Team:
             retry_policy=dg.RetryPolicy(max_retries=2),
         )
         def keepa_raw(context: dg.AssetExecutionContext) -> None:
-            if self.is_refused:
-                mark_as_refused(context.instance, context.run.run_id)
+            if self.is_rejected:
+                mark_as_rejected(context.instance, context.run.run_id)
                 raise PermanentFailure("The day has no sync.")
             if self.error is not None:
                 raise self.error
@@ -245,7 +245,7 @@ def test_checks_that_are_executed_alone_raise_no_alarm(team: Team) -> None:
 
 def test_rejected_days_of_a_backfill_are_not_reported(team: Team) -> None:
     """ "All" partitions are hundreds of runs, and the person who started them sees their end."""
-    team.is_refused = True
+    team.is_rejected = True
     team.night(**{"dagster/backfill": "one"})
     team.deliver()
     assert team.slack.taken == []

@@ -145,7 +145,7 @@ def ensure_stack(
 
     Raises:
         StackError: it does not start within `timeout` seconds.
-        NotOurs: the home is somebody else's folder.
+        ForeignFolderError: the home is somebody else's folder.
     """
     folder = make_private_folder(make_home(home.expanduser().resolve()) / "stack")
     deadline = time.monotonic() + timeout

@@ -16,7 +16,7 @@ import dagster as dg
 from pydantic import SecretStr
 
 from veracitypro_pipeline.failures import PermanentFailure
-from veracitypro_pipeline.home import NotOurs
+from veracitypro_pipeline.home import ForeignFolderError
 from veracitypro_pipeline.local.stack.lifecycle import (
     StackError,
     StackState,
@@ -81,7 +81,7 @@ def started_stack(settings: Settings, say: Callable[[str], object] = lambda _: N
         return ensure_stack(
             settings.home_dir, tracked_products=tracked_products_file(settings), say=say
         )
-    except (NotOurs, StackError) as error:
+    except (ForeignFolderError, StackError) as error:
         raise PermanentFailure(str(error)) from error
 
 

@@ -26,7 +26,7 @@ from veracitypro_pipeline.resources.warehouse.snowflake_reads import (
     reject_several,
     reject_writes,
 )
-from veracitypro_pipeline.settings import Settings, SettingsError, asked_through_a_proxy
+from veracitypro_pipeline.settings import Settings, SettingsError, proxy_hint
 from veracitypro_pipeline.statement import Answer, Rows, Statement, positional
 
 if TYPE_CHECKING:
@@ -338,7 +338,7 @@ def translated_errors(what: str) -> Iterator[None]:
 
 
 def _proxy_before_it() -> str:
-    proxy = asked_through_a_proxy("https://snowflakecomputing.com")
+    proxy = proxy_hint("https://snowflakecomputing.com")
     return f".{proxy}" if proxy else ""
 
 
