@@ -1,7 +1,7 @@
-{# For the pipeline, and for everybody on target `local` and `prod`, schemas carry exactly the names of
-   infra/snowflake (STG, CORE, MART, MONITORING): environments are separate databases or files. A person on
-   target `dev` has schemas of their own, e.g. ANNA_STG, so that two people and the night do not overwrite
-   each other's tables. `target.schema` tells whose they are: STG, or a name (profiles.yml). #}
+{# The pipeline, and everyone on target `local` or `prod`, builds in exactly the schemas of infra/snowflake (STG,
+   CORE, MART, MONITORING): environments are separate databases or files. A person on target `dev` builds in
+   schemas of their own, e.g. ANNA_STG, so that people and the nightly run do not overwrite each other's tables.
+   `target.schema` is STG or the person's name (profiles.yml). #}
 {% macro generate_schema_name(custom_schema_name, node=none) -%}
     {%- set name = (custom_schema_name or 'STG') | trim | upper -%}
     {%- if is_pipelines() -%} {{ name }}
@@ -11,10 +11,10 @@
 
 {% macro is_pipelines() -%} {{ return(target.schema == 'STG') }} {%- endmacro %}
 
-{# Where builds remember what they have found and made. #}
+{# Where builds save their state. #}
 {% macro monitoring_schema() -%} {{ return(generate_schema_name('MONITORING') | trim) }} {%- endmacro %}
 
-{# on-run-start: dbt makes the schemas of models, and what a build remembers is none. #}
+{# on-run-start: dbt creates the schemas of models only, and the state of builds is not a model. #}
 {% macro make_own_schema() -%}
     {%- if execute and flags.WHICH in ['build', 'run'] and not is_pipelines() -%}
     {%- do adapter.create_schema(

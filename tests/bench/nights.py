@@ -43,7 +43,7 @@ def days(products: int, nights: int) -> Benchmark:
                     result.variant(
                         f"nights to {last}",
                         points=warehouse.count("STG.STG_KEEPA_POINT"),
-                        series_changed=warehouse.count("MONITORING.CHANGES_OF_STG_KEEPA_POINT"),
+                        series_changed=warehouse.count("MONITORING._CHANGES_OF_STG_KEEPA_POINT"),
                         mib=warehouse.size_mib,
                     )
     return result

@@ -461,7 +461,7 @@ def test_a_stale_or_missing_manifest_is_named(
         (finding,) = _look(settings, code_location.MANIFEST)
         assert finding.state is State.OK
 
-        with (settings.dbt_project_dir / "models/mart/dim_seller.sql").open("a") as model:
+        with (settings.dbt_project_dir / "models/mart/dim/dim_seller.sql").open("a") as model:
             model.write("-- changed after the build\n")
         (finding,) = _look(settings, code_location.MANIFEST)
         assert (finding.state, finding.name) == (State.FAULT, "dbt manifest")

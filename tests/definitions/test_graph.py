@@ -232,7 +232,7 @@ def test_every_dbt_test_says_what_it_guards_what_breaks_and_what_to_do(graph: An
     (of_key,) = [
         spec.description
         for key, spec in checks.items()
-        if key.name == "unique_combination_dim_product_domain_id__asin"
+        if key.name == "primary_key_dim_product_domain_id__asin"
     ]
     assert of_key == (
         "No two rows have the same domain_id, asin, and none of these is null.\n\n"
@@ -306,7 +306,7 @@ def test_every_asset_links_to_its_code(graph: Any, settings: Settings) -> None:
     (link,) = linked.get(RAW_KEEPA).metadata["dagster/code_references"].code_references
     assert link.url.startswith(f"{address}veracitypro_pipeline/raw/assets.py#L")
     (link,) = linked.get(DIM_PRODUCT).metadata["dagster/code_references"].code_references
-    assert link.url == f"{address}dbt_project/models/mart/dim_product.sql#L1"
+    assert link.url == f"{address}dbt_project/models/mart/dim/dim_product.sql#L1"
 
 
 def test_every_asset_and_check_links_to_where_people_go_on_looking(

@@ -104,7 +104,7 @@ def test_a_manifest_of_other_files_is_refused(installed: Path) -> None:
     assert alone(installed, MANIFEST_ONLY).stdout.strip() == str(
         project / "target" / "manifest.json"
     )
-    (project / "models" / "mart" / "dim_seller.sql").unlink()
+    (project / "models" / "mart" / "dim" / "dim_seller.sql").unlink()
     outcome = alone(installed, MANIFEST_ONLY)
     assert outcome.returncode == 1
     assert "was made from other files than those in" in outcome.stderr.splitlines()[-1]

@@ -631,7 +631,7 @@ def test_dbt_by_hand_builds_previews_and_documents_this_home(
     its outdated series."""
     tables = home.tables()
     commands = (
-        "show --quiet --select config.materialized:incremental --limit 2",
+        "show --quiet --select config.materialized:incremental_by_segment --limit 2",
         "build --quiet --select core_keepa_monthly_sold_daily+",
         "docs generate --quiet",
     )

@@ -46,7 +46,7 @@ def contents(home: Home) -> dict[str, Any]:
     names = home.query(
         "select table_schema || '.' || table_name from information_schema.tables"
         " where table_schema in ('RAW', 'STG', 'CORE', 'MART') or table_name = 'LOAD_LEDGER'"
-        " or table_name like 'BUILT_%' order by 1"
+        " or table_name like '_BUILT_%' order by 1"
     )
     return {
         name: home.query(

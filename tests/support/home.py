@@ -87,7 +87,7 @@ class Home:
         """
         names = self.query(
             "select table_schema || '.' || table_name from information_schema.tables"
-            " where table_name not like 'PIPELINE_RUN_%' and table_name not like 'CHANGES_OF_%'"
+            " where table_name not like 'PIPELINE_RUN_%' and table_name not like '_CHANGES_OF_%'"
             " order by 1"
         )
         return {

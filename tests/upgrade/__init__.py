@@ -20,7 +20,7 @@ from veracitypro_pipeline.settings import REPOSITORY_DIR
 FIRST: Final = date(2025, 11, 20)
 VP: Final = "from veracitypro_pipeline.cli.main import main; main()"
 # What a run says of itself; each run adds to these, or says again what it found to do.
-OF_RUNS: Final = ("PIPELINE_RUN_%", "CHANGES_OF_%", "BUILT_%", "COUNTED_LOADS", "LOAD_LEDGER")
+OF_RUNS: Final = ("PIPELINE_RUN_%", "_CHANGES_OF_%", "_BUILT_%", "_COUNTED_LOADS", "LOAD_LEDGER")
 # A file that is loaded again has these of its last load.
 OF_ROWS: Final = "lower(c) not in ('load_id', 'loaded_at')"
 

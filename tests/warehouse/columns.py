@@ -45,7 +45,7 @@ def derive(
     models = [node for node in nodes.values() if node["resource_type"] == "model"]
     return {
         node["name"]: {
-            name: Column(types[node["schema"].lower(), node["name"]][name].lower(), sources)
+            name: Column(types[node["schema"].lower(), node["alias"]][name].lower(), sources)
             for name, sources in _sources(
                 (compiled / node["package_name"] / node["original_file_path"]).read_text(),
                 schema,

@@ -68,24 +68,24 @@ DAMAGES = {
     ),
     "a day stands twice": (
         "insert into CORE.core_keepa_reviews_daily select * from CORE.core_keepa_reviews_daily",
-        {"unique_combination_fct_review_history_daily_domain_id__asin__date"},
+        {"primary_key_fct_review_history_daily_domain_id__asin__date"},
     ),
     "a key is null": (
         "update CORE.core_keepa_reviews_daily set asin = null",
-        {"unique_combination_fct_review_history_daily_domain_id__asin__date"},
+        {"primary_key_fct_review_history_daily_domain_id__asin__date"},
     ),
     "six stars": (
         "update CORE.core_keepa_reviews_daily set rating_close = 6",
-        {"within_range_fct_review_history_daily_rating_close__5__0"},
+        {"accepted_range_fct_review_history_daily_rating_close__5__0"},
     ),
     "a fact without its product": (
         "delete from MART.dim_product where asin = (select min(asin) from"
         " CORE.core_keepa_price_daily)",
-        {"refers_to_fct_price_history_daily_domain_id__asin__ref_dim_product_"},
+        {"foreign_key_fct_price_history_daily_domain_id__asin__ref_dim_product_"},
     ),
     "a day is missing from the calendar": (
         "delete from MART.dim_date where date = (select max(date) from MART.dim_date)",
-        {"refers_to_fct_price_history_daily_date__ref_dim_date_"},
+        {"foreign_key_fct_price_history_daily_date__ref_dim_date_"},
     ),
     "a tracked product has no role": (
         "update MART.dim_product set is_tracked = not is_tracked",
@@ -93,7 +93,7 @@ DAMAGES = {
     ),
     "a point without a value": (
         "update STG.stg_keepa_point set value = null",
-        {"never_null_stg_keepa_point_value__slice_minute"},
+        {"not_null_columns_stg_keepa_point_value__slice_minute"},
     ),
 }
 CHECKS = {check for _, checks in DAMAGES.values() for check in checks}
@@ -170,7 +170,7 @@ def test_a_load_whose_build_died_before_its_points_were_counted_is_counted_by_th
     night(3)
     warehouse.run_up_to("stg_keepa_payload")
     assert warehouse.query(
-        "select distinct asin from MONITORING.stg_keepa_payload"
+        "select distinct asin from MONITORING._stg_keepa_payload"
         " join STG.stg_keepa_fetch using (fetch_id)"
     ) == [("B0PADDLE03",)]
 

@@ -232,7 +232,7 @@ def test_a_late_old_fetch_fills_the_past_and_changes_nothing_else(warehouse: War
 def changes_of(warehouse: Warehouse, model: str, columns: str) -> list[tuple[Any, ...]]:
     """What the last build of a model found to do."""
     return warehouse.query(
-        f"select {columns} from MONITORING.CHANGES_OF_{model.upper()} order by all"
+        f"select {columns} from MONITORING._CHANGES_OF_{model.upper()} order by all"
     )
 
 
@@ -329,7 +329,7 @@ def test_a_build_killed_before_it_saved_its_watermark_is_repeated(
     remembered = [
         name
         for (name,) in warehouse.query(
-            "select table_name from information_schema.tables where table_name like 'BUILT_%'"
+            "select table_name from information_schema.tables where table_name like '_BUILT_%'"
         )
     ]
     assert len(remembered) > 10

@@ -67,7 +67,7 @@ def test_every_model_states_its_grain_and_tests_its_key(project: Project) -> Non
     keyed = {
         test.attached_node
         for test in nodes(project, "test").values()
-        if not is_singular(test) and test.test_metadata.name == "unique_combination"
+        if not is_singular(test) and test.test_metadata.name == "primary_key"
     }
     for unique_id, model in {**nodes(project, "model"), **nodes(project, "seed")}.items():
         assert "**Grain**" in model.description, model.name
@@ -79,7 +79,7 @@ def test_yml_and_tables_have_the_same_columns(project: Project, built: Warehouse
     for node in (*nodes(project, "model").values(), *nodes(project, "seed").values()):
         rows = built.query(
             "select column_name from information_schema.columns"
-            f" where table_schema = '{node.schema}' and table_name = '{node.name}'"
+            f" where table_schema = '{node.schema}' and table_name = '{node.alias}'"
         )
         assert sorted(node.columns) == sorted(name for (name,) in rows), node.name
         for column in node.columns.values():
@@ -101,9 +101,9 @@ def test_descriptions_are_comments_in_the_warehouse(project: Project, built: War
         )
     }
     for node in (*nodes(project, "model").values(), *nodes(project, "seed").values()):
-        assert of_tables[node.schema, node.name] == node.description, node.name
+        assert of_tables[node.schema, node.alias] == node.description, node.name
         for column in node.columns.values():
-            assert of_columns[node.schema, node.name, column.name] == column.description
+            assert of_columns[node.schema, node.alias, column.name] == column.description
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +193,29 @@ def test_a_red_check_across_stg_stops_the_build_before_core(project: Project) ->
         if layer_of(model) == "core" and model.name.endswith("_daily"):
             for test in singular:
                 assert set(test.depends_on.nodes) <= ancestors(unique_id), (model.name, test.name)
+
+
+WRONG_SEGMENTS = {
+    '{"segment": "day"}': '`meta.segment` is "day", expected one of key, entity, series, days.',
+    '{"segment": "series", "entity": ["asin"]}': (
+        "`meta.input` is missing: segment `series` needs a relation."
+    ),
+    '{"segment": "key", "built_from": "fetch_id", "input": "a"}': (
+        '`meta.built_from` is "fetch_id", expected a list.'
+    ),
+    '{"segment": "key", "built_from": ["a"], "input": "a", "has_empty_keys": 1}': (
+        "`meta.has_empty_keys` is 1, expected a boolean."
+    ),
+    '{"segment": "series", "entity": ["a"], "input": "a", "minutes": "minute"}': (
+        "`meta.minutes` is not an argument of segment `series`."
+    ),
+    '{"segment": "entity", "entity": ["a"], "input": ["a", "b"], "version": "c", "gates": []}': "",
+}
+
+
+def test_a_wrong_argument_of_a_kept_table_is_named(built: Warehouse) -> None:
+    faults = "|".join(f"{{{{ segment_fault({meta}) }}}}" for meta in WRONG_SEGMENTS)
+    assert built.rendered(faults).split("|") == list(WRONG_SEGMENTS.values())
 
 
 def test_the_source_is_the_asset_of_the_raw_stage(project: Project) -> None:

@@ -76,7 +76,7 @@ RUNS: Final = ("run-1", "run-2")
 PAGES: Final = ("", "product")
 APP_INSIDE: Final = REPOSITORY_DIR / "infra" / "streamlit" / "streamlit_app.py"
 KILLED: Final = dbt_statement(
-    "a model is written, what it was made of is not kept", "before", "BUILT_STG_KEEPA_POINT"
+    "a model is written, what it was made of is not kept", "before", "_BUILT_STG_KEEPA_POINT"
 )
 # A model whose second night replaces rows, and on which no model depends that is built before the
 # kill.

@@ -119,7 +119,7 @@ def test_every_statement_is_snowflake_sql(compiled: Compiled, tables_exist: bool
     # A first build reads payloads from RAW; later builds do not if `stg_keepa_payload` is complete.
     assert ("keepa_raw" in statements["stg_keepa_series"].lower()) != tables_exist
     # In a build by hand in dev, as here, tables and build state are the user's own; RAW is not.
-    memory = "VP_DWH.USER_MONITORING.CHANGES_OF_STG_KEEPA_POINT"
+    memory = "VP_DWH.USER_MONITORING._CHANGES_OF_STG_KEEPA_POINT"
     assert (memory in statements["stg_keepa_point"]) == tables_exist
     assert "VP_DWH.USER_CORE.core_keepa_price_daily" in statements["fct_price_history_daily"]
     assert "VP_DWH.RAW.keepa_raw" in statements["stg_keepa_record"]

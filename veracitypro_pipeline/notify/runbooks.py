@@ -28,8 +28,9 @@ OF_CHECKS: Final = frozenset(
 )
 # From the start of a dbt test's name to its runbook.
 OF_DBT_TESTS: Final = {
+    "primary_key": "dbt_keys",
+    "foreign_key": "dbt_keys",
     "unique": "dbt_keys",
-    "never_null": "dbt_keys",
     "not_null": "dbt_keys",
     "relationships": "dbt_keys",
     "points_": "dbt_conservation",

@@ -39,7 +39,7 @@ with products as (
 -- How far back the daily tables go (VP_DAILY_HISTORY_DAYS), in days since 2011-01-01.
 kept as (
     select coalesce(max(first_day_kept), 0) as first_day
-    from MONITORING.BUILT_CORE_KEEPA_PRICE_DAILY
+    from MONITORING._BUILT_CORE_KEEPA_PRICE_DAILY
 ),
 points as (
     select domain_id, asin, price_channel as series, minute from STG.STG_KEEPA_PRICE

@@ -19,12 +19,12 @@ SHOWN_SOURCES: Final = 4
 _IF_WRONG: Final = re.compile(r"If this (?:table|view) is wrong, [^.]+\.")
 # What a dbt test guards, by its kind; the rest of the sentence comes from its arguments.
 _GUARDS: Final = {
-    "unique_combination": "No two rows have the same {columns}, and none of these is null.",
-    "never_null": "Never null: {columns}.",
-    "within_range": "Each {columns} lies between {minimum} and {maximum}.",
+    "primary_key": "No two rows have the same {columns}, and none of these is null.",
+    "not_null_columns": "Never null: {columns}.",
+    "accepted_range": "Each {columns} lies between {min_value} and {max_value}.",
     "accepted_values": "Each {column_name} is one of {values}.",
-    "holds": "In every row: {condition}.",
-    "refers_to": "Each {columns} stands in {to}.",
+    "expression_is_true": "In every row: {expression}.",
+    "foreign_key": "Each {columns} stands in {to}.",
     "relationships": "Each {column_name} stands in {to}.",
     "unique": "No two rows have the same {column_name}.",
     "not_null": "Never null: {column_name}.",

@@ -126,7 +126,7 @@ where hash({{ key }}) % 2 = {{ share }}
     {%- set name = {'object': 'OBJECT', 'array': 'ARRAY', 'string': 'VARCHAR'}[type] -%}
     coalesce(json_type({{ json }}, '$.{{ path }}') = '{{ name }}', false)
     {%- else -%}
-    {#- Of valid JSON the first character says it; json_type would parse the whole text. -#}
+    {#- The first character of valid JSON gives the type; json_type would parse the whole text. -#}
     {%- set first = {'object': '{', 'array': '[', 'string': '"'}[type] -%}
     coalesce(starts_with(ltrim(cast({{ json }} as varchar), e' \t\n\r'), '{{ first }}'), false)
     {%- endif -%}
@@ -220,7 +220,7 @@ where hash({{ key }}) % 2 = {{ share }}
 
 {% macro snowflake__json_array_size(json) -%} array_size({{ json }}) {%- endmacro %}
 
-{# Every member of each payload, a JSON object, that has one of the names and is no JSON null.
+{# Every member of each payload, a JSON object, that has one of the names and is not JSON null.
 
    `payloads`: a relation with `keys` and payload. Gives keys, name and value (JSON). #}
 {% macro members_of(payloads, keys, names) -%}
@@ -234,9 +234,10 @@ select
     value
 from (
     select
-        {{ keys | join(',\n        ') }},
+        {% for key in keys %}payloads.{{ key }},
+        {% endfor -%}
         unnest([{% for name in names %}'{{ name }}'{{ ", " if not loop.last }}{% endfor %}]) as name,
-        unnest(payload -> [{% for name in names %}'$.{{ name }}'{{ ", " if not loop.last }}{% endfor %}]) as value
+        unnest(payloads.payload -> [{% for name in names %}'$.{{ name }}'{{ ", " if not loop.last }}{% endfor %}]) as value
     from {{ payloads }} as payloads
 ) as named
 where json_type(value) <> 'NULL'
@@ -277,7 +278,10 @@ from (
             {{ keys | join(',\n            ') }},
             cast(items as json []) as elements
         from (
-            select {{ keys | join(', ') }}, payload{% if field %} -> '$.{{ field }}'{% endif %} as items
+            select
+                {% for key in keys %}payloads.{{ key }},
+                {% endfor -%}
+                payloads.payload{% if field %} -> '$.{{ field }}'{% endif %} as items
             from {{ payloads }} as payloads
         ) as read
         where json_type(items) = 'ARRAY'

@@ -29,15 +29,15 @@ from (
 ) as neighbours
 where {{ columns[-1] }} is not distinct from following
 group by {{ columns | join(', ') }}
-{% set never_null = columns | reject('in', nullable) | list -%}
-{% if never_null -%}
+{% set required = columns | reject('in', nullable) | list -%}
+{% if required -%}
 -- What is null and repeated is found twice, and alike.
 union
 select
     {{ columns | join(', ') }},
     count(*) as row_count
 from {{ model }}
-where {% for column in never_null %}{{ "or " if not loop.first }}{{ column }} is null {% endfor %}
+where {% for column in required %}{{ "or " if not loop.first }}{{ column }} is null {% endfor %}
 group by {{ columns | join(', ') }}
 {%- endif %}
 {% endmacro %}

@@ -8,6 +8,15 @@
    Snowflake an error does not end it, and the next DDL would commit what it had deleted. Without a
    transaction `rollback` does nothing. #}
 
+{# Called by our own materialization, where those of dbt-snowflake call `set_query_tag`. #}
+{% macro begin_session() -%}
+    {{ return(adapter.dispatch('begin_session')()) }}
+{%- endmacro %}
+
+{% macro duckdb__begin_session() -%} {%- endmacro %}
+
+{% macro snowflake__begin_session() -%} {%- do set_query_tag() -%} {%- endmacro %}
+
 {% macro snowflake__set_query_tag() -%}
     {%- do run_query('rollback') -%}
     {%- set tag = {'app': 'veracitypro'} -%}

@@ -1,5 +1,5 @@
 -- Points in payloads = points in STG + quarantined + superseded, for each series of each fetch.
--- Superseded are points of a minute for which a newer fetch speaks, or that comes again later in the
+-- Superseded are points of a minute for which a newer fetch is in force, or that comes again later in the
 -- same series. If red: points are lost, kept although withdrawn, or refused without a trace.
 {{ config(meta={'dagster': {'ref': {'name': 'stg_keepa_point'}}}) }}
 
@@ -28,7 +28,7 @@ kept as (
         min(points.minute) as first_kept_minute,
         max(points.minute) as last_kept_minute
     from {{ ref('stg_keepa_point') }} as points
-    -- A point that no slice speaks for is of no fetch.
+    -- A point without a slice is of no fetch.
     left join {{ ref('stg_keepa_slice') }} as slices
         on
             points.domain_id = slices.domain_id
@@ -84,10 +84,10 @@ where
     -- Points of no series: left over.
     point_count is null
     or point_count <> distinct_count + repeated_count + quarantined_count
-    -- Nothing newer speaks for the series: every point counts.
+    -- No newer fetch has the series: every point counts.
     or (superseded_from_minute is null and kept_count <> distinct_count)
-    -- A newer fetch speaks from its first minute on, and before that this one still does: how many of its
-    -- points, partly_superseded_points_are_counted says.
+    -- A newer fetch is in force from its first minute on, and this one before that:
+    -- partly_superseded_points_are_counted counts how many of its points.
     or (first_minute < superseded_from_minute and kept_count not between 1 and distinct_count)
     or (first_minute >= superseded_from_minute and kept_count <> 0)
     or first_kept_minute <> first_minute

@@ -32,7 +32,7 @@ OF_THE_RUN: Final = (
 OF_DBT: Final = dbt_statement(
     "a model is written and what it was made of is not kept",
     "before",
-    "create or replace table .*BUILT_CORE_KEEPA_PRICE_DAILY",
+    "create or replace table .*_BUILT_CORE_KEEPA_PRICE_DAILY",
 )
 BEFORE_ITS_ROW: Final = Point(
     "all is built and the run has no row in MONITORING",

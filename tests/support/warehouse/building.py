@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 from unittest.mock import patch
 
 import duckdb
@@ -191,6 +191,21 @@ class Warehouse:
     def failed_unit_tests(self) -> dict[str, str]:
         """Why, by name. The tables must be there: unit tests ask them for their columns."""
         return self.project.dbt(self.path, "test", "--select", "test_type:unit")
+
+    def rendered(self, text: str) -> str:
+        """What dbt makes of a text with macros in it."""
+        with environment(self.path, self.project.target):
+            result = dbtRunner(manifest=self.project.manifest.deepcopy()).invoke(
+                [
+                    *("compile", "--inline", text),
+                    *("--project-dir", str(self.project.folder)),
+                    *("--profiles-dir", str(self.project.folder)),
+                ]
+            )
+        if result.exception is not None:
+            raise result.exception
+        (outcome,) = cast(Any, result.result)
+        return str(outcome.node.compiled_code)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.path), read_only=True) as connection:

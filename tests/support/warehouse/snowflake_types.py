@@ -66,7 +66,7 @@ def known_tables() -> Schema:
             for model, columns in read(_PROJECT).items()
         },
         # Text on DuckDB alone.
-        "stg_keepa_payload": {"fetch_id": "varchar", "attributes": "json", "histories": "json"},
+        "_stg_keepa_payload": {"fetch_id": "varchar", "attributes": "json", "histories": "json"},
         _FLATTENED: {"key": "varchar", "index": "bigint", "value": "json"},
     }
     return {

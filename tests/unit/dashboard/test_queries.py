@@ -22,7 +22,7 @@ QUESTIONS = {
     "stages": pipeline_queries.stages_of_runs(NIGHT),
     "red checks": pipeline_queries.red_checks_of_run("run-1"),
     "evaluations": pipeline_queries.evaluations_of_check("raw/keepa_raw", "lines", NIGHT),
-    "failing rows": pipeline_queries.failing_rows("run-1", "unique_combination_dim_product"),
+    "failing rows": pipeline_queries.failing_rows("run-1", "primary_key_dim_product"),
     "reasons": pipeline_queries.REFUSALS_BY_REASON,
     "refusals": pipeline_queries.refusals("no JSON", "record"),
     "products": product_queries.PRODUCTS,

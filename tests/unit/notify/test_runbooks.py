@@ -109,8 +109,9 @@ def test_dagster_runs_a_day_again_with_the_configuration_of_vp_backfill() -> Non
     ("name", "runbook"),
     [
         ("records_equal_lines", "records_equal_lines"),
-        ("unique_combination_dim_product_domain_id__asin", "dbt_keys"),
-        ("never_null_fct_price_history_daily_asin", "dbt_keys"),
+        ("primary_key_dim_product_domain_id__asin", "dbt_keys"),
+        ("foreign_key_dim_product_domain_id__ref_dim_marketplace_", "dbt_keys"),
+        ("not_null_columns_fct_price_history_daily_asin", "dbt_keys"),
         ("raw_rows_are_accepted_or_refused", "dbt_conservation"),
         ("tracked_products_are_fetched", "tracked_products_are_fetched"),
         ("core_keepa_price_daily_is_ordered", "dbt_values"),
@@ -127,7 +128,7 @@ def test_a_check_has_the_runbook_of_its_name_and_a_dbt_test_that_of_what_it_guar
     ("stage", "red", "runbook"),
     [
         ("landing", "landing/keepa/product_raw: files_arrived", "files_arrived"),
-        ("stg", "stg/stg_keepa_price: unique_combination_stg_keepa_price_asin", "dbt_keys"),
+        ("stg", "stg/stg_keepa_price: primary_key_stg_keepa_price_asin", "dbt_keys"),
         ("core", None, "dbt_failed"),
         ("bi", None, "bi_failed"),
         ("", None, "run_failed"),

@@ -1,0 +1,31 @@
+with
+
+points as (
+
+    {{ points_with_fetches(['monthly_sold']) }}
+
+),
+
+final as (
+
+    select
+        -- ids
+        domain_id,
+        asin,
+
+        -- numerics
+        case when value >= 0 then value end as monthly_sold,
+
+        -- attributes
+        {{ point_state('value') }} as state,
+
+        -- timestamps
+        minute,
+        unknown_from_minute,
+        {{ instant_of_minute('minute') }} as changed_at,
+        fetched_at
+    from points
+
+)
+
+select * from final
