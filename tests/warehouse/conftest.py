@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from tests.support.emulator.running import Emulator, s3_of, start_emulator
+from tests.support.warehouse import walkthrough
 from tests.support.warehouse.building import Line, Project, Warehouse, parse_project
 from tests.support.warehouse.hostile import (
     BROKEN_LINES,
@@ -61,7 +62,8 @@ def mutated() -> dict[str, Mutated]:
 def hostile(
     project: Project, tmp_path_factory: pytest.TempPathFactory, mutated: dict[str, Mutated]
 ) -> Warehouse:
-    """One build, with all tests, of hostile products, mutated ones and lines without a product."""
+    """One build, with all tests, of hostile products, mutated ones, lines without a product and the
+    product of the walkthrough."""
     warehouse = Warehouse(project, tmp_path_factory.mktemp("hostile") / "all")
     warehouse.load(
         Line(json.dumps(product), HOSTILE_NIGHT, HOSTILE_AS_OF, "hostile.gz", row)
@@ -75,6 +77,7 @@ def hostile(
         Line(payload, HOSTILE_NIGHT, HOSTILE_AS_OF, "broken.gz", row, raw_line)
         for row, (payload, raw_line, _) in enumerate(BROKEN_LINES, start=1)
     )
+    warehouse.load([walkthrough.line()])
     warehouse.build()
     return warehouse
 
