@@ -1,4 +1,4 @@
-"""The templates of infra/aws: valid for AWS, and nobody may do more than infra/README.md says."""
+"""The templates of infra/aws: valid for AWS, with no more rights than infra/README.md lists."""
 
 import fnmatch
 from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ _Template.add_multi_constructor("!", _short_form)
 
 
 def template(name: str, environment: str) -> Any:
-    """A template's resources, with the environment put in and references by their name."""
+    """A template's resources, with the environment substituted and references by name."""
     text = (AWS / f"{name}.yaml").read_text()
     return _resolved(yaml.load(text, _Template)["Resources"], environment)  # noqa: S506 - a SafeLoader
 
@@ -59,7 +59,7 @@ def listed(value: Any) -> list[Any]:
 
 
 def policies(environment: str) -> dict[str, list[Mapping[str, Any]]]:
-    """Statements by who they are for: airbyte, snowflake, dagster."""
+    """Policy statements by principal: airbyte, snowflake, dagster."""
     resources = template("access", environment)
     of = {
         name.removesuffix("Role").lower(): resource["Properties"]["Policies"]
@@ -77,7 +77,7 @@ def policies(environment: str) -> dict[str, list[Mapping[str, Any]]]:
 
 
 def may(who: str, action: str, resource: str, environment: str = "prod", **context: str) -> bool:
-    """What IAM would say, for the few things that these policies use."""
+    """IAM's decision, for the few features that these policies use."""
     return any(
         action in listed(statement["Action"])
         and any(fnmatch.fnmatchcase(resource, one) for one in listed(statement["Resource"]))
@@ -183,7 +183,7 @@ def test_buckets_are_those_of_the_settings_private_encrypted_and_lasting(environ
         assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
         assert rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"] == {"Fn::GetAtt": "Key.Arn"}
         assert of_bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-        # Nothing that landed or was handed over ever expires; only what was replaced does.
+        # Landed files and state never expire; only their replaced versions do.
         rules = of_bucket["LifecycleConfiguration"]["Rules"]
         assert not any("ExpirationInDays" in rule or "Expiration" in rule for rule in rules)
         assert any("NoncurrentVersionExpiration" in rule for rule in rules)

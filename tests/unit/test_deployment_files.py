@@ -1,4 +1,4 @@
-"""What Dagster Cloud and GitHub read of this repository is valid by their own schemas and tools."""
+"""The files for Dagster Cloud and GitHub are valid by their own schemas and tools."""
 
 import importlib
 import re
@@ -45,7 +45,7 @@ def dagster_cloud_commands() -> list[list[str]]:
 
 
 def test_a_deployment_runs_one_run_at_a_time_as_a_laptop_does() -> None:
-    """Two at once would replace each other's rows; dbt does not guard against that."""
+    """Two concurrent runs would replace each other's rows; dbt does not prevent that."""
     settings = yaml.safe_load((REPOSITORY_DIR / DEPLOYMENT_SETTINGS).read_text())
     on_a_laptop = yaml.safe_load(CONFIGURATIONS["dagster.yaml"])
     assert settings == {"concurrency": on_a_laptop["concurrency"]}
@@ -62,7 +62,7 @@ def test_the_code_location_is_one_that_dagster_cloud_accepts(tmp_path: Path) -> 
 
     text = (REPOSITORY_DIR / "dagster_cloud.yaml").read_text()
     (tmp_path / "dagster_cloud.yaml").write_text(text)
-    (tmp_path / "dist").mkdir()  # What `.ci/build` makes.
+    (tmp_path / "dist").mkdir()  # `.ci/build` creates it.
     assert check_dagster_cloud_yaml(tmp_path / "dagster_cloud.yaml").errors == []
 
     (location,) = load_dagster_cloud_yaml(text).locations
@@ -79,7 +79,8 @@ def test_the_code_location_is_one_that_dagster_cloud_accepts(tmp_path: Path) -> 
 def test_each_step_of_the_deployment_is_a_command_of_dagster_cloud(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Parsed by the CLI itself, not run: a wrong option would fail on a deployment day only."""
+    """Parsed by the CLI itself, but not run: a wrong option would otherwise fail only in a
+    deployment."""
     from dagster_cloud_cli.entrypoint import app
 
     monkeypatch.setenv("DAGSTER_BUILD_STATEDIR", "state")
@@ -118,7 +119,7 @@ def test_actions_are_pinned_by_commit_with_their_version_beside_it() -> None:
     assert len(uses) == sum("uses" in step for step in STEPS) > 0
     pinned = re.compile(r" +- uses: actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
     assert [line for line in uses if not pinned.fullmatch(line)] == []
-    # One version of an action everywhere, so that one is not forgotten.
+    # Each action has the same version everywhere, so that no update misses one.
     assert len(set(map(str.strip, uses))) == len({line.partition("@")[0] for line in uses})
 
 
@@ -130,7 +131,7 @@ def test_a_job_may_read_the_code_and_nothing_else() -> None:
 
 
 def test_tools_of_the_workflows_are_installed_in_their_pinned_versions() -> None:
-    """Only the weekly look at the newest versions installs without constraints."""
+    """Only the weekly test of the newest versions installs without constraints."""
     installs = [step for step in STEPS if "pip install" in step.get("run", "")]
     free = [step["name"] for step in installs if "--constraint requirements.txt" not in step["run"]]
     assert free == ["Install without constraints"]
@@ -153,8 +154,8 @@ def test_hooks_before_a_commit_call_tools_that_are_installed() -> None:
             assert any(map(pattern.search, found)), hook["id"]
 
 
-def test_a_python_that_cannot_build_is_said_in_a_sentence(tmp_path: Path) -> None:
-    """The README's first environment has no tools of a build."""
+def test_a_python_that_cannot_build_is_explained_in_one_sentence(tmp_path: Path) -> None:
+    """The README's first environment lacks the build tools."""
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho Traceback >&2\nexit 1\n")
     python.chmod(0o755)

@@ -75,7 +75,7 @@ def of_sqlite() -> Exception:
         FullDisk("The file system of /x is full (0 MB free now): make room; then run it again."),
     ],
 )
-def test_a_step_that_meets_a_full_disk_is_not_tried_again(error: Exception, home: Path) -> None:
+def test_a_step_with_a_full_disk_is_not_retried(error: Exception, home: Path) -> None:
     @final_when_interrupted
     def body() -> None:
         raise error
@@ -90,14 +90,14 @@ def test_a_step_that_meets_a_full_disk_is_not_tried_again(error: Exception, home
     assert "INSERT" not in _sentence(error)
 
 
-def test_the_file_that_could_not_be_written_names_the_file_system(home: Path) -> None:
+def test_the_file_of_an_error_decides_the_file_system(home: Path) -> None:
     other = home.parent / "other"
     other.mkdir()
     error = OSError(errno.ENOSPC, "No space left on device", str(other / "file"))
     assert _sentence(error).startswith(f"The file system of {other} is full (1,000,000 MB free")
 
 
-def test_a_fault_of_sqlite_is_a_full_disk_only_if_there_is_no_room(
+def test_an_ambiguous_error_of_sqlite_is_a_full_disk_only_without_free_space(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite's errors when it cannot create its files beside the database."""
@@ -109,7 +109,7 @@ def test_a_fault_of_sqlite_is_a_full_disk_only_if_there_is_no_room(
             assert "(0 MB free now)" in str(full_disk.message_of(error))
 
 
-def test_other_faults_stay_what_they_are() -> None:
+def test_other_errors_are_not_a_full_disk() -> None:
     error = OSError(errno.EIO, os.strerror(errno.EIO))
     assert full_disk.message_of(error) is None
 
@@ -159,7 +159,7 @@ def test_the_local_s3_and_a_stand_in_on_a_full_disk(home: Path) -> None:
         raise_for_status("Airbyte", theirs)
 
 
-def test_events_that_cannot_be_kept_say_no_sql(tmp_path: Path) -> None:
+def test_events_that_cannot_be_stored_show_no_sql(tmp_path: Path) -> None:
     storage = OpenSqliteEventLogStorage(str(tmp_path))
     with pytest.raises(FullDisk) as full, storage.index_connection():
         raise of_sqlite()
@@ -196,6 +196,6 @@ def _never() -> Any:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
-def test_a_log_for_which_there_is_no_room_fails_nothing() -> None:
+def test_a_log_without_room_is_no_error() -> None:
     with lossy_file(Path("/dev/full")) as log:
         log.write("x" * 100_000)

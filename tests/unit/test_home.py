@@ -56,7 +56,7 @@ def test_a_new_home_is_private_in_every_environment(
     assert mode(home) == 0o700
 
 
-def test_each_environment_of_a_home_has_runs_of_its_own(tmp_path: Path) -> None:
+def test_each_environment_of_a_home_has_its_own_runs(tmp_path: Path) -> None:
     """Runs of `local` must not be recorded in the MONITORING of prod."""
     homes = {
         environment: Settings.load(environment=environment, home=tmp_path).dagster_home
@@ -66,7 +66,7 @@ def test_each_environment_of_a_home_has_runs_of_its_own(tmp_path: Path) -> None:
     assert {home.name for home in homes.values()} <= CONTENTS
 
 
-def test_a_folder_with_other_things_is_refused_and_stays_as_it_is(folder: Path) -> None:
+def test_a_folder_with_foreign_content_is_rejected_and_stays(folder: Path) -> None:
     (folder / "thesis.txt").touch()
     with pytest.raises(
         ForeignFolderError, match=r"holds thesis\.txt and nothing of this project.*--home"
@@ -76,20 +76,22 @@ def test_a_folder_with_other_things_is_refused_and_stays_as_it_is(folder: Path) 
     assert [entry.name for entry in folder.iterdir()] == ["thesis.txt"]
 
 
-def test_a_folder_that_is_closed_already_may_hold_other_things(folder: Path) -> None:
+def test_a_private_folder_may_have_foreign_content(folder: Path) -> None:
     (folder / ".profile").touch()
     folder.chmod(0o700)
     assert make_home(folder) == folder
 
 
-def test_a_shared_folder_is_refused_and_stays_shared(folder: Path) -> None:
+def test_a_shared_folder_is_rejected_and_stays_shared(folder: Path) -> None:
     folder.chmod(0o1777)
     with pytest.raises(ForeignFolderError, match="is a folder that users share"):
         make_home(folder)
     assert mode(folder) == 0o1777
 
 
-def test_a_folder_of_another_user_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_of_another_user_is_rejected(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     owner = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: owner + 1)
     with pytest.raises(ForeignFolderError, match="belongs to another user"):
@@ -115,7 +117,7 @@ def test_only_a_folder_that_vp_has_made_is_reset(folder: Path, content: str) -> 
 @pytest.mark.parametrize(
     "made", ["vp.log", "stack/start.lock", "dagster-prod/vp_run.yaml", "warehouse/vp_dwh.duckdb"]
 )
-def test_a_home_of_an_older_version_is_known_and_reset(folder: Path, made: str) -> None:
+def test_a_home_of_an_older_version_is_recognised_and_reset(folder: Path, made: str) -> None:
     (folder / made).parent.mkdir(exist_ok=True)
     (folder / made).touch()
     (folder / "dbt" / "local").mkdir(parents=True)
@@ -124,7 +126,7 @@ def test_a_home_of_an_older_version_is_known_and_reset(folder: Path, made: str) 
     assert not folder.exists()
 
 
-def test_a_home_whose_runs_are_shown_is_not_reset(
+def test_a_home_that_vp_dev_serves_is_not_reset(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`vp dev` becomes `dagster dev` by `exec`, which keeps our locks."""
@@ -149,7 +151,7 @@ def test_a_home_whose_runs_are_shown_is_not_reset(
     assert CliRunner().invoke(reset, ["--home", str(folder), "--yes"]).exit_code == 0
 
 
-def test_who_only_stops_or_looks_leaves_a_folder_alone(folder: Path) -> None:
+def test_commands_that_stop_or_read_do_not_create_a_home(folder: Path) -> None:
     folder.chmod(0o1777)
     missing = folder / "home"
     for home in (folder, missing):
@@ -160,7 +162,7 @@ def test_who_only_stops_or_looks_leaves_a_folder_alone(folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-def test_what_the_command_line_writes_is_for_its_user_alone(
+def test_files_of_the_command_line_are_private(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also if the warehouse file is outside the home."""

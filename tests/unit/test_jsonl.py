@@ -19,7 +19,7 @@ def landed(path: Path) -> LandedFile:
     return landed_file("key", "etag", 1, jsonl.lines(path), ARRIVED_AT)
 
 
-def test_a_line_of_a_hundred_megabytes_is_named_and_not_held_in_memory(tmp_path: Path) -> None:
+def test_a_line_of_a_hundred_megabytes_is_an_error_and_not_read_into_memory(tmp_path: Path) -> None:
     path = tmp_path / "bomb.gz"
     with gzip.open(path, "wb", compresslevel=1) as file:
         file.write(b'{"sync_id":7}\n')
@@ -37,9 +37,7 @@ def test_a_line_of_a_hundred_megabytes_is_named_and_not_held_in_memory(tmp_path:
     assert peak < 4 * jsonl.LINE_BYTES
 
 
-def test_a_file_that_expands_without_end_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_decompression_bomb_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jsonl, "FILE_BYTES", 10_000)
     path = tmp_path / "bomb.gz"
     path.write_bytes(gzip.compress(b"\n" * 100_000))
@@ -48,7 +46,7 @@ def test_a_file_that_expands_without_end_is_named(
     assert bomb.lines == 10_000
 
 
-def test_a_million_lines_come_in_batches_of_bounded_memory(tmp_path: Path) -> None:
+def test_a_million_lines_are_read_with_bounded_memory(tmp_path: Path) -> None:
     path = tmp_path / "many.gz"
     path.write_bytes(gzip.compress(b"{}\n" * 1_000_000, 1))
     file = LandedFile(key="key", etag="etag", size_bytes=1, lines=1_000_000, sync_ids={})

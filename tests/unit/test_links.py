@@ -16,7 +16,7 @@ DEPLOYED = {
 }
 
 
-def test_a_sync_is_looked_up_in_the_ui_that_belongs_to_the_api() -> None:
+def test_a_sync_is_linked_on_the_host_of_the_api() -> None:
     cloud = Settings.load(**DEPLOYED)
     own = Settings.load(
         **DEPLOYED, airbyte_configuration_api_url="https://airbyte.example:8443/api/v1/"
@@ -43,7 +43,7 @@ def test_without_a_page_there_is_no_link(change: dict[str, Any]) -> None:
     assert links.runbook(settings, "raw_failed") is None
 
 
-def test_runbooks_are_where_they_are_published_or_beside_the_code() -> None:
+def test_runbooks_are_linked_where_published_or_beside_the_code() -> None:
     code = {"code_url": "https://code.example/blob/main"}
     assert links.runbook(Settings.load(**code), "raw_failed") == (
         "https://code.example/blob/main/infra/runbooks/raw_failed.md"

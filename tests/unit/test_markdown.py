@@ -46,14 +46,14 @@ def shown(markdown: str) -> str:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_text_is_shown_as_it_stands(text: str) -> None:
+def test_hostile_text_is_shown_unchanged(text: str) -> None:
     assert shown(one_line(text)) == as_text(one_line(text)) == " ".join(text.split())
     first = text.splitlines()[0]
     assert shown(escaped(first)) == first
 
 
 @given(st.text("![](){}<>*_`~#>+-=|\\&@:;/.,$'\" \n1aw", max_size=40))
-def test_any_text_is_shown_as_it_stands(text: str) -> None:
+def test_any_text_is_shown_unchanged(text: str) -> None:
     flat = " ".join(text.split())
     assert shown(one_line(text)) == as_text(one_line(text)) == flat
 
@@ -68,5 +68,5 @@ def test_any_text_is_shown_as_it_stands(text: str) -> None:
         "usual is 18 to 30 (median 24 of the last 9 good nights)",
     ],
 )
-def test_ordinary_text_is_left_as_it_is(text: str) -> None:
+def test_ordinary_text_is_not_escaped(text: str) -> None:
     assert one_line(text) == text == shown(text)

@@ -52,7 +52,7 @@ SIGNED = "GET /product?key=hunter2&X-Amz-Signature=hunter2"
         ("the assertion eyJS3CRET.eyJS3CRET.S3CRET", "the assertion ****"),
     ],
 )
-def test_a_secret_is_known_by_its_form(text: str, left: str) -> None:
+def test_a_secret_is_masked_by_its_form(text: str, left: str) -> None:
     assert left in masked(text)
     assert "S3CRET" not in masked(text)
     assert masked(masked(text)) == masked(text)
@@ -71,11 +71,11 @@ def test_a_secret_is_known_by_its_form(text: str, left: str) -> None:
         "somebody@example.com",
     ],
 )
-def test_what_people_need_to_read_stays(text: str) -> None:
+def test_ordinary_text_stays(text: str) -> None:
     assert masked(text) == text
 
 
-def test_a_secret_of_the_settings_is_known_by_its_value_however_it_is_spelled(
+def test_a_secret_setting_is_masked_by_its_value_in_every_encoding(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SNOWFLAKE_PASSWORD", SECRET)
@@ -85,7 +85,7 @@ def test_a_secret_of_the_settings_is_known_by_its_value_however_it_is_spelled(
     assert text == "**** or **** or ****"
 
 
-def test_so_is_one_that_a_run_gets_from_the_local_stack() -> None:
+def test_a_secret_of_the_local_stack_is_masked_too() -> None:
     class Stack(RunSettings):
         def _load(self) -> Settings:
             return Settings.load(slack_bot_token=SecretStr(SECRET))
@@ -131,11 +131,11 @@ def test_the_answer_of_a_sign_in_is_not_shown(status: int) -> None:
     assert echo not in text
 
 
-def test_dbts_words_are_masked() -> None:
+def test_messages_of_dbt_are_masked() -> None:
     assert "hunter2" not in str(failure_of("Database Error: password=hunter2").description)
 
 
-def test_an_error_without_a_secret_is_raised_as_it_is() -> None:
+def test_an_error_without_a_secret_is_raised_unchanged() -> None:
     first, second = KeyError("asin"), ValueError("no JSON")
     second.__cause__ = first
     assert mask_error(second) is second
@@ -143,7 +143,7 @@ def test_an_error_without_a_secret_is_raised_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("is_explicit", [True, False])
-def test_the_errors_behind_an_error_are_masked_and_keep_their_place(is_explicit: bool) -> None:
+def test_the_causes_of_an_error_are_masked_and_keep_their_traceback(is_explicit: bool) -> None:
     try:
         try:
             raise ConnectionError(SIGNED)

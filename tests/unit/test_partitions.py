@@ -66,7 +66,7 @@ def test_the_days_of_a_run_are_in_its_tags(tags: dict[str, str], days: list[str]
     assert [str(day) for day in days_of(a_run(**tags))] == days
 
 
-def test_a_run_of_several_days_is_refused_in_a_sentence() -> None:
+def test_a_run_of_several_days_is_rejected() -> None:
     with (
         dg.DagsterInstance.ephemeral() as instance,
         pytest.raises(dg.Failure, match="3 days from 2026-02-27 to 2026-03-01, but a run loads"),
@@ -74,7 +74,7 @@ def test_a_run_of_several_days_is_refused_in_a_sentence() -> None:
         day_of_run(instance, a_run(**RANGE))
 
 
-def test_checks_alone_judge_the_newest_day_that_their_assets_all_have() -> None:
+def test_checks_alone_judge_the_newest_day_of_all_their_assets() -> None:
     daily = dg.DailyPartitionsDefinition("2025-11-15")
 
     def table(name: str) -> tuple[dg.AssetsDefinition, dg.AssetChecksDefinition]:
@@ -118,6 +118,6 @@ def test_days_that_are_over_can_be_run(day: date) -> None:
 
 
 @pytest.mark.parametrize("day", [date(2025, 11, 14), date(2026, 3, 1)])
-def test_other_days_cannot(day: date) -> None:
+def test_other_days_cannot_be_run(day: date) -> None:
     with pytest.raises(ValueError, match=str(day)):
         check_as_of_date(day, MIDNIGHT)

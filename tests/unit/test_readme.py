@@ -1,4 +1,4 @@
-"""The README against the code: what it names is there."""
+"""Commands, options, paths and links in the documents exist in the code."""
 
 import importlib.util
 import re
@@ -25,7 +25,7 @@ DOCUMENTS = [
     *sorted(REPOSITORY_DIR.glob("infra/**/*.md")),
     *sorted(REPOSITORY_DIR.glob(".github/*.md")),
 ]
-# What a document tells to type begins with one of these, after settings for this command alone.
+# Commands in the documents start with one of these, after assignments of variables.
 PROGRAMS = ("vp", "python", "pip", "dagster", "aws", "snow", ".ci/build", ".ci/lint")
 
 
@@ -41,7 +41,7 @@ class Typed:
 
 
 def resolved(words: Sequence[str]) -> tuple[click.Command, int]:
-    """The command that the first words name, and how many they are."""
+    """The command that the first words name, and the number of these words."""
     command: click.Command = vp
     depth = 0
     while isinstance(command, click.Group) and len(words) > depth:
@@ -53,8 +53,8 @@ def resolved(words: Sequence[str]) -> tuple[click.Command, int]:
 
 
 def typed(document: Path) -> Iterator[Typed]:
-    """Each line of a block for the shell, and each command in the text with a word behind it."""
-    # A place for somebody's own words, `<you>`, is one word; that of a day is a day.
+    """Each line of a shell block, and each command in the text that has an argument."""
+    # A placeholder such as `<you>` becomes one word, `<day>` a day.
     text = re.sub(r"<[\w -]+>", "X", document.read_text().replace("<day>", "2026-01-31"))
     for block in re.findall(r"```bash\n(.+?)```", text, re.DOTALL):
         for line in block.splitlines():
@@ -67,7 +67,7 @@ def typed(document: Path) -> Iterator[Typed]:
 
 
 def command_of(line: str) -> Iterator[Typed]:
-    """Nothing if the line only sets variables, which must be settings of ours."""
+    """The command; nothing if the line only sets variables, which must be our settings."""
     words = shlex.split(line, comments=True)
     while words and (setting := re.match(r"([A-Z_]+)=", words[0])):
         assert setting.group(1) in known_variables(), line
@@ -82,7 +82,7 @@ COMMANDS_TYPED = sorted({one for document in DOCUMENTS for one in typed(document
 
 
 def understood(command: Typed) -> bool:
-    """Whether `vp` parses it. In the text an argument may be left out."""
+    """Whether `vp` parses it. Commands in the text may omit arguments."""
     found, depth = resolved(command.words)
     rest = list(command.words[depth:])
     known = {name for option in found.params for name in option.opts}
@@ -101,8 +101,8 @@ def test_vp_understands_each_command_that_a_document_names() -> None:
     assert not understood(Typed("vp", ("run", "--asin", "200")))
 
 
-def test_each_other_command_names_what_is_there() -> None:
-    """Programs of other people are not run; what they are given is looked at."""
+def test_arguments_of_other_commands_exist() -> None:
+    """Other programs are not run, but their arguments are checked."""
     for command in COMMANDS_TYPED:
         words = list(command.words)
         if command.program == "vp":
@@ -132,7 +132,7 @@ def test_the_readme_names_each_command_of_vp_and_each_stage() -> None:
 
 
 def leaves(command: click.Command, *path: str) -> Iterator[tuple[str, click.Command]]:
-    """Every command that does something, by its words after `vp`."""
+    """Every command that is not a group, with its words after `vp`."""
     if not isinstance(command, click.Group):
         yield " ".join(path), command
         return
@@ -148,7 +148,7 @@ OF_ALL = {"--home", "--debug"}
 
 
 def test_the_table_of_options_is_that_of_the_commands() -> None:
-    """Both ways: no command and no option is missing, and none is made up."""
+    """In both directions: none is missing, and none is invented."""
     (table,) = re.findall(r"<!-- options -->\n((?:\|.*\n)+)", README)
     documented = {
         name: set(re.findall(r"`(--[a-z-]+)`", cells[2]))
@@ -173,7 +173,7 @@ def test_each_help_fits_a_terminal_and_is_complete() -> None:
         answer = CliRunner().invoke(vp, [*name.split(), "--help"], terminal_width=80)
         assert answer.exit_code == 0
         assert max(map(len, answer.output.splitlines())) <= 80, name
-        # So Click ends a text that it has cut.
+        # Click ends a truncated text with this.
         assert "..." not in answer.output.replace("[ARGS]...", ""), name
     for name, command in COMMANDS.items():
         assert command.help, name
@@ -200,7 +200,7 @@ def test_paths_and_links_of_the_documents_lead_somewhere() -> None:
             assert target.exists(), (document, path)
             if heading:
                 headings = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
-                # As GitHub makes an anchor of a heading.
+                # GitHub derives the anchor of a heading like this.
                 flat = {re.sub(r"[^\w -]", "", one).lower().replace(" ", "-") for one in headings}
                 assert heading in flat, f"{document}: {path}#{heading}"
 
@@ -214,7 +214,7 @@ def test_the_pictures_are_those_of_the_readme_and_small() -> None:
 
 
 def test_ci_runs_the_command_of_the_readme() -> None:
-    """What `.ci/run` cuts out of the README is exactly the command under "Tests"."""
+    """`.ci/run` extracts exactly the command under "Tests"."""
     (line,) = [
         line for line in (REPOSITORY_DIR / ".ci" / "run").read_text().splitlines() if "sed" in line
     ]

@@ -19,7 +19,7 @@ def answer(columns: list[str], rows: list[tuple[Any, ...]], total: int | None = 
 
 
 @pytest.mark.parametrize("title", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
-def test_a_title_is_no_formula_in_a_spreadsheet(
+def test_a_title_is_not_a_formula_in_a_spreadsheet(
     title: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _print_csv(answer(["title", "price"], [(title, -1), ("A 'fine' = paddle", None)]))
@@ -29,7 +29,7 @@ def test_a_title_is_no_formula_in_a_spreadsheet(
     assert second == ["A 'fine' = paddle", ""]
 
 
-def test_rows_that_do_not_fit_have_a_line_for_each_field(
+def test_rows_that_do_not_fit_have_one_line_per_field(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Columns one letter wide could not be read."""
@@ -63,7 +63,7 @@ def test_rows_that_do_not_fit_have_a_line_for_each_field(
         ),
     ],
 )
-def test_a_table_says_how_many_rows_there_are_and_what_it_leaves_out(
+def test_a_table_ends_with_its_row_count_and_what_it_omits(
     rows: int, total: int, line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _print_table(answer(["x"], [(number,) for number in range(rows)], total))
@@ -71,7 +71,7 @@ def test_a_table_says_how_many_rows_there_are_and_what_it_leaves_out(
 
 
 @pytest.mark.parametrize("rows", [0, 1, 3])
-def test_json_is_one_list_with_a_field_a_line(
+def test_json_is_one_list_with_one_field_a_line(
     rows: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     row = (date(2026, 1, 31), Decimal("1.50"), "Größe", True, None)
@@ -82,14 +82,14 @@ def test_json_is_one_list_with_a_field_a_line(
     assert capsys.readouterr().out == json.dumps(objects, ensure_ascii=False, indent=1) + "\n"
 
 
-def test_a_title_does_not_command_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_title_does_not_control_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     _print_table(answer(["title"], [("\x1b[2J[red]gone\x07\x9b",), ("Größe 10 m²",)]))
     printed = capsys.readouterr().out
     assert r"\x1b[2J[red]gone\x07\x9b" in printed
     assert "Größe 10 m²" in printed
 
 
-def test_json_has_the_same_title_in_other_letters(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_the_same_title_in_escapes(capsys: pytest.CaptureFixture[str]) -> None:
     _print_json(answer(["title"], [("\x9b2J\x7f\u202eGröße 🏓",)]))
     printed = capsys.readouterr().out
     assert r"\u009b2J\u007f\u202eGröße 🏓" in printed
@@ -97,7 +97,7 @@ def test_json_has_the_same_title_in_other_letters(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])
-def test_csv_is_faithful_unless_it_goes_to_a_terminal(
+def test_csv_is_unchanged_unless_it_goes_to_a_terminal(
     is_terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)

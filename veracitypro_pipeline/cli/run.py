@@ -36,7 +36,7 @@ def run(
 ) -> None:
     """Run the daily batch through the whole graph: Airbyte, S3, RAW, dbt, Power BI.
 
-    It needs no account: the local stack is started if it is not running. Running a day again
+    In `local` it needs no account: the stack is started if it is not running. Running a day again
     changes no table. The exit code is 0 only if the run succeeded and no blocking check is red.
     """
     settings = Settings.load()

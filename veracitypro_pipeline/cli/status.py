@@ -30,8 +30,8 @@ def status(as_json: bool) -> None:
     """Show the last runs, the newest stage by stage, what is red since when, and how fresh MART is.
 
     Reads MONITORING and MART, and Dagster's instance for a run whose end is not recorded. Instants
-    are UTC. The exit code is always 0; the exit code of `vp run` gives the state of a
-    run.
+    are UTC. The exit code is 0 whatever the state of the runs; that of `vp run`
+    shows it.
     """
     settings = Settings.load()
     # With the pipeline's role, because readers of MART may lack rights on MONITORING.
