@@ -40,7 +40,7 @@ from veracitypro_pipeline.resources.state_store import StageValuesIOManager, Sta
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 from veracitypro_pipeline.transform import assets as transform_assets
-from veracitypro_pipeline.transform import columns, conservation, refusals, service_levels
+from veracitypro_pipeline.transform import columns, conservation, freshness_and_volume, refusals
 
 STEP_RETRIES: Final = 2
 
@@ -78,7 +78,7 @@ def build_definitions(
         *raw_checks.CHECKS,
         *conservation.CHECKS,
         *refusals.CHECKS,
-        *service_levels.CHECKS,
+        *freshness_and_volume.CHECKS,
         *bi_checks.CHECKS,
     ]
     return dg.Definitions(

@@ -17,7 +17,7 @@ from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.service_levels import MARTS
 from veracitypro_pipeline.settings import Settings
 from veracitypro_pipeline.stage_values.landing import LandedFile, LandingManifest
-from veracitypro_pipeline.transform.service_levels import service_levels
+from veracitypro_pipeline.transform.freshness_and_volume import service_levels
 
 DAY = date(2026, 3, 31)
 

@@ -1,6 +1,6 @@
-"""What a day is played with, and how `vp` and the stack's control API say it to each other.
+"""The request to play a day and its result, and their JSON in the stack's control API.
 
-Light, since every command that looks for the stack imports it.
+Imports little, because every command that looks for the stack imports it.
 """
 
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from typing import Any, Final
 
 
 class KeepSource(Enum):
-    """Stands for the products that are in play already."""
+    """Marks a request that keeps the current products."""
 
     KEEP = "keep"
 
 
 KEEP: Final = KeepSource.KEEP
 
-# A payload folder; or how many products the generated catalogue has in all: the tracked ones and
-# invented competitors, at least the tracked ones; or those in play.
+# A payload folder; the size of the generated catalogue, at least that of the tracked products; or
+# the current products.
 Products = Path | int | KeepSource
 TRACKED_ALONE: Final = 0
 
@@ -30,11 +30,11 @@ class PlaybackError(RuntimeError):
 
 @dataclass(frozen=True)
 class PlayedDay:
-    """The day that is in play: how many products are tracked and where they come from.
+    """The played day: the number of tracked products and their origin.
 
-    `changed`: a sync of this as-of day succeeded earlier, but the newest was made from other
-    inputs than those now in play, so that the day must be synced again. `before`: where the home's
-    products came from so far; empty if from the same place, or if it has none.
+    `changed`: the newest successful sync of this as-of day had other inputs, so the day must be
+    synced again. `before`: the origin of the home's products so far; empty if it is the same, or if
+    nothing was synced.
     """
 
     tracked: int
@@ -44,7 +44,7 @@ class PlayedDay:
 
 
 def play_to_json(as_of_date: date, products: Products) -> dict[str, Any]:
-    """The body of POST /play: `folder`, or `asins`, or neither to keep what is in play."""
+    """The body of POST /play: `folder`, or `asins`, or neither to keep the current products."""
     asked: dict[str, Any] = {"as_of_date": as_of_date.isoformat()}
     if isinstance(products, int):
         asked["asins"] = products
@@ -54,7 +54,7 @@ def play_to_json(as_of_date: date, products: Products) -> dict[str, Any]:
 
 
 def play_from_json(asked: dict[str, Any]) -> tuple[date, Products]:
-    """What `play_to_json` wrote."""
+    """The inverse of `play_to_json`."""
     as_of_date = date.fromisoformat(asked["as_of_date"])
     if "folder" in asked:
         return as_of_date, Path(asked["folder"])

@@ -15,7 +15,7 @@ from veracitypro_pipeline.partitions import runs_of_day
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.runs.events import run_summary, was_stopped
 from veracitypro_pipeline.service_levels import MARTS, Freshness, freshness, newest_days
-from veracitypro_pipeline.transform.service_levels import freshness_evaluations
+from veracitypro_pipeline.transform.freshness_and_volume import freshness_evaluations
 
 _STATES: Final = {
     dg.DagsterRunStatus.STARTED: "is in progress",

@@ -40,14 +40,14 @@ SLACK_CHANNEL: Final = "#data-alerts"
 STATE_FILE: Final = "state.json"
 CREDENTIALS_FILE: Final = "credentials.json"
 LOG_FILE: Final = "stack.log"
-# Of a start that the server refused; its sentence is then the last line of the log.
+# The server's exit code if it cannot start; the last line of the log is then its error message.
 REFUSED_EXIT_CODE: Final = 3
 HEALTH_SECONDS: Final = 5.0
-# Reading a large payload folder takes its time.
+# Long, because a payload folder can be large.
 PLAY_SECONDS: Final = 600.0
 _POLL_SECONDS: Final = 0.05
 
-# Kept so that a server which ends is reaped, and does not stay as a zombie.
+# Referenced so that a server that ends is reaped and leaves no zombie.
 _started: Final[list["subprocess.Popen[bytes]"]] = []
 
 
@@ -192,8 +192,8 @@ def stop_stack(home: Path) -> bool:
 def play_day(state: StackState, as_of_date: date, *, products: Products = KEEP) -> PlayedDay:
     """Set the stack's clock to the night after the as-of day, and choose the products.
 
-    `products` are those in play, a payload folder, or a number of generated ones. The clock reads
-    00:10 UTC of the next day, or just after the newest sync of the as-of day.
+    `products` are the current ones, a payload folder, or a number of generated ones. The clock
+    reads 00:10 UTC of the next day, or just after the newest sync of the as-of day.
 
     Raises:
         StackError: the folder cannot be used, another day's sync runs, or there is no answer.
@@ -203,20 +203,20 @@ def play_day(state: StackState, as_of_date: date, *, products: Products = KEEP) 
 
 
 def products_in_play(state: StackState) -> dict[int, list[str]]:
-    """The ASINs by domain id that the stack's Airbyte source is to fetch.
+    """The ASINs that the stack's Airbyte source fetches, by domain id.
 
     Raises:
-        StackError: their files cannot be read any more, or there is no answer.
+        StackError: the payload files cannot be read any more, or the stack does not answer.
     """
     found = _control(state, "GET", "/products", PLAY_SECONDS)
     return {int(domain_id): list(asins) for domain_id, asins in found.items()}
 
 
 def clock_of(state: StackState) -> datetime:
-    """What the stack's clock reads, UTC.
+    """The instant on the stack's clock, UTC.
 
     Raises:
-        StackError: there is no answer.
+        StackError: the stack does not answer.
     """
     return datetime.fromisoformat(_control(state, "GET", "/health", HEALTH_SECONDS)["now"])
 
@@ -224,10 +224,10 @@ def clock_of(state: StackState) -> datetime:
 def _control(
     state: StackState, method: str, path: str, timeout: float, **options: Any
 ) -> dict[str, Any]:
-    import requests  # Takes a while, and most commands never ask.
+    import requests  # Slow to import, and most commands do not need it.
 
     with requests.Session() as session:
-        session.trust_env = False  # A proxy of the user has no business on loopback.
+        session.trust_env = False  # Do not use the user's proxy on loopback.
         try:
             response = session.request(
                 method,
@@ -248,8 +248,8 @@ def _control(
 
 
 def read_started(folder: Path) -> Started | None:
-    """What the running server wrote; None if there is none, or it cannot be read: the server then
-    ends by itself, and another start writes it."""
+    """The state file of the running server; None if it is missing or damaged. The server then ends
+    by itself, and the next start writes a new file."""
     try:
         return read_json(folder / STATE_FILE, Started)
     except DamagedFileError:
@@ -300,7 +300,7 @@ def _start(folder: Path, files: tuple[str, str], deadline: float) -> StackState:
 
 
 def _stop(folder: Path) -> bool:
-    """End the server and whatever of it is left; its children end with it."""
+    """End the server and the processes that it left; return whether there were any."""
     was_running = processes.end_server(folder)
     left_behind = processes.end_children(folder)
     delete(folder / STATE_FILE)
@@ -308,9 +308,9 @@ def _stop(folder: Path) -> bool:
 
 
 def _environment() -> dict[str, str]:
-    """The server's, and its children's: they find the package, and have neither proxies nor any of
-    the project's settings, whose sign-ins would stay in a process that outlives the command. What
-    they need to know stands on the command line."""
+    """The environment of the server and its children: the package on the path, no proxies, and no
+    settings of the project, whose secrets would stay in a process that outlives the command. The
+    server's options are on its command line."""
     inherited = inherited_environment(without=AWS)
     package_home = str(PACKAGE_DIR.parent)
     search_path = os.pathsep.join(filter(None, [package_home, inherited.get("PYTHONPATH")]))

@@ -1,7 +1,4 @@
-"""Playing days: where the stack's clock stands and which products the local Keepa has that day.
-
-Not here: HTTP (`control.py`) and what a product looks like (`products.py`, `catalogue.py`).
-"""
+"""Plays a day: sets the stack's clock, and chooses the products of the local Keepa."""
 
 import csv
 import hashlib
@@ -29,18 +26,17 @@ from veracitypro_pipeline.local.sources.keepa.products import DirectorySource, P
 
 # When the nightly run begins, after the end of the as-of day.
 NIGHTLY_START: Final = timedelta(minutes=10)
-# Keeps two syncs of one day apart in every time stamp, also in those of whole seconds.
+# Two syncs of one day then differ in all timestamps, even in whole seconds.
 BETWEEN_SYNCS: Final = timedelta(seconds=2)
-# Seconds: no clock is further from now.
+# Seconds; the limit of a valid clock offset.
 CENTURY: Final = 100 * 365.25 * 86_400
 GENERATED: Final = "generated catalogue"
 
 
 @dataclass
 class _State:
-    """What outlives a restart. `folder` None is the generated catalogue; `played` has the turn of
-    each as-of day played, per folder: a day keeps the turn that it was first played with. `asins`
-    is the size of the generated catalogue."""
+    """The state in the file. `folder` is None for the generated catalogue, whose size is `asins`.
+    `played` has the turn of each as-of day, per folder: a day keeps its first turn."""
 
     offset_seconds: Annotated[float, Field(ge=-CENTURY, le=CENTURY)] = 0.0
     inputs: str = ""
@@ -51,10 +47,10 @@ class _State:
 
 
 class Playback:
-    """The clock and the product source, kept in a file. Safe to use from several threads."""
+    """The clock and the product source, stored in a file. Thread-safe."""
 
     def __init__(self, path: Path, tracked_products: Path) -> None:
-        """Raises DamagedFileError if the file is not as it was written."""
+        """Raises DamagedFileError if the file is damaged."""
         self._path = path
         self._tracked_products = tracked_products
         self._lock = threading.Lock()
@@ -146,7 +142,7 @@ class Playback:
 
 
 def _source_of(state: _State) -> str:
-    """For people."""
+    """The origin of the products, for people."""
     return GENERATED if state.folder is None else f"payload files of {state.folder}"
 
 

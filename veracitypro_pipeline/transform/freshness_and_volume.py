@@ -1,6 +1,6 @@
-"""The checks of what readers are promised: each mart speaks of the day, the night is a usual one.
+"""The checks of the promises to readers: each mart reaches the day, and the volume is usual.
 
-They warn and block nothing: old or odd figures are no wrong ones. What is promised stands in
+They warn and block nothing, because old or unusual figures are not wrong. The promises are in
 `veracitypro_pipeline/service_levels.py`.
 """
 
@@ -33,20 +33,19 @@ from veracitypro_pipeline.step_guard import (
 FRESH: Final = "data_is_fresh"
 USUAL: Final = "volume_is_usual"
 _FRESH_DESCRIPTION: Final = """\
-The newest day that the rows speak of is the as-of day of the run, whenever they were written.
+The newest day in the rows is the as-of day of the run, whenever they were written.
 
-If it warns: reports end on an earlier day than readers expect. Look at how far `mart/dim_product`
-and CORE go: what stopped there stopped for this table too. "Execution failed" means that the run
-ended before it came here and says nothing of the rows; in `prod`, the deadline then asks again.
+If it warns: reports end on an earlier day than readers expect. Compare with the newest day of
+`mart/dim_product` and CORE: if they stopped too, look there. "Execution failed" means that the run
+ended before this check and says nothing about the rows; in `prod`, the deadline then repeats it.
 
 Runbook: infra/runbooks/data_is_fresh.md"""
 _USUAL_DESCRIPTION: Final = """\
-Records, bytes a record and rows added are like those of the last good nights; the description gives
-the figure, its band and the nights that it was learned from.
+Records, bytes a record and rows added are within the band of the last good nights. The description
+has each figure, its band and the number of nights behind it.
 
-If it warns: a part of the products or of their histories may be missing, or came twice. Compare the
-records with what is tracked; after products were added by hand it warns until the nights have got
-used to them.
+If it warns: some products or series may be missing, or came twice. Compare the records with the
+tracked products. After products were added it warns until enough good nights have them.
 
 Runbook: infra/runbooks/volume_is_usual.md"""
 
@@ -100,14 +99,14 @@ def service_levels(
 def freshness_evaluations(
     found: Iterable[Freshness], as_of_date: date
 ) -> list[dg.AssetCheckEvaluation]:
-    """The same check without a run, for a day whose run did not come to it."""
+    """Evaluations of `data_is_fresh` for a day whose run ended before the check."""
     return [
         dg.AssetCheckEvaluation(
             asset_key=model_key(MART, one.mart),
             check_name=FRESH,
             passed=not one.is_late,
             severity=dg.AssetCheckSeverity.WARN,
-            description=_freshness_said(one, as_of_date.isoformat()),
+            description=_freshness_description(one, as_of_date.isoformat()),
             metadata=_freshness_metadata(one),
             partition=as_of_date.isoformat(),
         )
@@ -121,12 +120,12 @@ def _freshness_result(found: Freshness, as_of_date: str) -> dg.AssetCheckResult:
         check_name=FRESH,
         passed=not found.is_late,
         severity=dg.AssetCheckSeverity.WARN,
-        description=_freshness_said(found, as_of_date),
+        description=_freshness_description(found, as_of_date),
         metadata=_freshness_metadata(found),
     )
 
 
-def _freshness_said(found: Freshness, as_of_date: str) -> str:
+def _freshness_description(found: Freshness, as_of_date: str) -> str:
     if found.newest_date is None:
         return "It has no rows, so nothing in it can be late."
     return (
@@ -149,7 +148,7 @@ def _volume_result(nights: list[Night], tonight: Night) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.WARN,
         description=(
             "; ".join(map(str, [*odd, *(one for one in measured if one.is_usual)]))
-            or f"A day later than {tonight.as_of_date} is there, so nobody can tell what it added"
+            or f"A day later than {tonight.as_of_date} exists, so its added rows are unknown"
         )
         + ".",
         metadata={name: value for one in measured for name, value in one.metadata.items()},
