@@ -212,7 +212,7 @@ def test_plain_dagster_dev_loads_the_code_location(tmp_path: Path) -> None:
 def test_vp_dev_names_its_address_and_has_the_output_of_vp_run(
     home: Home, dagster: DagsterDev
 ) -> None:
-    assert f"Dagster comes up at {dagster.address}" in dagster.log.read_text()
+    assert f"Dagster is starting at {dagster.address}" in dagster.log.read_text()
     logs = (home.path / "dagster" / "storage").glob("*/compute_logs/*.out")
     assert any("keepa_marketplaces" in log.read_text() for log in logs)
 

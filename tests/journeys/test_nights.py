@@ -482,7 +482,7 @@ def test_a_day_that_was_never_synced_cannot_be_backfilled(
     said = home.refusal("backfill", "--from", str(SECOND), "--to", day)
     assert "was never synced: run `vp run --date" in said
     assert home.query(runs) == before
-    assert "lies before --from" in home.refusal("backfill", "--from", day, "--to", str(FIRST))
+    assert "is before --from" in home.refusal("backfill", "--from", day, "--to", str(FIRST))
 
 
 def test_a_red_dbt_test_stops_power_bi_and_is_not_retried(home: Home, kept: Path) -> None:

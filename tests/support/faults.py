@@ -556,7 +556,7 @@ def _healing(failure: Exception | None) -> str:
     if failure is None:
         return "the request made again"
     if isinstance(failure, SlackError):
-        return "the next delivery says it"
+        return "the next delivery sends it"
     is_retried = getattr(failure, "allow_retries", False)
     return "the next try of the step" if is_retried else "the next run, once it is mended"
 
