@@ -51,7 +51,7 @@ def build_definitions(
     """The definitions for these settings; `overrides` replace resources by their key.
 
     Raises:
-        ManifestMissing: there is no dbt manifest, and none can be built.
+        ManifestMissingError: there is no dbt manifest, and none can be built.
     """
     retries = dg.RetryPolicy(max_retries=STEP_RETRIES, delay=settings.retry_delay)
     manifest = manifest_path(settings)

@@ -29,7 +29,7 @@ _MEGABYTE: Final = 1_000_000
 _places: list[Path] = []
 
 
-class FullDisk(RuntimeError):
+class FullDiskError(RuntimeError):
     """Replaces the error of a library; the message is the sentence."""
 
 

@@ -14,12 +14,12 @@ FILE_BYTES: Final = 16_000_000_000
 FILE_LINES: Final = 2_000_000
 
 
-class TooLarge(ValueError):
+class TooLargeError(ValueError):
     """A line, the number of lines, or the decompressed size exceeds what a sync can write."""
 
 
 # Errors of a file that is truncated, not gzip, corrupt, or a decompression bomb.
-DAMAGE: Final = (EOFError, gzip.BadGzipFile, zlib.error, TooLarge)
+DAMAGE: Final = (EOFError, gzip.BadGzipFile, zlib.error, TooLargeError)
 
 
 def lines(path: Path) -> Iterator[bytes]:
@@ -33,9 +33,9 @@ def lines(path: Path) -> Iterator[bytes]:
             size += len(line)
             count += 1
             if len(line) > LINE_BYTES:
-                raise TooLarge(f"a line has more than {LINE_BYTES:,} bytes")
+                raise TooLargeError(f"a line has more than {LINE_BYTES:,} bytes")
             if count > FILE_LINES:
-                raise TooLarge(f"it has more than {FILE_LINES:,} lines")
+                raise TooLargeError(f"it has more than {FILE_LINES:,} lines")
             if size > FILE_BYTES:
-                raise TooLarge(f"it expands to more than {FILE_BYTES:,} bytes")
+                raise TooLargeError(f"it expands to more than {FILE_BYTES:,} bytes")
             yield line.rstrip(b"\r\n")

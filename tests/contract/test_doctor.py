@@ -27,7 +27,7 @@ from veracitypro_pipeline import settings as settings_module
 from veracitypro_pipeline.doctor import code_location, snowflake, storage
 from veracitypro_pipeline.doctor.checklist import checklist, examine
 from veracitypro_pipeline.doctor.deployment import Deployment, message_of
-from veracitypro_pipeline.doctor.probe import Fault, Finding, Probe, State, findings
+from veracitypro_pipeline.doctor.probe import Finding, Probe, ProbeError, State, findings
 from veracitypro_pipeline.doctor.warehouse import MODELS, SCHEMAS, TABLES, VIEWS
 from veracitypro_pipeline.failures import PermanentFailure
 from veracitypro_pipeline.lineage import SCHEDULE_NAME
@@ -702,7 +702,7 @@ def test_a_probe_comes_after_the_one_it_needs_and_names_are_unique() -> None:
 
 def test_probes_that_need_a_faulty_one_are_skipped_and_bugs_are_raised() -> None:
     def faulty(_: None) -> str:
-        raise Fault("broken", "mend it")
+        raise ProbeError("broken", "mend it")
 
     def wrong(_: None) -> str:
         raise KeyError("ours")

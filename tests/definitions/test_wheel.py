@@ -95,7 +95,7 @@ def test_a_wheel_packed_without_its_manifest_says_so_when_it_loads(installed: Pa
     outcome = alone(installed, LOAD)
     assert outcome.returncode == 1
     last = outcome.stderr.splitlines()[-1]
-    assert "ManifestMissing: There is no dbt manifest at " in last
+    assert "ManifestMissingError: There is no dbt manifest at " in last
     assert "`.ci/build`" in last
 
 

@@ -17,7 +17,7 @@ from veracitypro_pipeline.cli.event_storage import OpenSqliteEventLogStorage
 from veracitypro_pipeline.cli.main import _sentence
 from veracitypro_pipeline.cli.streams import lossy_file
 from veracitypro_pipeline.failures import PermanentFailure
-from veracitypro_pipeline.full_disk import FullDisk
+from veracitypro_pipeline.full_disk import FullDiskError
 from veracitypro_pipeline.local.private_files import write_json
 from veracitypro_pipeline.local.services.airbyte.jobs import JobStore
 from veracitypro_pipeline.resources.dbt.resource import failure_of
@@ -72,7 +72,9 @@ def of_sqlite() -> Exception:
         behind(NO_SPACE),
         of_sqlite(),
         duckdb.IOException('Could not write all bytes to file "x": No space left on device'),
-        FullDisk("The file system of /x is full (0 MB free now): make room; then run it again."),
+        FullDiskError(
+            "The file system of /x is full (0 MB free now): make room; then run it again."
+        ),
     ],
 )
 def test_a_step_with_a_full_disk_is_not_retried(error: Exception, home: Path) -> None:
@@ -83,7 +85,7 @@ def test_a_step_with_a_full_disk_is_not_retried(error: Exception, home: Path) ->
     with pytest.raises(PermanentFailure) as failure:
         body()
     assert not failure.value.allow_retries
-    expected = Path("/x") if isinstance(error, FullDisk) else home.parent
+    expected = Path("/x") if isinstance(error, FullDiskError) else home.parent
     text = str(failure.value.description)
     assert is_the_sentence(text, expected) or text == str(error)
     assert "\n" not in _sentence(error)
@@ -161,7 +163,7 @@ def test_the_local_s3_and_a_stand_in_on_a_full_disk(home: Path) -> None:
 
 def test_events_that_cannot_be_stored_show_no_sql(tmp_path: Path) -> None:
     storage = OpenSqliteEventLogStorage(str(tmp_path))
-    with pytest.raises(FullDisk) as full, storage.index_connection():
+    with pytest.raises(FullDiskError) as full, storage.index_connection():
         raise of_sqlite()
     assert is_the_sentence(str(full.value), tmp_path)
     with pytest.raises(sqlalchemy.exc.OperationalError), storage.index_connection():

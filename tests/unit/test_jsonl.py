@@ -33,7 +33,7 @@ def test_a_line_of_a_hundred_megabytes_is_an_error_and_not_read_into_memory(tmp_
     tracemalloc.stop()
 
     assert bomb.sync_ids == {"7": 1}
-    assert bomb.damage == "TooLarge: a line has more than 16,000,000 bytes"
+    assert bomb.damage == "TooLargeError: a line has more than 16,000,000 bytes"
     assert peak < 4 * jsonl.LINE_BYTES
 
 
@@ -42,7 +42,7 @@ def test_a_decompression_bomb_is_an_error(tmp_path: Path, monkeypatch: pytest.Mo
     path = tmp_path / "bomb.gz"
     path.write_bytes(gzip.compress(b"\n" * 100_000))
     bomb = landed(path)
-    assert bomb.damage == "TooLarge: it expands to more than 10,000 bytes"
+    assert bomb.damage == "TooLargeError: it expands to more than 10,000 bytes"
     assert bomb.lines == 10_000
 
 

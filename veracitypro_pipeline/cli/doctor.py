@@ -65,7 +65,7 @@ def _deployment(settings: Settings) -> "Deployment":
         from veracitypro_pipeline.resources.run_settings import RunSettings
 
         return Deployment(RunSettings())
-    from veracitypro_pipeline.doctor.probe import Fault
+    from veracitypro_pipeline.doctor.probe import ProbeError
     from veracitypro_pipeline.local.stack.lifecycle import StackError, products_in_play
     from veracitypro_pipeline.local.stack.run_settings import StackRunSettings, started_stack
 
@@ -75,7 +75,7 @@ def _deployment(settings: Settings) -> "Deployment":
         try:
             return products_in_play(stack)
         except StackError as error:
-            raise Fault(str(error)) from error
+            raise ProbeError(str(error)) from error
 
     return Deployment(StackRunSettings(), tracked)
 

@@ -24,7 +24,7 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 
 from veracitypro_pipeline import full_disk
-from veracitypro_pipeline.full_disk import FullDisk
+from veracitypro_pipeline.full_disk import FullDiskError
 
 # The folder of Dagster's own storage, below its home.
 _FOLDER: Final = Path("history") / "runs"
@@ -90,7 +90,7 @@ class OpenSqliteEventLogStorage(SqliteEventLogStorage):
         except sqlalchemy.exc.OperationalError as error:
             # Dagster would print this error with the statement and its parameters.
             if (full := full_disk.message_of(error)) is not None:
-                raise FullDisk(full) from error
+                raise FullDiskError(full) from error
             raise
 
     def _engine(self, shard: str) -> sqlalchemy.Engine:

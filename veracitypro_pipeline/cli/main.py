@@ -20,7 +20,7 @@ import click
 
 from veracitypro_pipeline import full_disk
 from veracitypro_pipeline.cli import stopping
-from veracitypro_pipeline.cli.streams import CLOSED_PIPE, OutputLost, guard_streams
+from veracitypro_pipeline.cli.streams import CLOSED_PIPE, OutputLostError, guard_streams
 from veracitypro_pipeline.masking import mask_error, masked
 
 FAILED: Final = 1
@@ -95,7 +95,7 @@ def _output_may_close() -> Iterator[None]:
     try:
         yield
         sys.stdout.flush()
-    except OutputLost as lost:
+    except OutputLostError as lost:
         if lost.is_closed_pipe:
             sys.exit(CLOSED_PIPE)
         raise CannotDo(str(lost)) from lost
@@ -161,7 +161,7 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
             os.environ["VP_HOME"] = str(home)
         try:
             command(**options)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, OutputLost):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, OutputLostError):
             raise
         except KeyboardInterrupt:
             click.echo("vp: interrupted.", err=True)

@@ -23,7 +23,7 @@ _ESCAPED: Final = "vp_escaped"
 T = TypeVar("T")
 
 
-class OutputLost(OSError):
+class OutputLostError(OSError):
     """Standard output cannot be written any more. The message is a sentence."""
 
     @property
@@ -47,7 +47,9 @@ class _Output(io.TextIOWrapper):
         except OSError as error:
             # Otherwise the rest of the buffer would fail again when Python exits.
             _redirect_to_devnull(self.fileno())
-            raise OutputLost(f"Standard output cannot be written: {error.strerror}.") from error
+            raise OutputLostError(
+                f"Standard output cannot be written: {error.strerror}."
+            ) from error
 
 
 class _Messages(io.TextIOWrapper):
@@ -74,7 +76,7 @@ def output_may_be_lost() -> Iterator[None]:
     """Ignore the loss of what is printed in this context."""
     try:
         yield
-    except OutputLost as lost:
+    except OutputLostError as lost:
         if not lost.is_closed_pipe:
             sys.stderr.write(f"vp: {lost}\n")
 

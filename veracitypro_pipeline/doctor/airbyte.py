@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentProbe, settings_probe
-from veracitypro_pipeline.doctor.probe import Fault, Probe
+from veracitypro_pipeline.doctor.probe import Probe, ProbeError
 from veracitypro_pipeline.resources.airbyte.resource import REQUIRED
 from veracitypro_pipeline.resources.airbyte_source import (
     MANIFEST,
@@ -27,7 +27,7 @@ def _sign_in(deployment: Deployment) -> str:
 def _connection(deployment: Deployment) -> str:
     connection = deployment.connection
     if connection.get("status") != "active":
-        raise Fault(
+        raise ProbeError(
             f"the connection {connection.get('name')!r} is {connection.get('status')}",
             "enable it in Airbyte",
         )
@@ -39,11 +39,11 @@ def _stream(deployment: Deployment) -> str:
     found = {one["stream"]["name"]: one for one in streams}
     selected = [name for name, one in found.items() if one["config"].get("selected")]
     if selected != [STREAM]:
-        raise Fault(f"selected: {', '.join(selected) or 'no stream'}; expected {STREAM} alone")
+        raise ProbeError(f"selected: {', '.join(selected) or 'no stream'}; expected {STREAM} alone")
     config = found[STREAM]["config"]
     modes = (config.get("syncMode"), config.get("destinationSyncMode"))
     if modes != SYNC_MODES:
-        raise Fault(
+        raise ProbeError(
             f"{STREAM} is synced as {' + '.join(map(str, modes))}",
             f"set it to {' + '.join(SYNC_MODES)} in the connection's schema tab",
         )
@@ -56,7 +56,7 @@ def _schema(deployment: Deployment) -> str:
     there = set(stream.get("jsonSchema", {}).get("properties", {}))
     declared = set(declared_schema()["properties"])
     if missing := sorted(declared - there):
-        raise Fault(f"Airbyte drops the fields {', '.join(missing)}, which its schema lacks")
+        raise ProbeError(f"Airbyte drops the fields {', '.join(missing)}, which its schema lacks")
     return f"{len(declared)} fields"
 
 
@@ -67,10 +67,10 @@ def _source(deployment: Deployment) -> str:
     differing = [name for name, value in expected.items() if name != "marketplaces"]
     differing = [name for name in differing if there.get(name) != expected[name]]
     if differing:
-        raise Fault(f"the source's {', '.join(differing)} is not as the models need it")
+        raise ProbeError(f"the source's {', '.join(differing)} is not as the models need it")
     wanted, fetched = _products(expected), _products(there)
     if wanted != fetched:
-        raise Fault(
+        raise ProbeError(
             f"tracked_products has {_some(wanted - fetched)} that the source lacks, and lacks"
             f" {_some(fetched - wanted)} that it has"
         )
@@ -94,7 +94,9 @@ def _destination(deployment: Deployment) -> str:
     settings = deployment.settings
     destination = deployment.airbyte.destination(str(deployment.connection["destinationId"]))
     if destination.get("destinationType") != "s3":
-        raise Fault(f"the connection writes to {destination.get('destinationType')}, not to S3")
+        raise ProbeError(
+            f"the connection writes to {destination.get('destinationType')}, not to S3"
+        )
     there = destination.get("configuration", {})
     prefix = settings.landing_prefix.strip("/")
     expected = {
@@ -115,14 +117,14 @@ def _destination(deployment: Deployment) -> str:
         compression = (form.get("compression") or {}).get("compression_type")
         wrong.append(f"the compression is {compression}, expected GZIP")
     if wrong:
-        raise Fault("; ".join(wrong))
+        raise ProbeError("; ".join(wrong))
     return f"JSONL, GZIP, s3://{settings.raw_bucket}/{prefix}/"
 
 
 def _keepa_key(deployment: Deployment) -> str:
     fault = deployment.airbyte.source_fault(str(deployment.connection["sourceId"]))
     if fault is not None:
-        raise Fault(f"Airbyte cannot read Keepa: {fault}")
+        raise ProbeError(f"Airbyte cannot read Keepa: {fault}")
     return "Airbyte's own check of the source succeeded"
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 import requests
 
 from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentProbe, settings_probe
-from veracitypro_pipeline.doctor.probe import Fault, Probe
+from veracitypro_pipeline.doctor.probe import Probe, ProbeError
 from veracitypro_pipeline.lineage import SCHEDULE_NAME
 from veracitypro_pipeline.resources.dbt.command import manifest_fault, manifest_path
 from veracitypro_pipeline.resources.http import (
@@ -37,20 +37,20 @@ def _manifest(deployment: Deployment) -> str:
     if settings.is_dbt_parsed_here:
         return f"built from these files: {manifest_path(settings).name}"
     if fault := manifest_fault(settings):
-        raise Fault(fault)
+        raise ProbeError(fault)
     return "of the dbt project that is deployed"
 
 
 def _schedule(deployment: Deployment) -> str:
     answer = _schedule_or_error(deployment)
     if answer["__typename"] != "Schedule":
-        raise Fault(
+        raise ProbeError(
             f"Dagster has no {SCHEDULE_NAME}: {answer.get('message') or answer['__typename']}",
             "deploy the code location; see its load errors in Dagster's deployment tab",
         )
     status = answer["scheduleState"]["status"]
     if status != RUNNING:
-        raise Fault(f"{SCHEDULE_NAME} is {status}")
+        raise ProbeError(f"{SCHEDULE_NAME} is {status}")
     return f"{SCHEDULE_NAME} is {status}"
 
 

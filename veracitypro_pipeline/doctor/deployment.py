@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from veracitypro_pipeline.doctor.probe import Fault, Probe
+from veracitypro_pipeline.doctor.probe import Probe, ProbeError
 from veracitypro_pipeline.resources.airbyte.resource import AirbyteResource
 from veracitypro_pipeline.resources.airbyte_source import (
     SourceError,
     tracked_asins,
     tracked_products_file,
 )
-from veracitypro_pipeline.resources.dbt.command import ManifestMissing
+from veracitypro_pipeline.resources.dbt.command import ManifestMissingError
 from veracitypro_pipeline.resources.powerbi import PowerBIResource
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.s3 import S3Resource
@@ -108,7 +108,7 @@ def settings_probe(service: str, fields: Sequence[str]) -> DeploymentProbe:
             variable_of(field) for field in fields if getattr(deployment.settings, field) is None
         ]
         if missing:
-            raise Fault(f"not set: {', '.join(missing)}")
+            raise ProbeError(f"not set: {', '.join(missing)}")
         return "all set"
 
     return Probe(
@@ -122,6 +122,6 @@ def message_of(error: Exception) -> str | None:
     """The message of a client's error about the deployment; None for any other exception."""
     if isinstance(error, dg.Failure):
         return str(error.description)
-    if isinstance(error, SlackError | ManifestMissing | SourceError):
+    if isinstance(error, SlackError | ManifestMissingError | SourceError):
         return str(error)
     return None

@@ -3,7 +3,7 @@
 from typing import Final
 
 from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentProbe, settings_probe
-from veracitypro_pipeline.doctor.probe import Fault, Probe
+from veracitypro_pipeline.doctor.probe import Probe, ProbeError
 from veracitypro_pipeline.resources.powerbi import REQUIRED
 
 
@@ -15,7 +15,7 @@ def _sign_in(deployment: Deployment) -> str:
 def _dataset(deployment: Deployment) -> str:
     dataset = deployment.powerbi.dataset()
     if not dataset.get("isRefreshable"):
-        raise Fault(
+        raise ProbeError(
             f"the dataset {dataset.get('name')!r} cannot be refreshed",
             "publish it in import mode, and let the service principal take it over",
         )

@@ -16,7 +16,7 @@ class State(StrEnum):
     WAITS = "waits"
 
 
-class Fault(Exception):
+class ProbeError(Exception):
     """What a probe found wrong; `fix` replaces the fix of the probe."""
 
     def __init__(self, message: str, fix: str | None = None) -> None:
@@ -28,8 +28,9 @@ class Fault(Exception):
 class Probe(Generic[Subject]):
     """One item of the checklist.
 
-    `look` returns what it found in a few words, or raises `Fault`. `fix` is the next step for the
-    person who sets up the deployment. `after` names the probe that must be ok before this one runs.
+    `look` returns its finding in a few words, or raises `ProbeError`. `fix` is the next step for
+    the person who sets up the deployment. `after` names the probe that must be ok before this one
+    runs.
     """
 
     name: str
@@ -66,7 +67,7 @@ def findings(
             continue
         try:
             finding = Finding(probe.name, State.OK, probe.look(subject))
-        except Fault as fault:
+        except ProbeError as fault:
             finding = Finding(probe.name, State.FAULT, str(fault), fault.fix or probe.fix)
         except Exception as error:
             message = explain(error)

@@ -3,13 +3,13 @@
 from typing import Final
 
 from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentProbe
-from veracitypro_pipeline.doctor.probe import Fault, Probe
+from veracitypro_pipeline.doctor.probe import Probe, ProbeError
 
 
 def _settings(deployment: Deployment) -> str:
     settings = deployment.settings
     if settings.slack_bot_token is None and settings.slack_webhook_url is None:
-        raise Fault("neither SLACK_BOT_TOKEN nor SLACK_WEBHOOK_URL is set")
+        raise ProbeError("neither SLACK_BOT_TOKEN nor SLACK_WEBHOOK_URL is set")
     return "bot token" if settings.slack_bot_token else "incoming webhook"
 
 
@@ -17,7 +17,7 @@ def _sign_in(deployment: Deployment) -> str:
     if deployment.settings.slack_bot_token:
         return deployment.slack.bot_name()
     if not deployment.slack.is_webhook_alive():
-        raise Fault(
+        raise ProbeError(
             "Slack no longer knows the webhook",
             "make a new incoming webhook for the app, and set SLACK_WEBHOOK_URL",
         )
@@ -30,12 +30,12 @@ def _channel(deployment: Deployment) -> str:
         return "the channel of the webhook"
     is_member = deployment.slack.is_member()
     if is_member is None:
-        raise Fault(
+        raise ProbeError(
             f"there is no channel {settings.slack_channel} that the bot can see",
             "make the channel, or set SLACK_CHANNEL; if it is private, invite the bot there",
         )
     if not is_member:
-        raise Fault(f"the bot is not in {settings.slack_channel}")
+        raise ProbeError(f"the bot is not in {settings.slack_channel}")
     return f"the bot is in {settings.slack_channel}"
 
 

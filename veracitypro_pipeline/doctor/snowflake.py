@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentProbe
-from veracitypro_pipeline.doctor.probe import Fault, Probe
+from veracitypro_pipeline.doctor.probe import Probe, ProbeError
 from veracitypro_pipeline.doctor.warehouse import SCHEMAS, TABLES
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 
@@ -59,7 +59,7 @@ def _session(deployment: Deployment) -> str:
         if str(there[name]).upper() != value.upper()
     ]
     if wrong:
-        raise Fault(f"the session has {'; '.join(wrong)}")
+        raise ProbeError(f"the session has {'; '.join(wrong)}")
     return f"{settings.snowflake_role} on {settings.snowflake_warehouse}"
 
 
@@ -98,7 +98,7 @@ def _has_all(
         if not {(p, kind, name.format(**names)) for p in (privilege, "OWNERSHIP")} & granted
     ]
     if missing:
-        raise Fault(f"{role} lacks {', '.join(missing)}")
+        raise ProbeError(f"{role} lacks {', '.join(missing)}")
     return f"{role} has all {len(needed)} it needs"
 
 
@@ -119,12 +119,12 @@ def _stage(deployment: Deployment) -> str:
     schema, name = STAGE.split(".")
     rows = _rows(deployment.warehouse, f"show stages like '{name}' in schema {schema}")
     if not rows:
-        raise Fault(f"there is no stage {STAGE}, or the role has no USAGE on it")
+        raise ProbeError(f"there is no stage {STAGE}, or the role has no USAGE on it")
     url, integration = str(rows[0]["url"]), rows[0]["storage_integration"]
     if url != f"s3://{settings.raw_bucket}/{settings.landing_prefix}":
-        raise Fault(f"the stage {STAGE} is at {url}, not at the landing prefix")
+        raise ProbeError(f"the stage {STAGE} is at {url}, not at the landing prefix")
     if integration != INTEGRATION:
-        raise Fault(f"the stage {STAGE} reads through {integration}, not {INTEGRATION}")
+        raise ProbeError(f"the stage {STAGE} reads through {integration}, not {INTEGRATION}")
     return f"{STAGE} at {url}"
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentProbe
-from veracitypro_pipeline.doctor.probe import Fault, Probe
+from veracitypro_pipeline.doctor.probe import Probe, ProbeError
 
 # The key of the value that is written and read back. It is not deleted; the next run overwrites it.
 WRITTEN_KEY: Final = "doctor/probe"
@@ -40,7 +40,7 @@ def _read(deployment: Deployment) -> str:
 def _handover(deployment: Deployment) -> str:
     deployment.state_store.write(WRITTEN_KEY, WrittenValue())
     if deployment.state_store.read(WRITTEN_KEY, WrittenValue) is None:
-        raise Fault(
+        raise ProbeError(
             f"the value written to {deployment.settings.monitoring_bucket} cannot be read back"
         )
     return f"wrote and read a value in s3://{deployment.settings.monitoring_bucket}"

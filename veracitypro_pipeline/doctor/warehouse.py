@@ -3,7 +3,7 @@
 from typing import Final
 
 from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentProbe
-from veracitypro_pipeline.doctor.probe import Fault, Probe
+from veracitypro_pipeline.doctor.probe import Probe, ProbeError
 
 SCHEMAS: Final = ("RAW", "STG", "CORE", "MART", "MONITORING")
 # Written by the load, by the recording of runs and by failed dbt tests; dbt creates all others.
@@ -62,7 +62,7 @@ def _models(deployment: Deployment) -> str:
 def _require(deployment: Deployment, sql: str, expected: tuple[str, ...]) -> None:
     there = {row[0] for row in deployment.warehouse.query(sql).rows}
     if missing := [name for name in expected if name not in there]:
-        raise Fault(f"missing: {', '.join(missing)}")
+        raise ProbeError(f"missing: {', '.join(missing)}")
 
 
 _MADE_BY_INFRA: Final = "`vp infra apply` (on a laptop: `vp run`) creates what is missing"

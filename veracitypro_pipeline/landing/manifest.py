@@ -71,7 +71,7 @@ def landed_file(
         for line in lines:
             sync_ids[sync_id_of(line) if line else BLANK_LINE] += 1
             if len(sync_ids) > _SYNCS_PER_FILE:
-                raise jsonl.TooLarge(f"it has lines of more than {_SYNCS_PER_FILE} syncs")
+                raise jsonl.TooLargeError(f"it has lines of more than {_SYNCS_PER_FILE} syncs")
             if record_id := record_id_of(line):
                 digest = hashlib.blake2b(record_id, digest_size=_DIGEST_BYTES).digest()
                 number = int.from_bytes(digest)

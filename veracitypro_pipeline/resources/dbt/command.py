@@ -39,7 +39,7 @@ _ENTRY_POINT: Final = "from dbt.cli.main import cli; cli()"
 _SHOWN_OUTPUT_LINES: Final = 5
 
 
-class ManifestMissing(RuntimeError):
+class ManifestMissingError(RuntimeError):
     """There is no manifest, or none can be made. One sentence with the next step."""
 
 
@@ -134,16 +134,16 @@ def manifest_path(settings: Settings) -> Path:
     elsewhere it comes with the wheel.
 
     Raises:
-        ManifestMissing: it is not there, damaged or of other files, or dbt cannot parse the
+        ManifestMissingError: it is not there, damaged or of other files, or dbt cannot parse the
             project.
     """
     manifest = settings.dbt_target_dir / MANIFEST
     if settings.is_dbt_parsed_here:
         _parse_if_stale(settings, manifest)
     if fault := manifest_fault(settings):
-        raise ManifestMissing(fault)
+        raise ManifestMissingError(fault)
     if not _is_whole(manifest):
-        raise ManifestMissing(
+        raise ManifestMissingError(
             f"The dbt manifest {manifest} is damaged: build the wheel again with `.ci/build`, which"
             " makes it first."
         )
@@ -197,7 +197,7 @@ def parse(settings: Settings, target_path: Path) -> None:
     """Make the manifest in a folder.
 
     Raises:
-        ManifestMissing: dbt cannot parse the project.
+        ManifestMissingError: dbt cannot parse the project.
     """
     # Of the files as they are before dbt reads them: one that changes meanwhile is parsed again.
     made_from = fingerprint(settings.dbt_project_dir)
@@ -211,7 +211,7 @@ def parse(settings: Settings, target_path: Path) -> None:
         check=False,
     )
     if answer.returncode != 0:
-        raise ManifestMissing(
+        raise ManifestMissingError(
             f"dbt cannot parse {settings.dbt_project_dir}: {_last_words(answer.stdout)}"
         )
     (target_path / FINGERPRINT).write_text(made_from, encoding="utf-8")
@@ -223,7 +223,7 @@ def compiled(settings: Settings) -> dict[str, str]:
     Asks the warehouse what is there already, because that decides how a model is built.
 
     Raises:
-        ManifestMissing: dbt cannot compile the project.
+        ManifestMissingError: dbt cannot compile the project.
     """
     folder = build_folder(settings, "compiled")
     answer = subprocess.run(
@@ -236,7 +236,7 @@ def compiled(settings: Settings) -> dict[str, str]:
         check=False,
     )
     if answer.returncode != 0:
-        raise ManifestMissing(
+        raise ManifestMissingError(
             f"dbt cannot compile {settings.dbt_project_dir}: {_last_words(answer.stdout)}"
         )
     results = json.loads((folder / "run_results.json").read_text(encoding="utf-8"))["results"]

@@ -109,7 +109,7 @@ class _Keepa:
         assert isinstance(error, HTTPException)
         kind = _ERROR_TYPES.get(error.status_code, "requestRejected")
         # A malformed key has no account, so its balance is zero.
-        balance = _NO_ACCOUNT if isinstance(error, _MalformedKey) else {}
+        balance = _NO_ACCOUNT if isinstance(error, _MalformedKeyError) else {}
         body = {"type": kind, "message": error.detail, "details": ""}
         return self._respond(error.status_code, self.now(), time.monotonic(), error=body, **balance)
 
@@ -118,7 +118,7 @@ class _Keepa:
         if key == self.api_key:
             return
         if not _KEY.fullmatch(key):
-            raise _MalformedKey(400, "The API key is malformed or missing.")
+            raise _MalformedKeyError(400, "The API key is malformed or missing.")
         raise HTTPException(402, "The API key is invalid or has no paid subscription.")
 
     def _respond(
@@ -138,7 +138,7 @@ class _Keepa:
         return Response(text, status, media_type="application/json")
 
 
-class _MalformedKey(HTTPException):
+class _MalformedKeyError(HTTPException):
     """The text sent as API key is not one."""
 
 
