@@ -13,6 +13,9 @@ from veracitypro_pipeline import masking
 
 FOLDER: Final = Path(__file__).parent
 
+# Minutes each, the longest first.
+LONGEST: Final = ("nights", "snowflake", "ui")
+
 settings.register_profile("dev", max_examples=5, deadline=None)
 settings.register_profile("ci", max_examples=100, deadline=None)
 settings.load_profile("dev")
@@ -26,6 +29,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(item.path.relative_to(FOLDER).parts[0])
+    items.sort(key=turn)
+
+
+def turn(item: pytest.Item) -> int:
+    """Groups of minutes begin first: at the end, such a group would keep one worker alone busy."""
+    group = next((str(mark.args[0]) for mark in item.iter_markers("xdist_group")), "")
+    return LONGEST.index(group) if group in LONGEST else len(LONGEST)
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,6 @@ from typing import Final
 import click
 
 from tests.bench import (
-    cosmos,
     explode,
     nights,
     orchestration,
@@ -27,10 +26,6 @@ BENCHMARKS: Final[dict[str, dict[str, Callable[[], Benchmark]]]] = {
     "orchestration": {
         FULL: lambda: orchestration.orchestration(repetitions=3),
         TINY: lambda: orchestration.orchestration(repetitions=1),
-    },
-    "cosmos": {
-        FULL: lambda: cosmos.cosmos(repetitions=3),
-        TINY: lambda: cosmos.cosmos(repetitions=1),
     },
     "load": {
         FULL: lambda: starting.load(repetitions=5),

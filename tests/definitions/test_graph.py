@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from veracitypro_pipeline.lineage import (
 from veracitypro_pipeline.notify import runbooks
 from veracitypro_pipeline.notify import sensors as notify_sensors
 from veracitypro_pipeline.resources.airbyte_source import OPTIONS
+from veracitypro_pipeline.resources.dbt.command import manifest_path
 from veracitypro_pipeline.service_levels import MARTS
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Environment, Settings
 
@@ -76,10 +78,15 @@ def built(settings: Settings) -> dict[str, dg.Definitions]:
 
 
 def built_for(settings: Settings) -> dict[str, dg.Definitions]:
-    return {
-        environment: build_definitions(settings.model_copy(update={"environment": environment}))
-        for environment in ENVIRONMENTS
-    }
+    """dbt parses for `local`; the others load the same manifest, as they do from one wheel."""
+    built: dict[str, dg.Definitions] = {}
+    manifest_path(settings)
+    for environment in ENVIRONMENTS:
+        of_environment = settings.model_copy(update={"environment": environment})
+        if environment != settings.environment:
+            shutil.copytree(settings.dbt_target_dir, of_environment.dbt_target_dir)
+        built[environment] = build_definitions(of_environment)
+    return built
 
 
 @pytest.fixture(scope="module")

@@ -295,11 +295,18 @@ def test_the_same_day_again_changes_no_table_and_calls_keepa_not_once(
     assert "recovered for 2025-11-21" in home.slack()[-1]["text"]
 
 
-def test_a_stack_killed_in_a_sync_costs_a_retry_and_a_killed_run_is_buried(
+def is_told_as_canceled(home: Home, as_of_date: date) -> bool:
+    """In Slack's last thread: the channel shows only its headline, and no one is mentioned."""
+    began, ended, headline = home.slack()[-3:]
+    assert f"was canceled for {as_of_date}" in ended["text"] == headline["text"]
+    assert ended["thread_ts"] == began["ts"] == headline["ts"]
+    return "<!here>" not in json.dumps(ended["blocks"]) and not ended.get("reply_broadcast")
+
+
+def test_a_night_goes_on_after_a_dead_stack_a_killed_run_and_ctrl_c(
     home: Home, nights: dict[str, Any]
 ) -> None:
-    """Both in one night. In the night before, a person started a sync in Airbyte, which no run
-    has loaded."""
+    """In the night before it, a person started a sync in Airbyte, which no run has loaded."""
     third = SECOND + timedelta(days=1)
     sync_by_hand(home)
     jobs = len(home.state("airbyte.json"))
@@ -317,36 +324,41 @@ def test_a_stack_killed_in_a_sync_costs_a_retry_and_a_killed_run_is_buried(
     of_night = home.state("airbyte.json")[jobs:]
     assert [job["status"] for job in of_night] == ["failed", "succeeded"]
     runs_of_night = (
-        "select status, failure, records, tokens_spent, ended_at is null"
+        "select status, failed_step, failure, records, tokens_spent, ended_at is null"
         " from MONITORING.PIPELINE_RUN_MONITORING"
         f" where as_of_date = '{third}' order by started_at"
     )
-    assert home.query(runs_of_night) == [("started", None, None, None, True)]
+    assert home.query(runs_of_night) == [("started", None, None, None, None, True)]
     assert "killed" in home.vp("status").stdout
+
+    # In a terminal, where dbt gets the signal too.
+    process = home.start("run", "--date", str(third))
+    assert process.stderr is not None
+    next(line for line in process.stderr if "stg: " in line)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=RUN_SECONDS)
+    assert process.returncode == 130, out + err
+    assert "Traceback" not in out + err
+    assert "Stopped by you; nothing is half written; run it again." in out
+    assert "dbt build failed" not in out
+    assert is_told_as_canceled(home, third)
 
     again = home.run("--date", str(third))
 
-    assert counts(again)["stg"] == (tracked_count(), tracked_count(), 0)
     tracked = tracked_count()
-    assert home.query(runs_of_night) == [
-        ("failure", "The process of this run was killed.", tracked, 4 * tracked, False),
-        ("success", None, tracked, 0, False),
-    ]
+    assert counts(again)["stg"] == (tracked, tracked, 0)
+    killed, interrupted, good = home.query(runs_of_night)
+    assert killed[0] == "failure"
+    assert killed[2:] == ("The process of this run was killed.", tracked, 4 * tracked, False)
+    assert interrupted[:3] == ("canceled", "dbt_models", "It was interrupted; run the day again.")
+    assert good == ("success", None, None, tracked, 0, False)
     assert home.query(
         "select as_of_date, count(*) from RAW.KEEPA_RAW"
         f" where as_of_date >= '{SECOND}' group by all order by all"
     ) == [(SECOND, 2 * tracked), (third, tracked)]
     with closing(sqlite3.connect(home.path / "dagster" / "history" / "runs.db")) as runs:
         statuses = runs.execute("select status from runs order by id").fetchall()
-    assert statuses[-2:] == [("FAILURE",), ("SUCCESS",)]
-
-
-def is_told_as_canceled(home: Home, as_of_date: date) -> bool:
-    """In Slack's last thread: the channel shows only its headline, and no one is mentioned."""
-    began, ended, headline = home.slack()[-3:]
-    assert f"was canceled for {as_of_date}" in ended["text"] == headline["text"]
-    assert ended["thread_ts"] == began["ts"] == headline["ts"]
-    return "<!here>" not in json.dumps(ended["blocks"]) and not ended.get("reply_broadcast")
+    assert statuses[-3:] == [("FAILURE",), ("CANCELED",), ("SUCCESS",)]
 
 
 def test_an_interrupted_run_stops_with_its_sync(home: Home, nights: dict[str, Any]) -> None:
@@ -370,30 +382,6 @@ def test_an_interrupted_run_stops_with_its_sync(home: Home, nights: dict[str, An
     assert failure["reason"] == "It was interrupted; run the day again."
     assert [job["status"] for job in home.state("airbyte.json")[jobs:]] == ["cancelled"]
     assert is_told_as_canceled(home, fourth)
-
-
-def test_ctrl_c_while_dbt_builds_stops_the_run_and_the_next_one_goes_on(
-    home: Home, nights: dict[str, Any]
-) -> None:
-    """In a terminal, where dbt gets the signal too."""
-    day = SECOND + timedelta(days=3)
-    process = home.start("run", "--date", str(day))
-    assert process.stderr is not None
-    next(line for line in process.stderr if "stg: " in line)
-    os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=RUN_SECONDS)
-
-    assert process.returncode == 130, out + err
-    assert "Traceback" not in out + err
-    assert "Stopped by you; nothing is half written; run it again." in out
-    assert "dbt build failed" not in out
-    assert is_told_as_canceled(home, day)
-    assert home.query(
-        "select status, failed_step, failure from MONITORING.PIPELINE_RUN_MONITORING"
-        f" where as_of_date = '{day}'"
-    ) == [("canceled", "dbt_models", "It was interrupted; run the day again.")]
-    # A run goes on if its output is not read.
-    assert home.unheard("run", "--date", str(day)) == 0
 
 
 def test_a_late_day_is_counted_like_any_other(

@@ -10,7 +10,7 @@ from io import BufferedIOBase
 from typing import Any, Final
 
 # How long a silent response is held back; longer than the client's timeout.
-SILENCE_SECONDS: Final = 5.0
+SILENCE_SECONDS: Final = 2.5
 # Requests that Snowflake's client sends in the background.
 _ASIDE: Final = frozenset({"POST /session", "POST /telemetry/send"})
 # Between two bytes of a dripping response.

@@ -29,9 +29,11 @@ from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def project(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Project:
     """The dbt project, parsed once for the local target."""
-    return parse_project(REPOSITORY_DIR / "dbt_project", tmp_path_factory.mktemp("dbt"))
+    cache: pytest.Cache | None = getattr(pytestconfig, "cache", None)  # `-p no:cacheprovider`.
+    parsed = cache.mkdir("dbt") if cache else None
+    return parse_project(REPOSITORY_DIR / "dbt_project", tmp_path_factory.mktemp("dbt"), parsed)
 
 
 @pytest.fixture

@@ -24,6 +24,9 @@ from tests.support.warehouse.building import environment
 from tests.support.warehouse.snowflake_types import faults_of, known_tables
 from veracitypro_pipeline.settings import REPOSITORY_DIR
 
+# One worker compiles the project.
+pytestmark = pytest.mark.xdist_group("snowflake sql")
+
 # Syntax that only DuckDB has.
 FOREIGN = (
     r"->>",

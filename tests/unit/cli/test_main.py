@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy
 from click.testing import CliRunner
 
+from veracitypro_pipeline.cli import event_storage
 from veracitypro_pipeline.cli.main import _sentence, vp
 
 
@@ -86,6 +87,7 @@ def test_a_locked_database_of_dagster_is_named_without_its_sql(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VP_HOME", str(tmp_path))
+    monkeypatch.setattr(event_storage, "SQLITE_BUSY_TIMEOUT_SECONDS", 0)
     engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'runs.db'}?timeout=0")
     with sqlite3.connect(tmp_path / "runs.db") as holder, engine.connect() as connection:
         holder.execute("begin exclusive")
