@@ -54,6 +54,7 @@
         {%- endif -%}
         {%- call statement('main') -%} {{ replace_table(target, compiled_code) }} {%- endcall -%}
     {%- endif -%}
+    {%- do apply_grants(target, config.get('grants'), should_revoke=existing is not none) -%}
     {%- do persist_docs(target, model) -%}
     {%- set state = state_to_save() -%}
     {%- if state -%} {%- do run_query(save_state(state.relation, state.query)) -%} {%- endif -%}
