@@ -37,6 +37,7 @@ from veracitypro_pipeline.settings import (
     known_variables,
     variable_of,
 )
+from veracitypro_pipeline.sources.keepa import PRODUCT_RAW
 from veracitypro_pipeline.stage_values.landing import NO_SYNC_ID, LandedFile
 from veracitypro_pipeline.statement import named
 
@@ -92,12 +93,15 @@ def lines(data: bytes) -> None:
 
 def rows_of(file: LandedFile, path: Path) -> list[tuple[int, str | None, str | None]]:
     """What RAW holds of the file; nothing of a damaged one, whose load is undone."""
-    load = Load([file], date(2026, 1, 31), "load", datetime(2026, 2, 1))
+    load = Load(PRODUCT_RAW, [file], date(2026, 1, 31), "load", datetime(2026, 2, 1))
     with pytest.MonkeyPatch.context() as patch, duckdb.connect(config={"threads": 1}) as connection:
         patch.setattr(engines, "BATCH_BYTES", BATCH_BYTES)
         connection.register("landing_lines", engines.line_batches([file], [path]))
         try:
-            for statement in (*raw_duckdb.CREATE_TABLES, *raw_duckdb.load_statements(load)):
+            for statement in (
+                *raw_duckdb.create_tables(PRODUCT_RAW),
+                *raw_duckdb.load_statements(load),
+            ):
                 sql, values = named(statement)
                 connection.execute(sql, dict(values) or None)
         except duckdb.Error as error:

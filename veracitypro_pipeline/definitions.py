@@ -5,7 +5,7 @@ missing or stale; a wheel contains it (`resources/dbt/command.py`).
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -39,10 +39,25 @@ from veracitypro_pipeline.resources.slack import SlackResource
 from veracitypro_pipeline.resources.state_store import StageValuesIOManager, StateStore
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
+from veracitypro_pipeline.sources import SOURCES
+from veracitypro_pipeline.sources.source import Source
 from veracitypro_pipeline.transform import assets as transform_assets
-from veracitypro_pipeline.transform import columns, conservation, freshness_and_volume, refusals
+from veracitypro_pipeline.transform import (
+    columns,
+    conservation,
+    freshness_and_volume,
+    refusals,
+)
 
 STEP_RETRIES: Final = 2
+CHECKS_OF_SOURCE: Final[tuple[Callable[[Source], list[dg.AssetChecksDefinition]], ...]] = (
+    ingest_checks.build_checks,
+    landing_checks.build_checks,
+    raw_checks.build_checks,
+    conservation.build_checks,
+    refusals.build_checks,
+    freshness_and_volume.build_checks,
+)
 
 
 def build_definitions(
@@ -59,9 +74,12 @@ def build_definitions(
     code = CodeLinks(settings.code_url, REPOSITORY_DIR if is_local else None)
     runbook = partial(links.runbook, settings)
     assets = [
-        *map(code.of, ingest_assets.build_assets(retries)),
-        *map(code.of, landing_assets.build_assets(retries)),
-        *map(code.of, raw_assets.build_assets(retries)),
+        *(
+            code.of(asset)
+            for source in SOURCES
+            for stage in (ingest_assets, landing_assets, raw_assets)
+            for asset in stage.build_assets(source, retries)
+        ),
         *transform_assets.build_assets(
             retries,
             manifest,
@@ -73,12 +91,12 @@ def build_definitions(
         *map(code.of, bi_assets.build_assets(retries, exposed_marts(manifest))),
     ]
     checks = [
-        *ingest_checks.CHECKS,
-        *landing_checks.CHECKS,
-        *raw_checks.CHECKS,
-        *conservation.CHECKS,
-        *refusals.CHECKS,
-        *freshness_and_volume.CHECKS,
+        *(
+            check
+            for source in SOURCES
+            for build_checks in CHECKS_OF_SOURCE
+            for check in build_checks(source)
+        ),
         *bi_checks.CHECKS,
     ]
     return dg.Definitions(

@@ -19,7 +19,6 @@ PARAMETERS: Final[Mapping[str, re.Pattern[str]]] = {
     "environment": re.compile(r"dev|prod"),
     "database": SNOWFLAKE_NAME,
     "raw_bucket": re.compile(r"[a-z0-9][a-z0-9.-]{2,62}"),
-    "landing_prefix": re.compile(r"(?:[A-Za-z0-9_=.-]+/)+"),
     "storage_role_arn": re.compile(r"arn:aws:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+"),
     "credit_quota": re.compile(r"[1-9][0-9]*"),
 }
@@ -97,7 +96,7 @@ class InfraStatement:
 
 
 def statements_of(folder: Path, parameters: Mapping[str, str]) -> list[InfraStatement]:
-    """Every statement of the folder's files, in order.
+    """Every statement of the folder's files, in order: first what is shared, then each source's.
 
     Raises:
         InfraError: a parameter has another form than it must, or a statement is of no known kind.
@@ -109,7 +108,8 @@ def statements_of(folder: Path, parameters: Mapping[str, str]) -> list[InfraStat
                 f" a value of the form {form.pattern}."
             )
     found: list[InfraStatement] = []
-    for file in sorted(folder.glob("*.sql")):
+    for file in (*sorted(folder.glob("*.sql")), *sorted(folder.glob("sources/*.sql"))):
+        name = str(file.relative_to(folder))
         text = Template(file.read_text(encoding="utf-8")).substitute(parameters)
         role: str | None = None
         for sql in _split(text):
@@ -117,9 +117,9 @@ def statements_of(folder: Path, parameters: Mapping[str, str]) -> list[InfraStat
             if used:
                 role = used.group("role").upper()
             elif role is None:
-                raise InfraError(f"{file.name} has no `use role` before its first statement.")
+                raise InfraError(f"{name} has no `use role` before its first statement.")
             else:
-                found.append(InfraStatement(file.name, role, sql, _made_by(sql, file.name)))
+                found.append(InfraStatement(name, role, sql, _made_by(sql, name)))
     if not found:
         raise InfraError(f"There are no statements in {folder}: run this in a checkout.")
     return found

@@ -7,11 +7,8 @@ from typing import Final
 
 from dagster import AssetKey
 
-AIRBYTE_PRODUCT: Final = AssetKey(["airbyte", "keepa", "product_raw"])
-LANDING_PRODUCT: Final = AssetKey(["landing", "keepa", "product_raw"])
-# What was read of the landing bucket so far, beside the manifests of its days.
-LANDING_INDEX: Final = f"{'/'.join(LANDING_PRODUCT.path)}/index"
-RAW_KEEPA: Final = AssetKey(["raw", "keepa_raw"])
+from veracitypro_pipeline.sources.source import Stream
+
 POWERBI_DATASET: Final = AssetKey(["powerbi", "veracitypro"])
 
 # The seven stages in the order in which a record passes them; also the groups in the Dagster UI.
@@ -49,10 +46,26 @@ def stage_of(key: AssetKey) -> str:
     return _STAGE_OF_PREFIX.get(key.path[0], "")
 
 
+def ingest_key(stream: Stream) -> AssetKey:
+    """The asset key of a stream's sync, e.g. `airbyte/keepa/product_raw`."""
+    return AssetKey(["airbyte", stream.source, stream.name])
+
+
+def landing_key(stream: Stream) -> AssetKey:
+    """The asset key of its landing files. The state store keeps their manifests under this name."""
+    return AssetKey([LANDING, stream.source, stream.name])
+
+
+def landing_index(stream: Stream) -> str:
+    """The name in the state store of what was read of the landing prefix so far."""
+    return f"{landing_key(stream).to_user_string()}/index"
+
+
+def raw_key(stream: Stream) -> AssetKey:
+    """The asset key of its table, e.g. `raw/keepa_raw`."""
+    return AssetKey([RAW, stream.table.lower()])
+
+
 def model_key(stage: str, model: str) -> AssetKey:
     """The asset key of a dbt model or seed, e.g. `stg/stg_keepa_price`."""
     return AssetKey([stage, model])
-
-
-# Where the checks stand that count over all of dbt's stages.
-DIM_PRODUCT: Final = model_key(MART, "dim_product")

@@ -12,8 +12,10 @@ from urllib.parse import quote, urlsplit
 
 import dagster as dg
 
-from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, LANDING_PRODUCT, POWERBI_DATASET
+from veracitypro_pipeline.lineage import POWERBI_DATASET, ingest_key, landing_key
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
+from veracitypro_pipeline.sources import SOURCES
+from veracitypro_pipeline.sources.source import Source, Stream
 
 # The end of each check's description.
 _RUNBOOK: Final = re.compile(r"Runbook: (?P<file>infra/runbooks/(?P<name>\w+)\.md)$")
@@ -21,11 +23,13 @@ _RUNBOOK: Final = re.compile(r"Runbook: (?P<file>infra/runbooks/(?P<name>\w+)\.m
 
 def of_asset(settings: Settings, key: dg.AssetKey, runbook_name: str) -> dict[str, Any]:
     """The links of an asset, as metadata."""
-    places = {
-        AIRBYTE_PRODUCT: {"airbyte_connection": airbyte_connection(settings)},
-        LANDING_PRODUCT: {"landing_files": landing_files(settings)},
-        POWERBI_DATASET: {"powerbi_dataset": powerbi_dataset(settings)},
-    }.get(key, {})
+    all_places = {POWERBI_DATASET: {"powerbi_dataset": powerbi_dataset(settings)}}
+    for source in SOURCES:
+        for stream in source.streams:
+            connection = airbyte_connection(settings, source)
+            all_places[ingest_key(stream)] = {"airbyte_connection": connection}
+            all_places[landing_key(stream)] = {"landing_files": landing_files(settings, stream)}
+    places = all_places.get(key, {})
     address = runbook(settings, runbook_name)
     file = f"infra/runbooks/{runbook_name}.md"
     return {
@@ -65,9 +69,9 @@ def linked(description: str, address: Callable[[str], str | None]) -> str:
     return f"{description[: named.start()]}Runbook: [{named['file']}]({place})"
 
 
-def airbyte_connection(settings: Settings) -> str | None:
-    """The timeline of the connection in Airbyte's UI, on the host of its configuration API."""
-    workspace, connection = settings.airbyte_workspace_id, settings.airbyte_connection_id
+def airbyte_connection(settings: Settings, source: Source) -> str | None:
+    """The timeline of a source's connection in Airbyte's UI, on its configuration API's host."""
+    workspace, connection = settings.airbyte_workspace_id, getattr(settings, source.connection)
     if settings.environment == "local" or not workspace or not connection:
         return None
     host = urlsplit(settings.airbyte_configuration_api_url)
@@ -75,17 +79,17 @@ def airbyte_connection(settings: Settings) -> str | None:
     return f"{host.scheme}://{host.netloc}/{place}"
 
 
-def airbyte_job(settings: Settings, job_id: int) -> str | None:
+def airbyte_job(settings: Settings, source: Source, job_id: int) -> str | None:
     """The same, with the logs of a job open."""
-    connection = airbyte_connection(settings)
+    connection = airbyte_connection(settings, source)
     return None if connection is None else f"{connection}?openLogs=true&jobId={job_id}"
 
 
-def landing_files(settings: Settings) -> str | None:
-    """The landing prefix in the AWS console."""
+def landing_files(settings: Settings, stream: Stream) -> str | None:
+    """The landing prefix of a stream in the AWS console."""
     if settings.environment == "local" or settings.aws_endpoint_url_s3 is not None:
         return None
-    region, prefix = settings.aws_region, quote(settings.landing_prefix)
+    region, prefix = settings.aws_region, quote(stream.prefix(settings.environment))
     return (
         f"https://{region}.console.aws.amazon.com/s3/buckets/{settings.raw_bucket}"
         f"?region={region}&prefix={prefix}"

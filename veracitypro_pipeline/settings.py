@@ -460,10 +460,6 @@ class Settings(BaseSettings):
         return f"vp-monitoring-{self.environment}-us-east-2"
 
     @property
-    def landing_prefix(self) -> str:
-        return f"env={self.environment}/source=keepa/stream=product_raw/"
-
-    @property
     def home_dir(self) -> Path:
         return self.home.expanduser().resolve()
 

@@ -1,6 +1,6 @@
 -- How landing files are read. The integration reaches the landing files of every source, because it is
 -- never replaced: a new one has another external id, and the trust that the AWS role puts into the old
--- one would be lost. Each source has a stage of its own.
+-- one would be lost. Each source has a stage of its own (sources/).
 use role ACCOUNTADMIN;
 
 create storage integration if not exists VP_S3_INT
@@ -13,11 +13,6 @@ create storage integration if not exists VP_S3_INT
 grant usage on integration VP_S3_INT to role SYSADMIN;
 
 use role SYSADMIN;
-
-create stage if not exists ${database}.RAW.STAGE_KEEPA
-    url = 's3://${raw_bucket}/${landing_prefix}'
-    storage_integration = VP_S3_INT
-    comment = 'What Airbyte lands of Keepa, env=${environment}';
 
 -- For a look at staged lines by hand; the load states the same in its COPY.
 create file format if not exists ${database}.RAW.LINES_AS_TEXT
@@ -34,7 +29,3 @@ create file format if not exists ${database}.RAW.LINES_AS_TEXT
     empty_field_as_null = false
     replace_invalid_characters = true
     encoding = 'UTF8';
-
-use role SECURITYADMIN;
-
-grant usage on stage ${database}.RAW.STAGE_KEEPA to role DAGSTER_ROLE;

@@ -1,18 +1,6 @@
--- What the pipeline writes by itself. The same columns as in veracitypro_pipeline/raw/on_duckdb.py, which
--- tests compare. Instants are UTC without a zone. All other tables are dbt's.
+-- The ledger of the loads of all sources. The same columns as in veracitypro_pipeline/raw/on_duckdb.py,
+-- which tests compare. Instants are UTC without a zone.
 use role SYSADMIN;
-
-create table if not exists ${database}.RAW.KEEPA_RAW (
-    payload variant comment 'The product object as Keepa sent it, null if the line is no JSON object',
-    raw_line varchar comment 'The text of a line that is no JSON object, else null',
-    _airbyte_raw_id varchar comment 'Id that Airbyte gave the record',
-    _airbyte_extracted_at timestamp_ntz comment 'When Airbyte read the record from Keepa (UTC)',
-    as_of_date date not null comment 'The last UTC day that was over when the sync began',
-    source_file varchar not null comment 'Key of the landing file in the bucket',
-    file_row_number number(38, 0) not null comment 'Line of the file, from 1',
-    load_id varchar not null comment 'The run that loaded the file',
-    loaded_at timestamp_ntz not null comment 'When the file was loaded (UTC)'
-) comment = 'One row per line of a landing file, immutable in content';
 
 create table if not exists ${database}.MONITORING.LOAD_LEDGER (
     source_file varchar not null comment 'Key of the landing file in the bucket',

@@ -13,8 +13,8 @@ import duckdb
 from tests.bench.harness import Benchmark, Cost, cost_of, cost_of_process
 from tests.bench.landing import Catalogue, Night, land_night
 from tests.bench.warehouse import BenchWarehouse
-from veracitypro_pipeline.keepa import CHANNELS
 from veracitypro_pipeline.resources.dbt import command as dbt_command
+from veracitypro_pipeline.sources.keepa.vocabulary import CHANNELS
 
 DAY: Final = date(2026, 1, 1)
 # From RAW to typed points: which record counts, which series it has, who speaks for each minute.

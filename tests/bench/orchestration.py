@@ -39,14 +39,14 @@ _TO_RAW: Final = """
 import sys
 from veracitypro_pipeline import definitions
 from veracitypro_pipeline.cli.instance import dagster_instance
-from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, JOB_NAME, LANDING_PRODUCT, RAW_KEEPA
+from veracitypro_pipeline.lineage import ingest_key, JOB_NAME, landing_key, raw_key
 from veracitypro_pipeline.settings import Settings
 
 with dagster_instance(Settings.load()) as instance:
     definitions.defs.resolve_job_def(JOB_NAME).execute_in_process(
         instance=instance,
         partition_key=sys.argv[1],
-        asset_selection=[AIRBYTE_PRODUCT, LANDING_PRODUCT, RAW_KEEPA],
+        asset_selection=[ingest_key(PRODUCT_RAW), landing_key(PRODUCT_RAW), raw_key(PRODUCT_RAW)],
     )
 """
 

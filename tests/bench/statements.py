@@ -30,6 +30,7 @@ from veracitypro_pipeline.resources.s3 import S3Resource
 from veracitypro_pipeline.resources.warehouse.on_snowflake import SnowflakeWarehouse
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.sources.keepa import PRODUCT_RAW
 
 FIRST_DAY: Final = date(2026, 1, 1)
 _KEY_ID, _SECRET = "AKIABENCH", "not-a-secret"
@@ -106,12 +107,12 @@ class _Account:
         bucket = s3_client(self._s3.url, _KEY_ID, _SECRET)
         files = []
         for file, path in zip(night.files, night.paths, strict=True):
-            key = self.settings.landing_prefix + file.key
+            key = PRODUCT_RAW.prefix(self.settings.environment) + file.key
             put = bucket.put_object(
                 Bucket=self.settings.raw_bucket, Key=key, Body=path.read_bytes()
             )
             files.append(file.model_copy(update={"key": key, "etag": put["ETag"].strip('"')}))
-        load = Load(files, as_of_date, f"load-{as_of_date}", datetime(2026, 2, 1))
+        load = Load(PRODUCT_RAW, files, as_of_date, f"load-{as_of_date}", datetime(2026, 2, 1))
         settings = _fixed(self.settings)
         warehouse = WarehouseResource(settings=settings)
         raw_engine(warehouse).load(load, self.settings, S3Resource(settings=settings), warehouse)

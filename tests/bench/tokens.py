@@ -17,12 +17,8 @@ from veracitypro_pipeline.local.services.airbyte.connector import Connector
 from veracitypro_pipeline.local.sources.keepa.app import create_keepa_app
 from veracitypro_pipeline.local.sources.keepa.catalogue import CatalogueSource
 from veracitypro_pipeline.local.sources.keepa.token_bucket import TokenBucket
-from veracitypro_pipeline.resources.airbyte_source import (
-    MANIFEST,
-    OPTIONS,
-    declared_schema,
-    source_configuration,
-)
+from veracitypro_pipeline.sources.connector import CONNECTORS, declared_schema
+from veracitypro_pipeline.sources.keepa import KEEPA, OPTIONS, PRODUCT_RAW
 
 _KEY: Final = "k3y0f0urk33pa4cc0unt"
 _DOMAIN_ID: Final = 1
@@ -47,16 +43,17 @@ def tokens(products: int) -> Benchmark:
     for name, options in _OPTIONS.items():
         with _Keepa(source) as keepa, tempfile.TemporaryDirectory() as folder:
             config = {
-                **source_configuration({_DOMAIN_ID: asins}),
+                **KEEPA.configuration({_DOMAIN_ID: asins}),
                 **options,
                 "api_key": _KEY,
                 "base_url": keepa.address,
             }
-            connector = Connector(MANIFEST, Path(folder))
+            connector = Connector(CONNECTORS / KEEPA.manifest, KEEPA.secrets, Path(folder))
+            schemas = {PRODUCT_RAW.name: declared_schema(CONNECTORS / KEEPA.manifest, PRODUCT_RAW)}
             records: list[Any] = []
             cost = cost_of(
-                lambda of=(connector, config), into=records: into.extend(  # type: ignore[misc]
-                    of[0].read(of[1], declared_schema())
+                lambda of=(connector, config, schemas), into=records: into.extend(  # type: ignore[misc]
+                    of[0].read(of[1], of[2])
                 )
             )
             variant = result.variant(

@@ -9,11 +9,12 @@ from typing import Any
 from tests.bench.harness import Cost, cost_of, cost_of_process
 from tests.bench.landing import Night
 from veracitypro_pipeline.raw.engines import line_batches
-from veracitypro_pipeline.raw.on_duckdb import CREATE_TABLES, load_statements
+from veracitypro_pipeline.raw.on_duckdb import create_tables, load_statements
 from veracitypro_pipeline.raw.tables import Load
 from veracitypro_pipeline.resources.dbt import command as dbt_command
 from veracitypro_pipeline.resources.warehouse.on_duckdb import DuckDBWarehouse
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.sources.keepa import PRODUCT_RAW
 from veracitypro_pipeline.statement import Statement
 
 
@@ -29,7 +30,7 @@ class BenchWarehouse:
         home.mkdir(parents=True)
         dbt_command.manifest_path(settings)
         warehouse = cls(settings)
-        warehouse._transact(CREATE_TABLES)
+        warehouse._transact(create_tables(PRODUCT_RAW))
         return warehouse
 
     @property
@@ -43,7 +44,9 @@ class BenchWarehouse:
     def load(self, night: Night) -> Cost:
         """The night's files into RAW."""
         loaded_at = datetime.combine(night.as_of_date, datetime.min.time())
-        load = Load(night.files, night.as_of_date, f"load-{night.as_of_date}", loaded_at)
+        load = Load(
+            PRODUCT_RAW, night.files, night.as_of_date, f"load-{night.as_of_date}", loaded_at
+        )
         lines = line_batches(night.files, night.paths)
         return cost_of(lambda: self._transact(load_statements(load), {"landing_lines": lines}))
 

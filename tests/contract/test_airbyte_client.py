@@ -59,7 +59,7 @@ def client(serve: Serve) -> Callable[..., SyncClient]:
         url = serve(airbyte.app())
         known = Settings.load(airbyte_api_url=url, **ACCOUNT, **settings)
         return SyncClient.from_settings(
-            known.model_copy(update={"airbyte_client_secret": SecretStr("s")})
+            known.model_copy(update={"airbyte_client_secret": SecretStr("s")}), "c"
         )
 
     return make
@@ -170,7 +170,7 @@ def test_an_unreadable_answer_is_transient(client: Callable[..., SyncClient], ga
 def test_a_refused_connection_is_transient_and_the_message_has_no_query() -> None:
     settings = Settings.load(airbyte_api_url="http://127.0.0.1:1", **ACCOUNT)
     made = SyncClient.from_settings(
-        settings.model_copy(update={"airbyte_client_secret": SecretStr("s")})
+        settings.model_copy(update={"airbyte_client_secret": SecretStr("s")}), "c"
     )
     with pytest.raises(TransientFailure, match=r"Airbyte did not answer at http://127\.0\.0\.1:1/"):
         made.start()

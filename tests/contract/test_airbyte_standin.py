@@ -20,7 +20,6 @@ from veracitypro_pipeline.local.services.airbyte.app import create_airbyte_app
 from veracitypro_pipeline.local.services.airbyte.connector import (
     Connector,
     SyncError,
-    source_config,
 )
 from veracitypro_pipeline.local.services.airbyte.destination import Bucket, S3Destination
 from veracitypro_pipeline.local.services.airbyte.jobs import (
@@ -32,7 +31,8 @@ from veracitypro_pipeline.local.services.airbyte.jobs import (
 from veracitypro_pipeline.local.services.airbyte.sync import Connection, Syncs
 from veracitypro_pipeline.local.services.s3 import s3_client
 from veracitypro_pipeline.local.stack.lifecycle import StackState, play_day
-from veracitypro_pipeline.resources.airbyte_source import MANIFEST, SourceError, declared_schema
+from veracitypro_pipeline.sources.connector import CONNECTORS, SourceError, declared_schema
+from veracitypro_pipeline.sources.keepa import KEEPA, PRODUCT_RAW
 
 pytestmark = pytest.mark.filterwarnings("ignore:Class:dagster.BetaWarning")
 
@@ -40,6 +40,12 @@ RAW_BUCKET = "vp-raw-local-us-east-2"
 NIGHT = datetime(2025, 11, 21, 0, 10, tzinfo=UTC)
 SYNC_SECONDS = 120.0
 OWN = Credentials()
+MANIFEST = CONNECTORS / KEEPA.manifest
+
+
+def source_config(keepa: str) -> dict[str, Any]:
+    """The configuration of the Keepa source, with a key that the local Keepa refuses."""
+    return {**KEEPA.configuration({1: ["B0PADDLE01"]}), "base_url": keepa, "api_key": "f" * 64}
 
 
 # A real sync, in the running stack
@@ -90,7 +96,7 @@ def test_a_sync_brings_every_tracked_product_to_s3(
 ) -> None:
     play_day(local_stack, date(2025, 11, 20), products=TRACKED_ALONE)
 
-    job = client.sync_and_poll(local_stack.airbyte_connection_id).job_details
+    job = client.sync_and_poll(local_stack.airbyte_connection_ids["keepa"]).job_details
 
     assert (job["status"], job["rowsSynced"]) == (SUCCEEDED, 3)
     assert job["startTime"] == "2025-11-21T00:10:00Z"
@@ -119,11 +125,11 @@ def test_a_running_sync_excludes_another_and_can_be_cancelled(
     local_stack: StackState, client: Any, s3: Any
 ) -> None:
     play_day(local_stack, date(2025, 11, 22), products=TRACKED_ALONE)
-    job = client.start_sync_job(local_stack.airbyte_connection_id)
+    job = client.start_sync_job(local_stack.airbyte_connection_ids["keepa"])
     second = httpx.post(
         f"{local_stack.airbyte_api_url}/jobs",
         headers=client.authorization_request_headers,
-        json={"connectionId": local_stack.airbyte_connection_id, "jobType": "sync"},
+        json={"connectionId": local_stack.airbyte_connection_ids["keepa"], "jobType": "sync"},
     )
 
     cancelled = client.cancel_job(job["jobId"])
@@ -146,7 +152,7 @@ def test_a_sync_that_keepa_rejects_fails_with_the_connectors_reason(
     tmp_path.rmdir()
     tmp_path.touch()
 
-    job = _wait(client, client.start_sync_job(local_stack.airbyte_connection_id)["jobId"])
+    job = _wait(client, client.start_sync_job(local_stack.airbyte_connection_ids["keepa"])["jobId"])
 
     assert job["status"] == FAILED
     assert "B0VANISHED.json cannot be read" in job["failureReason"]
@@ -168,8 +174,8 @@ def test_a_check_of_the_source_is_real(local_stack: StackState, tmp_path: Path) 
         ).json()
     assert (answer["status"], answer["message"]) == ("succeeded", None)
 
-    config = source_config({1: ["B0PADDLE01"]}, base_url=local_stack.keepa_url, api_key="f" * 64)
-    fault = Connector(MANIFEST, tmp_path).check(config)
+    config = source_config(local_stack.keepa_url)
+    fault = Connector(MANIFEST, KEEPA.secrets, tmp_path).check(config)
     assert fault is not None
     assert "Keepa refuses the API key (HTTP 402)" in fault
 
@@ -182,7 +188,7 @@ def test_the_workspace_and_its_connection_are_described(
     connection = client.get_connection_details(listed["connectionId"])
     destination = client.get_destination_details(connection["destinationId"])
 
-    assert listed["connectionId"] == local_stack.airbyte_connection_id
+    assert listed["connectionId"] == local_stack.airbyte_connection_ids["keepa"]
     (stream,) = connection["syncCatalog"]["streams"]
     assert stream["stream"]["name"] == "product_raw"
     assert {"asin", "csv", "salesRanks"} <= stream["stream"]["jsonSchema"]["properties"].keys()
@@ -206,14 +212,16 @@ def jobs(tmp_path: Path) -> JobStore:
 def app_of(jobs: JobStore, tmp_path: Path) -> Callable[..., Starlette]:
     def make(**options: float) -> Starlette:
         connection = Connection(
+            source=KEEPA,
             manifest=MANIFEST,
             source_config=lambda: {"api_key": "k"},
             inputs=lambda: "fingerprint",
-            bucket=Bucket(client=None, name=RAW_BUCKET, prefix="p/"),
+            reader=lambda folder: Connector(MANIFEST, KEEPA.secrets, folder),
+            buckets={PRODUCT_RAW.name: Bucket(client=None, name=RAW_BUCKET, prefix="p/")},
         )
-        syncs = Syncs(connection, jobs, lambda: NIGHT, tmp_path)
+        syncs = [Syncs(connection, jobs, lambda: NIGHT, tmp_path)]
         return create_airbyte_app(
-            credentials=OWN, connection=connection, syncs=syncs, now=lambda: NIGHT, **options
+            credentials=OWN, syncs=syncs, jobs=jobs, now=lambda: NIGHT, **options
         )
 
     return make
@@ -239,7 +247,7 @@ def _ids(answer: httpx.Response) -> list[int]:
 
 def test_jobs_are_listed_by_status_time_and_page(api: httpx.Client, jobs: JobStore) -> None:
     for status in (SUCCEEDED, FAILED, SUCCEEDED):  # Begun at 00:10, 00:12 and 00:14.
-        jobs.finish(jobs.start("inputs"), status, "why" if status == FAILED else None)
+        jobs.finish(jobs.start("keepa", "inputs"), status, "why" if status == FAILED else None)
 
     assert _ids(api.get("/v1/jobs")) == [3, 2, 1]
     assert _ids(api.get("/v1/jobs", params={"orderBy": "createdAt|ASC"})) == [1, 2, 3]
@@ -255,7 +263,7 @@ def test_jobs_are_listed_by_status_time_and_page(api: httpx.Client, jobs: JobSto
 
 
 def test_a_job_that_ran_when_the_stack_stopped_has_failed(jobs: JobStore, tmp_path: Path) -> None:
-    jobs.start("inputs")
+    jobs.start("keepa", "inputs")
 
     (job,) = JobStore(tmp_path / "airbyte.json", lambda: NIGHT).newest_first()
 
@@ -295,7 +303,7 @@ def test_a_listing_that_airbyte_rejects_is_rejected(
 
 
 def test_a_job_of_another_kind_is_rejected(api: httpx.Client) -> None:
-    reset = {"connectionId": OWN.airbyte_connection_id, "jobType": "reset"}
+    reset = {"connectionId": OWN.airbyte_id("connection", "keepa"), "jobType": "reset"}
 
     assert api.post("/v1/jobs", json=reset).status_code == 400
 
@@ -305,7 +313,7 @@ def test_a_manifest_without_the_stream_is_rejected_with_a_sentence(tmp_path: Pat
     manifest.write_text("streams: [{name: tokens}]")
 
     with pytest.raises(SourceError, match="declares no inline schema of the stream product_raw"):
-        declared_schema(manifest)
+        declared_schema(manifest, PRODUCT_RAW)
 
 
 # The S3 destination
@@ -350,8 +358,8 @@ def test_half_of_an_emoji_anywhere_in_an_answer_is_replaced(
         "unitCount": {"\\udc00": "\\ud83dx"}}"""
     sound_product = """{"asin": "B0PADDLE02", "domainId": 1}"""
     answer = Response(f'{{"products": [{damaged_product}, {sound_product}]}}')
-    config = source_config({1: ["B0PADDLE01"]}, base_url=serve(answer), api_key="f" * 64)
-    schema = declared_schema(MANIFEST)
+    config = source_config(serve(answer))
+    schema = declared_schema(MANIFEST, PRODUCT_RAW)
     with S3Destination(
         Bucket(s3, RAW_BUCKET, "halves/"),
         sync_id=7,
@@ -360,7 +368,8 @@ def test_half_of_an_emoji_anywhere_in_an_answer_is_replaced(
         on_part=lambda _rows, _bytes: None,
         folder=tmp_path,
     ) as destination:
-        for record in Connector(MANIFEST, tmp_path).read(config, schema):
+        connector = Connector(MANIFEST, KEEPA.secrets, tmp_path)
+        for _, record in connector.read(config, {PRODUCT_RAW.name: schema}):
             destination.write(record, NIGHT)
 
     (key,) = _keys(s3, "halves/")

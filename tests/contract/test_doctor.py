@@ -33,24 +33,22 @@ from veracitypro_pipeline.failures import PermanentFailure
 from veracitypro_pipeline.lineage import SCHEDULE_NAME
 from veracitypro_pipeline.local.credentials import Credentials
 from veracitypro_pipeline.local.services.airbyte.app import create_airbyte_app
-from veracitypro_pipeline.local.services.airbyte.connector import source_config
+from veracitypro_pipeline.local.services.airbyte.connector import Connector
 from veracitypro_pipeline.local.services.airbyte.destination import Bucket
 from veracitypro_pipeline.local.services.airbyte.jobs import JobStore
 from veracitypro_pipeline.local.services.airbyte.sync import Connection, Syncs
 from veracitypro_pipeline.local.services.powerbi import Refreshes, create_powerbi_app
 from veracitypro_pipeline.local.services.s3 import s3_client, start_s3
 from veracitypro_pipeline.local.services.slack import Inbox, create_slack_app
-from veracitypro_pipeline.resources.airbyte_source import (
-    MANIFEST,
-    tracked_asins,
-    tracked_products_file,
-)
 from veracitypro_pipeline.resources.dbt.command import FINGERPRINT, fingerprint
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
+from veracitypro_pipeline.sources.connector import CONNECTORS, tracked_asins, tracked_products_file
+from veracitypro_pipeline.sources.keepa import KEEPA, PRODUCT_RAW
 
 pytestmark = pytest.mark.xdist_group("doctor")
 
 OWN: Final = Credentials()
+MANIFEST: Final = CONNECTORS / KEEPA.manifest
 CHANNEL, OTHER_CHANNEL = "#data-alerts", "#general"
 Change = Callable[[dict[str, Any]], None]
 
@@ -98,7 +96,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
         url = serve(_services(folder, settings, interference))
         s3_client(s3.url, OWN.aws_access_key_id, OWN.aws_secret_access_key).put_object(
             Bucket=settings.raw_bucket,
-            Key=f"{settings.landing_prefix}a.jsonl.gz",
+            Key=f"{PRODUCT_RAW.prefix(settings.environment)}a.jsonl.gz",
             Body=b"x" * 5_000,
         )
         make_warehouse(settings.warehouse_path, SCHEMAS, (*TABLES, *VIEWS, *MODELS))
@@ -113,13 +111,24 @@ def _services(folder: Path, settings: Settings, interference: Interference) -> S
 
     tracked = tracked_asins(tracked_products_file(settings))
     connection = Connection(
+        source=KEEPA,
         manifest=MANIFEST,
-        source_config=lambda: source_config(tracked, base_url="http://127.0.0.1:1", api_key="k"),
+        source_config=lambda: {
+            **KEEPA.configuration(tracked),
+            "base_url": "http://127.0.0.1:1",
+            "api_key": "k",
+        },
         inputs=lambda: "fingerprint",
-        bucket=Bucket(None, settings.raw_bucket, settings.landing_prefix),
+        reader=lambda folder: Connector(MANIFEST, KEEPA.secrets, folder),
+        buckets={
+            PRODUCT_RAW.name: Bucket(
+                None, settings.raw_bucket, PRODUCT_RAW.prefix(settings.environment)
+            )
+        },
     )
-    syncs = Syncs(connection, JobStore(folder / "airbyte.json", now), now, folder)
-    airbyte = create_airbyte_app(credentials=OWN, connection=connection, syncs=syncs, now=now)
+    jobs = JobStore(folder / "airbyte.json", now)
+    syncs = [Syncs(connection, jobs, now, folder)]
+    airbyte = create_airbyte_app(credentials=OWN, syncs=syncs, jobs=jobs, now=now)
     powerbi = create_powerbi_app(
         credentials=OWN, refreshes=Refreshes(folder / "refreshes.json", now)
     )
@@ -142,7 +151,7 @@ def _signed_in(settings: Settings, url: str, s3_url: str) -> Settings:
             "airbyte_api_url": f"{url}/airbyte/v1",
             "airbyte_configuration_api_url": f"{url}/airbyte/api/v1",
             "airbyte_workspace_id": OWN.airbyte_workspace_id,
-            "airbyte_connection_id": OWN.airbyte_connection_id,
+            "airbyte_connection_id": OWN.airbyte_id("connection", "keepa"),
             "airbyte_client_id": OWN.airbyte_client_id,
             "airbyte_client_secret": SecretStr(OWN.airbyte_client_secret),
             "aws_endpoint_url_s3": s3_url,
@@ -163,11 +172,12 @@ def _signed_in(settings: Settings, url: str, s3_url: str) -> Settings:
 
 def test_the_doctor_looks_for_what_infra_creates_for_the_pipeline() -> None:
     made: dict[str, list[str]] = {"table": [], "view": []}
-    for file in sorted((REPOSITORY_DIR / "infra" / "snowflake").glob("*.sql")):
+    for file in sorted((REPOSITORY_DIR / "infra" / "snowflake").rglob("*.sql")):
         text = file.read_text(encoding="utf-8")
         for kind, name in re.findall(r"create (table|view) if not exists \S+?\.(\S+)", text):
             made[kind].append(name)
-    assert made == {"table": list(TABLES), "view": list(VIEWS)}
+    made = {kind: sorted(names) for kind, names in made.items()}
+    assert made == {"table": sorted(TABLES), "view": list(VIEWS)}
 
 
 def make_warehouse(path: Path, schemas: tuple[str, ...], tables: tuple[str, ...]) -> Path:
@@ -283,11 +293,11 @@ FAULTS: Final = {
     ),
     "airbyte: a tracked product is missing": (
         changed(r"GET .*/v1/sources/", without_a_product),
-        ("airbyte source", r"tracked_products has \d+:\w{10} that", "resources.airbyte_source"),
+        ("airbyte source", r"tracked_products has \d+:\w{10} that", "sources.connector keepa"),
     ),
     "airbyte: ratings are not asked for": (
         changed(r"GET .*/v1/sources/", lambda it: it["configuration"].update(rating=False)),
-        ("airbyte source", "rating is not", "resources.airbyte_source"),
+        ("airbyte source", "rating is not", "sources.connector keepa"),
     ),
     "airbyte: CSV": (
         destination(format={"format_type": "CSV"}),
@@ -534,7 +544,7 @@ class InSnowflake:
 def in_snowflake(deployment: Deployment) -> tuple[InSnowflake, InSnowflake, InSnowflake]:
     """The account as the pipeline, dbt and readers see it; a role sees only its own grants."""
     settings = deployment.settings
-    there = InSnowflake(f"s3://{settings.raw_bucket}/{settings.landing_prefix}")
+    there = InSnowflake(f"s3://{settings.raw_bucket}/{PRODUCT_RAW.prefix(settings.environment)}")
     to_dbt, to_readers = InSnowflake(""), InSnowflake("")
     for of_role, role in ((to_dbt, "DBT_ROLE"), (to_readers, "OPERATOR_ROLE")):
         grants = f'show grants to role "{role}"'

@@ -12,6 +12,7 @@ from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.ingest.assets import SyncConfig, build_assets
 from veracitypro_pipeline.resources.airbyte.resource import AirbyteResource
 from veracitypro_pipeline.resources.run_settings import RunSettings
+from veracitypro_pipeline.sources.keepa import KEEPA
 from veracitypro_pipeline.stage_values.sync import SyncReport
 
 DAY = "2026-01-31"
@@ -89,8 +90,8 @@ class Night:
         return bool((self.materialize().metadata or {})["started_by_this_run"])
 
     def materialize(self, *, resync: bool = False) -> dg.MaterializeResult[SyncReport]:
-        (asset,) = build_assets(dg.RetryPolicy())
-        with patch.object(AirbyteResource, "client", lambda _: self.airbyte):
+        (asset,) = build_assets(KEEPA, dg.RetryPolicy())
+        with patch.object(AirbyteResource, "client", lambda *_: self.airbyte):
             result = asset(
                 dg.build_asset_context(partition_key=DAY),
                 SyncConfig(resync=resync),

@@ -15,12 +15,17 @@ from keepa.constants import csv_indices
 from keepa.utils import parse_csv
 from starlette.applications import Starlette
 
-from veracitypro_pipeline.keepa import CHANNEL_BY_NAME, CHANNELS, ChannelKind, minute_of
 from veracitypro_pipeline.local.sources.keepa.app import create_keepa_app
 from veracitypro_pipeline.local.sources.keepa.catalogue import CatalogueSource, TrackedProduct
 from veracitypro_pipeline.local.sources.keepa.products import DirectorySource, ProductSource
 from veracitypro_pipeline.local.sources.keepa.token_bucket import TokenBucket
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.sources.keepa.vocabulary import (
+    CHANNEL_BY_NAME,
+    CHANNELS,
+    ChannelKind,
+    minute_of,
+)
 
 KEY = "the-key-of-the-account"
 AT = datetime(2026, 1, 15, 0, 10, tzinfo=UTC)

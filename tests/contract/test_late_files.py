@@ -17,10 +17,13 @@ from hypothesis import strategies as st
 from tests.support.landing_and_load import FIRST, Pipeline, a_file, a_line
 from veracitypro_pipeline.failures import PermanentFailure
 from veracitypro_pipeline.ingest.assets import LOOK_BACK_DAYS, earlier_syncs
-from veracitypro_pipeline.landing import assets as landing_assets
+from veracitypro_pipeline.lineage import landing_index
 from veracitypro_pipeline.markdown import as_text
+from veracitypro_pipeline.sources.keepa import PRODUCT_RAW
 from veracitypro_pipeline.stage_values.landing import LandingIndex
 from veracitypro_pipeline.statement import Statement
+
+INDEX = landing_index(PRODUCT_RAW)
 
 
 @pytest.fixture
@@ -140,10 +143,10 @@ def test_an_index_that_was_written_without_arrivals_gets_them_from_the_listing(
 ) -> None:
     job = pipeline.sync(0, 3)
     pipeline.run(0)
-    index = pipeline.state_store.read(landing_assets.INDEX, LandingIndex)
+    index = pipeline.state_store.read(INDEX, LandingIndex)
     assert index is not None
     text = index.model_dump(exclude={"files": {job.keys[0]: {"arrived_at"}}})
-    pipeline.state_store.write(landing_assets.INDEX, LandingIndex.model_validate(text))
+    pipeline.state_store.write(INDEX, LandingIndex.model_validate(text))
     pipeline.run(0)
 
     assert pipeline.manifest is not None
@@ -362,12 +365,12 @@ def test_an_unreadable_index_is_rebuilt(
 ) -> None:
     pipeline.sync(0, 3)
     pipeline.run(0)
-    index = pipeline.state_store.kept.pop(landing_assets.INDEX)
-    pipeline.state_store.damaged.add(landing_assets.INDEX)
+    index = pipeline.state_store.kept.pop(INDEX)
+    pipeline.state_store.damaged.add(INDEX)
 
     assert pipeline.run(0) == []
     assert "is not a valid LandingIndex" in caplog.text
-    assert pipeline.state_store.kept[landing_assets.INDEX] == index
+    assert pipeline.state_store.kept[INDEX] == index
 
 
 def test_a_file_with_other_lines_replaces_its_rows_and_is_named(pipeline: Pipeline) -> None:

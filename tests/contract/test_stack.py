@@ -44,7 +44,9 @@ def test_processes_of_the_stack_have_no_secret_of_the_user_and_end_with_the_home
         monkeypatch.setenv(name, "hunter2-of-the-user")
     state = ensure_stack(home, tracked_products=tracked_products)
     play_day(state, date(2025, 11, 20), products=TRACKED_ALONE)
-    client = SyncClient.from_settings(on_stack(Settings.load(), state))
+    client = SyncClient.from_settings(
+        on_stack(Settings.load(), state), state.airbyte_connection_ids["keepa"]
+    )
     job = client.start()
     folder = home / "stack"
     pids = {

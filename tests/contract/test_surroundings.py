@@ -15,6 +15,7 @@ from veracitypro_pipeline.resources.powerbi import PowerBIResource
 from veracitypro_pipeline.resources.s3 import S3Resource
 from veracitypro_pipeline.resources.slack import SlackResource, SlackUnavailableError
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.sources.keepa import KEEPA
 
 # Nothing listens there.
 PROXY: Final = "http://127.0.0.1:9"
@@ -54,7 +55,7 @@ def test_every_client_reaches_the_local_stack(surroundings: None, local_stack: S
     of_run = fixed(settings)
     assert isinstance([*S3Resource(settings=of_run).list_objects(settings.raw_bucket, "")], list)
     assert PowerBIResource(settings=of_run).client().history() is not None
-    AirbyteResource(settings=of_run).client().validate_workspace_id()
+    AirbyteResource(settings=of_run).client(KEEPA.connection).validate_workspace_id()
     assert SlackResource(settings=of_run).bot_name()
     assert os.environ["NO_PROXY"] == "intranet.example,127.0.0.1,localhost,::1"
 

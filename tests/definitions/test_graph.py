@@ -15,23 +15,23 @@ import pytest
 from veracitypro_pipeline.automation.schedules import build_schedules
 from veracitypro_pipeline.definitions import STEP_RETRIES, build_definitions
 from veracitypro_pipeline.lineage import (
-    AIRBYTE_PRODUCT,
     DBT_STAGES,
     JOB_NAME,
-    LANDING_PRODUCT,
     MART,
     POWERBI_DATASET,
-    RAW_KEEPA,
     SCHEDULE_NAME,
     STAGES,
+    ingest_key,
+    landing_key,
+    raw_key,
     stage_of,
 )
 from veracitypro_pipeline.notify import runbooks
 from veracitypro_pipeline.notify import sensors as notify_sensors
-from veracitypro_pipeline.resources.airbyte_source import OPTIONS
 from veracitypro_pipeline.resources.dbt.command import manifest_path
 from veracitypro_pipeline.service_levels import MARTS
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Environment, Settings
+from veracitypro_pipeline.sources.keepa import OPTIONS, PRODUCT_RAW
 
 SNAPSHOT = Path(__file__).parent / "graph.json"
 DIM_PRODUCT: Final = dg.AssetKey(["mart", "dim_product"])
@@ -180,7 +180,7 @@ def test_every_stage_leads_to_power_bi(graph: Any) -> None:
             break
         upstream |= parents
     assert {stage_of(key) for key in upstream} == set(STAGES)
-    assert {AIRBYTE_PRODUCT, LANDING_PRODUCT, RAW_KEEPA} <= upstream
+    assert {ingest_key(PRODUCT_RAW), landing_key(PRODUCT_RAW), raw_key(PRODUCT_RAW)} <= upstream
 
 
 def test_every_asset_has_a_group_an_owner_a_kind_a_description_and_a_partition_a_day(
@@ -310,7 +310,7 @@ def test_every_asset_links_to_its_code(graph: Any, settings: Settings) -> None:
     address = "https://code.example/blob/main/"
     deployed = settings.model_copy(update={"environment": "prod", "code_url": address})
     linked = build_definitions(deployed).resolve_asset_graph()
-    (link,) = linked.get(RAW_KEEPA).metadata["dagster/code_references"].code_references
+    (link,) = linked.get(raw_key(PRODUCT_RAW)).metadata["dagster/code_references"].code_references
     assert link.url.startswith(f"{address}veracitypro_pipeline/raw/assets.py#L")
     (link,) = linked.get(DIM_PRODUCT).metadata["dagster/code_references"].code_references
     assert link.url == f"{address}dbt_project/models/mart/dim/dim_product.sql#L1"
@@ -335,12 +335,12 @@ def test_every_asset_and_check_links_to_where_people_go_on_looking(
     linked = build_definitions(deployed).resolve_asset_graph()
     for key, name, url in (
         (
-            AIRBYTE_PRODUCT,
+            ingest_key(PRODUCT_RAW),
             "airbyte_connection",
             "https://cloud.airbyte.com/workspaces/w/connections/c/timeline",
         ),
         (
-            LANDING_PRODUCT,
+            landing_key(PRODUCT_RAW),
             "landing_files",
             "https://us-east-2.console.aws.amazon.com/s3/buckets/vp-raw-prod-us-east-2"
             "?region=us-east-2&prefix=env%3Dprod/source%3Dkeepa/stream%3Dproduct_raw/",

@@ -20,9 +20,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from tests.support.browser import CHROMIUM, PATIENCE_MS, Dashboard, a_browser, drawn
 from tests.support.home import SECOND, Home
-from veracitypro_pipeline.keepa import CHANNEL_BY_NAME
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.local.stack.lifecycle import stop_stack
+from veracitypro_pipeline.sources.keepa.vocabulary import CHANNEL_BY_NAME
 
 pytestmark = pytest.mark.xdist_group("nights")
 

@@ -30,9 +30,10 @@ from veracitypro_pipeline.home import make_home
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.local.services.s3 import s3_client
 from veracitypro_pipeline.local.stack.run_settings import on_stack, started_stack
-from veracitypro_pipeline.local.stack.server import LANDING_PREFIX, RAW_BUCKET
+from veracitypro_pipeline.local.stack.server import RAW_BUCKET
 from veracitypro_pipeline.resources.airbyte.client import SyncClient
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
+from veracitypro_pipeline.sources.keepa import PRODUCT_RAW
 
 pytestmark = pytest.mark.xdist_group("nights")
 
@@ -61,7 +62,10 @@ def tracked_count() -> int:
 def sync_by_hand(home: Home) -> None:
     """Start a sync as a person does in Airbyte, on the day that the stack is at."""
     settings = Settings.load(home=home.path)
-    client = SyncClient.from_settings(on_stack(settings, started_stack(settings)))
+    stack = started_stack(settings)
+    client = SyncClient.from_settings(
+        on_stack(settings, stack), stack.airbyte_connection_ids["keepa"]
+    )
     client.wait(int(client.start()["jobId"]), lambda _: None)
 
 
@@ -243,7 +247,7 @@ def test_a_file_that_airbyte_did_not_count_stops_the_run_and_is_named(
     stack = started_stack(Settings.load(home=home.path))
     s3 = s3_client(stack.s3_endpoint_url, stack.aws_access_key_id, stack.aws_secret_access_key)
     line = gzip.decompress(home.landing_files()[-1].read_bytes()).splitlines()[0]
-    surplus = {"Bucket": RAW_BUCKET, "Key": f"{LANDING_PREFIX}surplus.jsonl.gz"}
+    surplus = {"Bucket": RAW_BUCKET, "Key": PRODUCT_RAW.prefix("local") + "surplus.jsonl.gz"}
     s3.put_object(**surplus, Body=gzip.compress(line + b"\n"))
     tables, refreshes = home.tables(), home.state("powerbi/refreshes.json")
     try:

@@ -17,8 +17,8 @@ import pytest
 from tests.support.home import Home, counts
 from tests.support.warehouse import reference
 from tests.support.warehouse.reference import Fetch
-from veracitypro_pipeline.keepa import CHANNELS, EPOCH, MARKETPLACES, ChannelKind
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.sources.keepa.vocabulary import CHANNELS, EPOCH, MARKETPLACES, ChannelKind
 
 pytestmark = pytest.mark.xdist_group("real payloads")
 

@@ -62,7 +62,7 @@ Call = Callable[[Settings], Any]
 
 
 def airbyte(settings: Settings) -> SyncClient:
-    return SyncClient.from_settings(settings)
+    return SyncClient.from_settings(settings, "c")
 
 
 def s3_list(settings: Settings) -> list[str]:
@@ -431,7 +431,7 @@ def without_waiting() -> Iterator[list[float]]:
         patch.setattr(
             SyncClient,
             "from_settings",
-            lambda settings: from_settings(settings).model_copy(
+            lambda *arguments: from_settings(*arguments).model_copy(
                 update={"request_timeout": TIMEOUT}
             ),
         )

@@ -23,6 +23,7 @@ from veracitypro_pipeline.raw import checks as raw_checks
 from veracitypro_pipeline.resources.s3 import StoredObject
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.sources.keepa import KEEPA
 from veracitypro_pipeline.stage_values.landing import LandingManifest
 from veracitypro_pipeline.stage_values.sync import SyncReport
 
@@ -135,19 +136,19 @@ class Pipeline:
             ),
         )
         resources = {"run_settings": self.settings, "s3": self}
-        (landing,) = landing_assets.build_assets(dg.RetryPolicy())
+        (landing,) = landing_assets.build_assets(KEEPA, dg.RetryPolicy())
         of_run = SimpleNamespace(run_id="run")
         context = SimpleNamespace(op_execution_context=of_run, log=logging.getLogger(__name__))
         landed = body_of(landing)(context, report, **resources, state_store=self.state_store)
         self.manifest, self.landed = landed.value, dict(landed.metadata or {})
-        red, is_blocked = self._red(landing_checks.CHECKS)
+        red, is_blocked = self._red(landing_checks.build_checks(KEEPA))
         if is_blocked:
             return red
-        (raw,) = raw_assets.build_assets(dg.RetryPolicy())
+        (raw,) = raw_assets.build_assets(KEEPA, dg.RetryPolicy())
         config = raw_assets.LoadConfig(reload=reload)
         loaded = body_of(raw)(context, config, self.manifest, **resources, warehouse=self.warehouse)
         self.load = dict(loaded.metadata or {})
-        return [*red, *self._red(raw_checks.CHECKS)[0]]
+        return [*red, *self._red(raw_checks.build_checks(KEEPA))[0]]
 
     def _red(self, checks: list[dg.AssetChecksDefinition]) -> tuple[list[str], bool]:
         """The red checks by name, and whether one of them blocks."""

@@ -9,6 +9,7 @@ import yaml
 
 from veracitypro_pipeline.doctor.checklist import checklist
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
+from veracitypro_pipeline.sources.keepa import PRODUCT_RAW
 
 AWS: Final = REPOSITORY_DIR / "infra" / "aws"
 ENVIRONMENTS: Final = ("dev", "prod")
@@ -140,7 +141,7 @@ def test_each_may_do_what_the_readme_says_and_no_more(
         assert can == verbs, resource
     bucket = "arn:aws:s3:::vp-raw-prod-us-east-2"
     settings = Settings.load(environment="prod")
-    assert may(who, "s3:ListBucket", bucket, prefix=settings.landing_prefix)
+    assert may(who, "s3:ListBucket", bucket, prefix=PRODUCT_RAW.prefix(settings.environment))
     assert not may(who, "s3:ListBucket", bucket, prefix="")
     assert may(who, "s3:ListBucket", bucket, prefix="env=prod/source=sp_api/stream=x/")
     assert not may(who, "s3:ListBucket", bucket, prefix="env=dev/source=keepa/")

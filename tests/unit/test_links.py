@@ -6,6 +6,7 @@ import pytest
 
 from veracitypro_pipeline import links
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.sources.keepa import KEEPA, PRODUCT_RAW
 
 DEPLOYED = {
     "environment": "dev",
@@ -21,10 +22,12 @@ def test_a_sync_is_linked_on_the_host_of_the_api() -> None:
     own = Settings.load(
         **DEPLOYED, airbyte_configuration_api_url="https://airbyte.example:8443/api/v1/"
     )
-    assert links.airbyte_job(cloud, 7) == (
+    assert links.airbyte_job(cloud, KEEPA, 7) == (
         "https://cloud.airbyte.com/workspaces/w/connections/c/timeline?openLogs=true&jobId=7"
     )
-    assert str(links.airbyte_connection(own)).startswith("https://airbyte.example:8443/workspaces/")
+    assert str(links.airbyte_connection(own, KEEPA)).startswith(
+        "https://airbyte.example:8443/workspaces/"
+    )
 
 
 @pytest.mark.parametrize(
@@ -37,9 +40,9 @@ def test_a_sync_is_linked_on_the_host_of_the_api() -> None:
 )
 def test_without_a_page_there_is_no_link(change: dict[str, Any]) -> None:
     settings = Settings.load(**{**DEPLOYED, **change, "aws_endpoint_url_s3": "http://127.0.0.1:9"})
-    assert links.airbyte_job(settings, 7) is None
+    assert links.airbyte_job(settings, KEEPA, 7) is None
     assert links.powerbi_dataset(settings) is None
-    assert links.landing_files(settings) is None
+    assert links.landing_files(settings, PRODUCT_RAW) is None
     assert links.runbook(settings, "raw_failed") is None
 
 

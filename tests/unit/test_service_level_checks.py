@@ -9,15 +9,16 @@ import duckdb
 import pytest
 
 from veracitypro_pipeline.bi.checks import run_time_is_usual
-from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, JOB_NAME, POWERBI_DATASET, STAGES
+from veracitypro_pipeline.lineage import JOB_NAME, POWERBI_DATASET, STAGES, ingest_key
 from veracitypro_pipeline.monitoring.tables import create_tables
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.service_levels import MARTS
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.sources.keepa import KEEPA, PRODUCT_RAW
 from veracitypro_pipeline.stage_values.landing import LandedFile, LandingManifest
-from veracitypro_pipeline.transform.freshness_and_volume import service_levels
+from veracitypro_pipeline.transform.freshness_and_volume import build_checks
 
 DAY = date(2026, 3, 31)
 
@@ -63,13 +64,14 @@ class Warehouse:
             files=(file,),
         )
         context = dg.build_op_context(partition_key=str(DAY))
+        (service_levels,) = build_checks(KEEPA)
         results: Any = service_levels(context, manifest=manifest, warehouse=self.resource)
         return {(one.asset_key.path[-1], one.check_name): one for one in results}
 
     def run_time(self, *, is_whole: bool = True) -> dg.AssetCheckEvaluation:
         """The result for a night of about a second; it has no sync if it is not whole."""
 
-        @dg.asset(key=AIRBYTE_PRODUCT, partitions_def=daily_as_of)
+        @dg.asset(key=ingest_key(PRODUCT_RAW), partitions_def=daily_as_of)
         def sync() -> None: ...
 
         @dg.asset(key=POWERBI_DATASET, partitions_def=daily_as_of)

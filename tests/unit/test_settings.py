@@ -16,6 +16,7 @@ from veracitypro_pipeline.settings import (
     known_variables,
     variable_of,
 )
+from veracitypro_pipeline.sources.keepa import PRODUCT_RAW
 
 SECRETS = [
     field for field, info in Settings.model_fields.items() if "Secret" in str(info.annotation)
@@ -33,7 +34,7 @@ def test_no_setting_is_required() -> None:
     settings = Settings.load()
     assert settings.environment == "local"
     assert settings.raw_bucket == "vp-raw-local-us-east-2"
-    assert settings.landing_prefix == "env=local/source=keepa/stream=product_raw/"
+    assert PRODUCT_RAW.prefix(settings.environment) == "env=local/source=keepa/stream=product_raw/"
     assert settings.as_of_date is None
 
 

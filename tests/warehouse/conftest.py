@@ -26,6 +26,7 @@ from veracitypro_pipeline.local.services.s3 import S3Server, start_s3
 from veracitypro_pipeline.raw.engines import raw_engine
 from veracitypro_pipeline.resources.warehouse.on_snowflake import SnowflakeWarehouse
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
+from veracitypro_pipeline.sources.keepa import PRODUCT_RAW
 
 
 @pytest.fixture(scope="session")
@@ -117,7 +118,7 @@ def snowflake(emulator: Emulator, s3_server: S3Server) -> Site:
     with administrator.session() as session:
         make(session, statements_of(FOLDER, parameters_of(settings)))
     site = Site(settings, s3_server)
-    raw_engine(site.warehouse).prepare(site.warehouse)
+    raw_engine(site.warehouse).prepare(site.warehouse, PRODUCT_RAW)
     return site
 
 
@@ -132,5 +133,5 @@ def duckdb_site(tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server) -
         aws_secret_access_key=SecretStr(SECRET),
     )
     site = Site(settings, s3_server)
-    raw_engine(site.warehouse).prepare(site.warehouse)
+    raw_engine(site.warehouse).prepare(site.warehouse, PRODUCT_RAW)
     return site

@@ -12,11 +12,14 @@ from tests.support.settings import fixed
 from tests.support.warehouse.building import Project, Warehouse, fetch_at, line_of
 from tests.support.warehouse.histories import FIRST_NIGHT, START
 from tests.support.warehouse.products import a_product
-from veracitypro_pipeline.resources.airbyte_source import tracked_asins
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
+from veracitypro_pipeline.sources.connector import tracked_asins
+from veracitypro_pipeline.sources.keepa import KEEPA
 from veracitypro_pipeline.stage_values.landing import LandedFile, LandingManifest
-from veracitypro_pipeline.transform.refusals import refusals_are_few
+from veracitypro_pipeline.transform.refusals import build_checks
+
+(REFUSALS_ARE_FEW,) = build_checks(KEEPA)
 
 # A change of the tables by a person or a fault -> the checks that notice it.
 DAMAGES = {
@@ -212,7 +215,7 @@ def refusals(
             )
         manifest = a_manifest(9, 1, "new.gz", lines=1).model_copy(update={"earlier": earlier})
         settings = Settings.load(warehouse_file=warehouse.path)
-        result = refusals_are_few(manifest, warehouse=WarehouseResource(settings=fixed(settings)))
+        result = REFUSALS_ARE_FEW(manifest, warehouse=WarehouseResource(settings=fixed(settings)))
         assert isinstance(result, dg.AssetCheckResult)
         assert result.severity is dg.AssetCheckSeverity.WARN, "it blocks no report"
         assert str(result.description).startswith("Refused: 0 of 1 records, 0 of 3 points")
@@ -274,7 +277,7 @@ def test_a_refused_history_of_many_products_is_red_although_they_have_others(
     )
     warehouse.run_up_to("stg_keepa_quarantine", "stg_keepa_series")
     settings = Settings.load(warehouse_file=warehouse.path)
-    result = refusals_are_few(
+    result = REFUSALS_ARE_FEW(
         a_manifest(1, 0, "a.gz", lines=7), warehouse=WarehouseResource(settings=fixed(settings))
     )
     assert isinstance(result, dg.AssetCheckResult)

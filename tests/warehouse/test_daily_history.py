@@ -10,7 +10,8 @@ import pytest
 from tests.support.warehouse.building import Warehouse, line_of
 from tests.support.warehouse.histories import fetches_of
 from veracitypro_pipeline.resources.warehouse.on_duckdb import DuckDBWarehouse
-from veracitypro_pipeline.transform.conservation import COUNTS_OF_DAY, broken_equations
+from veracitypro_pipeline.sources.keepa.conservation import CONSERVATION
+from veracitypro_pipeline.transform.conservation import broken_equations
 
 NewWarehouse = Callable[[], Warehouse]
 
@@ -61,8 +62,10 @@ def test_a_daily_history_of_some_days_is_the_end_of_the_whole_one(
         # The check before Power BI agrees.
         sources = warehouse.query("select distinct source_file from RAW.KEEPA_RAW")
         files = [name for (name,) in sources]
-        (counts,) = DuckDBWarehouse(warehouse.path).query(COUNTS_OF_DAY, {"files": files}).dicts()
-        assert broken_equations(counts) == []
+        (counts,) = (
+            DuckDBWarehouse(warehouse.path).query(CONSERVATION.counts, {"files": files}).dicts()
+        )
+        assert broken_equations(CONSERVATION.equations, counts) == []
         assert min(counts["points"], counts["days_due"]) > 0
 
     limited = new_warehouse()

@@ -18,11 +18,14 @@ import pytest
 from tests.support.settings import fixed
 from tests.support.warehouse.building import Project, Warehouse, fetch_at, line_of
 from tests.support.warehouse.products import a_product, csv_of
-from veracitypro_pipeline.keepa import minute_of
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.sources.keepa import KEEPA
+from veracitypro_pipeline.sources.keepa.vocabulary import minute_of
 from veracitypro_pipeline.stage_values.landing import LandedFile, LandingManifest
-from veracitypro_pipeline.transform.refusals import refusals_are_few
+from veracitypro_pipeline.transform.refusals import build_checks
+
+(REFUSALS_ARE_FEW,) = build_checks(KEEPA)
 
 # For the as-of days 18 and 19 of November 2026.
 NIGHTS: Final = (datetime(2026, 11, 19, 0, 12), datetime(2026, 11, 20, 0, 12))
@@ -279,7 +282,7 @@ def judged(warehouse: Warehouse, key: str, night: int) -> dg.AssetCheckResult:
         as_of_date=DAYS[night], job_id=1, records_reported=PRODUCTS, files=(file,)
     )
     settings = Settings.load(warehouse_file=warehouse.path)
-    result = refusals_are_few(manifest, warehouse=WarehouseResource(settings=fixed(settings)))
+    result = REFUSALS_ARE_FEW(manifest, warehouse=WarehouseResource(settings=fixed(settings)))
     assert isinstance(result, dg.AssetCheckResult)
     return result
 

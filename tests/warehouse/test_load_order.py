@@ -18,9 +18,9 @@ from tests.support.warehouse.comparing import assert_same, tables
 from tests.support.warehouse.histories import FIRST_NIGHT, NIGHT, START, batches, fetches_of
 from tests.support.warehouse.products import ASIN, a_product, an_unknown_asin, csv_of
 from tests.support.warehouse.reference import Fetch
-from veracitypro_pipeline.keepa import CHANNEL_BY_NAME
 from veracitypro_pipeline.local.sources.keepa.catalogue import CatalogueSource
 from veracitypro_pipeline.local.sources.keepa.product_request import ProductRequest
+from veracitypro_pipeline.sources.keepa.vocabulary import CHANNEL_BY_NAME
 
 NewWarehouse = Callable[[], Warehouse]
 

@@ -18,7 +18,7 @@ import pytest
 from tests.support.warehouse import reference
 from tests.support.warehouse.building import Warehouse
 from tests.support.warehouse.mutations import FIRST_NIGHT, SOUND, Mutated, Path
-from veracitypro_pipeline.keepa import CHANNELS, EPOCH, ChannelKind
+from veracitypro_pipeline.sources.keepa.vocabulary import CHANNELS, EPOCH, ChannelKind
 
 # The table of each attribute, and how it is read.
 PRODUCT: Final = {

@@ -9,9 +9,10 @@ import pytest
 
 from tests.support.warehouse.building import Project, Warehouse
 from tests.warehouse.columns import text_of_project
-from veracitypro_pipeline.keepa import CHANNELS, MARKETPLACES
-from veracitypro_pipeline.lineage import DBT_STAGES, RAW_KEEPA
+from veracitypro_pipeline.lineage import DBT_STAGES, raw_key
 from veracitypro_pipeline.settings import REPOSITORY_DIR
+from veracitypro_pipeline.sources.keepa import PRODUCT_RAW
+from veracitypro_pipeline.sources.keepa.vocabulary import CHANNELS, MARKETPLACES
 from veracitypro_pipeline.transform import columns
 
 SEEDS = REPOSITORY_DIR / "dbt_project" / "seeds"
@@ -220,7 +221,7 @@ def test_a_wrong_argument_of_a_kept_table_is_named(built: Warehouse) -> None:
 
 def test_the_source_is_the_asset_of_the_raw_stage(project: Project) -> None:
     (source,) = project.manifest.sources.values()
-    assert source.config.meta["dagster"]["asset_key"] == RAW_KEEPA.path
+    assert source.config.meta["dagster"]["asset_key"] == raw_key(PRODUCT_RAW).path
     assert source.schema == "RAW"
 
 

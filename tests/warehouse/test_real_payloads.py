@@ -18,8 +18,8 @@ import pytest
 from tests.support.warehouse import reference
 from tests.support.warehouse.building import Project, Warehouse, fetch_at, line_of
 from tests.support.warehouse.reference import Fetch, Point
-from veracitypro_pipeline.keepa import CHANNELS, EPOCH, MARKETPLACES, ChannelKind
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.sources.keepa.vocabulary import CHANNELS, EPOCH, MARKETPLACES, ChannelKind
 
 PRICE_CHANNELS = {channel.name for channel in CHANNELS if channel.kind is ChannelKind.PRICE}
 Key = tuple[int, str]

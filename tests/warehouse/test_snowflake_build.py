@@ -61,11 +61,12 @@ from veracitypro_pipeline.runs.summary import (
     Stage,
 )
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
+from veracitypro_pipeline.sources.keepa import PRODUCT_RAW
+from veracitypro_pipeline.sources.keepa.conservation import CONSERVATION, COUNTS_OF_DAY
+from veracitypro_pipeline.sources.keepa.refusals import REFUSALS
 from veracitypro_pipeline.statement import Statement
 from veracitypro_pipeline.transform import failing_rows
-from veracitypro_pipeline.transform.conservation import COUNTS_OF_DAY, broken_equations
-from veracitypro_pipeline.transform.missing import MISSING
-from veracitypro_pipeline.transform.refusals import REFUSALS_OF_FILES, REFUSED_ATTRIBUTES
+from veracitypro_pipeline.transform.conservation import broken_equations
 
 pytestmark = pytest.mark.xdist_group("snowflake")
 
@@ -318,7 +319,7 @@ def test_the_traps_are_in_the_data(built: tuple[Site, Site]) -> None:
 
 def test_the_gate_behind_mart_counts_alike(built: tuple[Site, Site]) -> None:
     def counted(site: Site, sql: str) -> list[dict[str, Any]]:
-        prefix = site.settings.landing_prefix
+        prefix = PRODUCT_RAW.prefix(site.settings.environment)
         files = [f"{prefix}{day}.jsonl.gz" for day, _ in nights()[-3:]]
         rows = site.warehouse.query(sql, {"files": files}).dicts()
         return sorted(
@@ -337,11 +338,11 @@ def test_the_gate_behind_mart_counts_alike(built: tuple[Site, Site]) -> None:
     assert [row] == counted(duckdb, COUNTS_OF_DAY)
     counts = {name: int(count) for name, count in row.items()}
     assert min(counts["raw_rows"], counts["points"], counts["days_due"]) > 0
-    assert broken_equations(counts) == []
-    refusals = counted(snowflake, REFUSALS_OF_FILES)
+    assert broken_equations(CONSERVATION.equations, counts) == []
+    refusals = counted(snowflake, REFUSALS.of_files)
     assert len(refusals) == 3
-    assert refusals == counted(duckdb, REFUSALS_OF_FILES)
-    for sql in (REFUSED_ATTRIBUTES, MISSING):
+    assert refusals == counted(duckdb, REFUSALS.of_files)
+    for sql in (*(examples.sql for examples in REFUSALS.examples), REFUSALS.missing):
         named = counted(snowflake, sql)
         assert named
         assert named == counted(duckdb, sql)

@@ -9,7 +9,8 @@ import pytest
 from tests.support.warehouse.landing_lines import LINES
 from tests.support.warehouse.site import ARRIVED_AT, DAY, Site
 from veracitypro_pipeline.failures import PermanentFailure
-from veracitypro_pipeline.raw.tables import LEDGER_OF_FILES, ROWS_OF_FILES
+from veracitypro_pipeline.raw.tables import LEDGER_OF_FILES, ROWS_OF_FILES, on
+from veracitypro_pipeline.sources.keepa import PRODUCT_RAW
 
 pytestmark = pytest.mark.xdist_group("snowflake")
 
@@ -66,7 +67,7 @@ def test_a_changed_file_replaces_what_it_brought_and_nothing_else(
     snowflake, _ = empty
     snowflake.land_and_load({"a.gz": LINES[:3], "b.gz": LINES[:1]}, "first")
     snowflake.land_and_load({"a.gz": LINES[:1]}, "second")
-    prefix = snowflake.settings.landing_prefix
+    prefix = PRODUCT_RAW.prefix(snowflake.settings.environment)
     rows = snowflake.query("select source_file, load_id from RAW.KEEPA_RAW order by 1")
     assert rows == [(f"{prefix}a.gz", "second"), (f"{prefix}b.gz", "first")]
     assert len(snowflake.query("select * from MONITORING.LOAD_LEDGER")) == 2
@@ -118,8 +119,8 @@ def test_the_queries_of_the_stage_run_on_snowflake(empty: tuple[Site, Site]) -> 
     names = {"files": [file.key, "no such file"]}
     warehouse = snowflake.warehouse
     assert warehouse.query(LEDGER_OF_FILES, names).rows == [(file.key, file.etag, DAY)]
-    assert warehouse.query(ROWS_OF_FILES, names).dicts() == [
+    assert warehouse.query(on(PRODUCT_RAW, ROWS_OF_FILES), names).dicts() == [
         {"source_file": file.key, "raw_rows": 26, "refused": 15}
     ]
-    assert warehouse.query(ROWS_OF_FILES, {"files": []}).rows == []
+    assert warehouse.query(on(PRODUCT_RAW, ROWS_OF_FILES), {"files": []}).rows == []
     assert warehouse.row_counts("RAW") == {"keepa_raw": 26}

@@ -10,16 +10,20 @@ import sqlglot
 from tests.support.settings import fixed
 from tests.support.warehouse.landing_lines import LINES, envelope
 from tests.support.warehouse.site import DAY, Site
-from veracitypro_pipeline.lineage import LANDING_PRODUCT, RAW_KEEPA, STAGE_VALUES_IO
+from veracitypro_pipeline.lineage import (
+    STAGE_VALUES_IO,
+    landing_key,
+    raw_key,
+)
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.raw.assets import build_assets
-from veracitypro_pipeline.raw.checks import CHECKS
+from veracitypro_pipeline.raw.checks import build_checks
 from veracitypro_pipeline.resources.state_store import StateStore
+from veracitypro_pipeline.sources.keepa import KEEPA, PRODUCT_RAW
+from veracitypro_pipeline.sources.keepa.conservation import COUNTS_OF_DAY
+from veracitypro_pipeline.sources.keepa.refusals import REFUSALS
 from veracitypro_pipeline.stage_values.landing import LandingManifest
 from veracitypro_pipeline.statement import Statement, positional
-from veracitypro_pipeline.transform.conservation import COUNTS_OF_DAY
-from veracitypro_pipeline.transform.missing import MISSING
-from veracitypro_pipeline.transform.refusals import REFUSALS_OF_FILES, REFUSED_ATTRIBUTES
 
 pytestmark = pytest.mark.xdist_group("snowflake")
 
@@ -49,11 +53,11 @@ def run_of_stage(site: Site, *names: str) -> dg.ExecuteInProcessResult:
         records_reported=sum(file.lines for file in files),
         files=tuple(files),
     )
-    landing = dg.AssetSpec(LANDING_PRODUCT, partitions_def=daily_as_of).with_io_manager_key(
-        STAGE_VALUES_IO
-    )
+    landing = dg.AssetSpec(
+        landing_key(PRODUCT_RAW), partitions_def=daily_as_of
+    ).with_io_manager_key(STAGE_VALUES_IO)
     return dg.materialize(
-        [landing, *build_assets(dg.RetryPolicy()), *CHECKS],
+        [landing, *build_assets(KEEPA, dg.RetryPolicy()), *build_checks(KEEPA)],
         partition_key=str(DAY),
         resources={
             "run_settings": fixed(site.settings),
@@ -67,7 +71,7 @@ def run_of_stage(site: Site, *names: str) -> dg.ExecuteInProcessResult:
 
 
 def metadata_of(run: dg.ExecuteInProcessResult) -> dict[str, Any]:
-    (materialization,) = run.asset_materializations_for_node("__".join(RAW_KEEPA.path))
+    (materialization,) = run.asset_materializations_for_node("__".join(raw_key(PRODUCT_RAW).path))
     return {name: value.value for name, value in materialization.metadata.items()}
 
 
@@ -122,7 +126,15 @@ def test_each_statement_of_a_run_carries_run_step_and_day(snowflake: Site) -> No
     }
 
 
-@pytest.mark.parametrize("sql", [COUNTS_OF_DAY, REFUSALS_OF_FILES, REFUSED_ATTRIBUTES, MISSING])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        COUNTS_OF_DAY,
+        REFUSALS.of_files,
+        *(examples.sql for examples in REFUSALS.examples),
+        REFUSALS.missing,
+    ],
+)
 def test_the_queries_of_the_check_run_on_both_engines(sql: str) -> None:
     for dialect in ("snowflake", "duckdb"):
         (parsed,) = sqlglot.parse(positional(Statement(sql, {"files": ["a"]}))[0], dialect=dialect)

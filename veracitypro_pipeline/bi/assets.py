@@ -25,16 +25,17 @@ from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.lineage import (
     BI,
     JOB_NAME,
-    LANDING_PRODUCT,
     MART,
     OWNERS,
     POWERBI_DATASET,
     STAGE_VALUES_IO,
+    landing_key,
 )
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
 from veracitypro_pipeline.resources.powerbi import PowerBIResource
 from veracitypro_pipeline.resources.state_store import StateStore
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
+from veracitypro_pipeline.sources import STREAMS
 from veracitypro_pipeline.stage_values.landing import LandingManifest
 from veracitypro_pipeline.stage_values.refresh import (
     RefreshClaim,
@@ -135,7 +136,8 @@ def build_assets(
 
 def _require_landed(state_store: StateStore, as_of_date: date) -> None:
     """Raises PermanentFailure if no files were ever landed for the day."""
-    if state_store.read(f"{'/'.join(LANDING_PRODUCT.path)}/{as_of_date}", LandingManifest) is None:
+    names = [f"{landing_key(stream).to_user_string()}/{as_of_date}" for stream in STREAMS]
+    if all(state_store.read(name, LandingManifest) is None for name in names):
         raise PermanentFailure(
             f"No files have been landed for {as_of_date}, so there is nothing to refresh:"
             f" run the whole day first (job {JOB_NAME}), or choose a day that was run."

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from veracitypro_pipeline.bi.refresh import is_completed, newest_ended, shows
-from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, JOB_NAME, POWERBI_DATASET
+from veracitypro_pipeline.lineage import INGEST, JOB_NAME, POWERBI_DATASET, stage_of
 from veracitypro_pipeline.partitions import are_checks_alone, day_of_step
 from veracitypro_pipeline.resources.powerbi import PowerBIResource
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
@@ -67,8 +67,9 @@ def run_time_is_usual(
     Runbook: infra/runbooks/run_time_is_usual.md
     """
     # A run of selected assets without the sync, e.g. a backfill, is not a whole night.
-    selected = context.run.asset_selection
-    is_whole = not are_checks_alone(context.run) and (not selected or AIRBYTE_PRODUCT in selected)
+    selected = context.run.asset_selection or ()
+    has_sync = not selected or any(stage_of(key) == INGEST for key in selected)
+    is_whole = has_sync and not are_checks_alone(context.run)
     record = context.instance.get_run_record_by_id(context.run.run_id)
     assert record is not None
     started = record.start_time or record.create_timestamp.timestamp()

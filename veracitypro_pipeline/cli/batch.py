@@ -24,6 +24,8 @@ from veracitypro_pipeline.cli.streams import lossy_file, output_may_be_lost
 from veracitypro_pipeline.home import LOG_FILE
 from veracitypro_pipeline.runs.summary import CANCELED
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.sources import STREAMS
+from veracitypro_pipeline.sources.keepa import KEEPA
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -37,8 +39,6 @@ SLACK_SECONDS: Final = 75.0
 _NO_LOG: Final = logging.getLogger("vp.no_log")
 _NO_LOG.disabled = True
 _QUIET_CONSOLE: Final = {"console": {"config": {"log_level": "CRITICAL"}}}
-# RAW loads the day's files again, although the ledger lists them.
-_RELOAD: Final = {"raw__keepa_raw": {"config": {"reload": True}}}
 _FULL_REFRESH: Final = {"dbt_models": {"config": {"full_refresh": True}}}
 
 
@@ -71,9 +71,15 @@ class Batch:
     is_full_refresh: bool = False
 
     def from_s3(self, as_of_date: date) -> dict[str, Any]:
-        """The run configuration of a day loaded from S3."""
+        """The run configuration of a day loaded from S3, although RAW's ledger lists its files."""
+        from veracitypro_pipeline.lineage import raw_key
+
         is_refreshed = self.is_full_refresh and as_of_date == self.as_of_dates[0]
-        return {"ops": {**_RELOAD, **(_FULL_REFRESH if is_refreshed else {})}}
+        reload = {
+            raw_key(stream).to_python_identifier(): {"config": {"reload": True}}
+            for stream in STREAMS
+        }
+        return {"ops": {**reload, **(_FULL_REFRESH if is_refreshed else {})}}
 
 
 def run_batch(batch: Batch, settings: Settings, *, as_json: bool, as_list: bool) -> None:
@@ -135,13 +141,14 @@ def _require_syncs(as_of_dates: Sequence[date], settings: Settings) -> None:
         CannotDo: one of the days was never synced.
     """
     from veracitypro_pipeline import definitions
-    from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT
+    from veracitypro_pipeline.lineage import ingest_key
     from veracitypro_pipeline.stage_values.sync import SyncReport
 
     resources = definitions.build_resources(definitions.run_settings(settings))
-    reports = "/".join(AIRBYTE_PRODUCT.path)
+    state_store = resources["state_store"]
+    names = [ingest_key(stream).to_user_string() for stream in STREAMS]
     for day in as_of_dates:
-        if resources["state_store"].read(f"{reports}/{day}", SyncReport) is None:
+        if all(state_store.read(f"{name}/{day}", SyncReport) is None for name in names):
             raise CannotDo(
                 f"S3 has no files of {day}, which was never synced: run `vp run --date {day}`"
                 " first, or leave the day out."
@@ -154,7 +161,7 @@ def _turn(
 ) -> Iterator[dict[str, Any]]:
     """Hold the home's run lock and bring the local stack to the day; yields the configuration of
     the run."""
-    from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT
+    from veracitypro_pipeline.lineage import ingest_key
     from veracitypro_pipeline.local.stack.lifecycle import play_day
     from veracitypro_pipeline.local.stack.run_settings import started_stack
     from veracitypro_pipeline.run_lock import one_run_at_a_time
@@ -178,15 +185,16 @@ def _turn(
                 " these: for tables of these alone, name another folder with --home."
             )
         # Products other than those of the day's last sync need a new sync.
-        op = AIRBYTE_PRODUCT.to_python_identifier()
-        yield {"ops": {op: {"config": {"resync": True}}}} if played.changed else {}
+        syncs = [ingest_key(stream).to_python_identifier() for stream in KEEPA.streams]
+        resync = {"ops": {sync: {"config": {"resync": True}} for sync in syncs}}
+        yield resync if played.changed else {}
 
 
 def _options(
     batch: Batch, as_of_date: date, run_config: dict[str, Any], job: "dg.JobDefinition"
 ) -> dict[str, Any]:
     """The arguments for `execute_in_process`."""
-    from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT
+    from veracitypro_pipeline.lineage import INGEST, stage_of
     from veracitypro_pipeline.notify.delivery import ANNOUNCES_ITSELF_TAG, SILENT_TAG, marks
 
     run_id = str(uuid.uuid4())
@@ -200,7 +208,7 @@ def _options(
         # A person watches it, and a month of days would be a month of threads.
         options["tags"] |= marks(run_id, SILENT_TAG)
         keys = job.asset_layer.executable_asset_keys
-        options["asset_selection"] = [key for key in keys if key != AIRBYTE_PRODUCT]
+        options["asset_selection"] = [key for key in keys if stage_of(key) != INGEST]
     return options
 
 

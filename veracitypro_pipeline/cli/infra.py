@@ -111,7 +111,6 @@ def parameters_of(settings: Settings) -> dict[str, str]:
         "environment": settings.environment,
         "database": settings.snowflake_database,
         "raw_bucket": settings.raw_bucket,
-        "landing_prefix": settings.landing_prefix,
         "storage_role_arn": str(settings.snowflake_storage_role_arn),
         "credit_quota": f"{settings.snowflake_credit_quota:.0f}",
     }

@@ -1,31 +1,29 @@
-"""Airbyte: sign-in, connection, stream, source, destination, and the Keepa key of the source."""
+"""Airbyte: sign-in, and the connection, streams, destination, configuration and key of a source."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentProbe, settings_probe
 from veracitypro_pipeline.doctor.probe import Probe, ProbeError
 from veracitypro_pipeline.resources.airbyte.resource import REQUIRED
-from veracitypro_pipeline.resources.airbyte_source import (
-    MANIFEST,
-    STREAM,
-    declared_schema,
-    source_configuration,
-)
+from veracitypro_pipeline.settings import variable_of
+from veracitypro_pipeline.sources import SOURCES
+from veracitypro_pipeline.sources.connector import CONNECTORS, declared_schema
+from veracitypro_pipeline.sources.source import Source, Stream
 
 SHOWN_ASINS: Final = 5
-# Each answer of Keepa repeats the whole history (infra/airbyte/README.md).
 SYNC_MODES: Final = ("full_refresh", "append")
 # The only format that the landing stage reads: gzipped lines of JSON.
 FORMAT: Final = {"format_type": "JSONL", "compression": {"compression_type": "GZIP"}}
 
 
 def _sign_in(deployment: Deployment) -> str:
-    return f"workspace {deployment.airbyte.workspace().get('name')!r}"
+    return f"workspace {deployment.airbyte(SOURCES[0]).workspace().get('name')!r}"
 
 
-def _connection(deployment: Deployment) -> str:
-    connection = deployment.connection
+def _connection(source: Source, deployment: Deployment) -> str:
+    connection = deployment.connection(source)
     if connection.get("status") != "active":
         raise ProbeError(
             f"the connection {connection.get('name')!r} is {connection.get('status')}",
@@ -34,36 +32,51 @@ def _connection(deployment: Deployment) -> str:
     return f"{connection.get('name')!r} is active"
 
 
-def _stream(deployment: Deployment) -> str:
-    streams = deployment.connection.get("syncCatalog", {}).get("streams", [])
-    found = {one["stream"]["name"]: one for one in streams}
-    selected = [name for name, one in found.items() if one["config"].get("selected")]
-    if selected != [STREAM]:
-        raise ProbeError(f"selected: {', '.join(selected) or 'no stream'}; expected {STREAM} alone")
-    config = found[STREAM]["config"]
-    modes = (config.get("syncMode"), config.get("destinationSyncMode"))
-    if modes != SYNC_MODES:
+def _streams(source: Source, deployment: Deployment) -> str:
+    there = deployment.connection(source).get("syncCatalog", {}).get("streams", [])
+    found = {one["stream"]["name"]: one for one in there}
+    selected = {name for name, one in found.items() if one["config"].get("selected")}
+    wanted = [stream.name for stream in source.streams]
+    if selected != set(wanted):
         raise ProbeError(
-            f"{STREAM} is synced as {' + '.join(map(str, modes))}",
-            f"set it to {' + '.join(SYNC_MODES)} in the connection's schema tab",
+            f"selected: {', '.join(sorted(selected)) or 'no stream'}; expected"
+            f" {', '.join(wanted)} alone"
         )
-    return f"{STREAM}, {' + '.join(SYNC_MODES)}"
+    for name in wanted:
+        config = found[name]["config"]
+        modes = (config.get("syncMode"), config.get("destinationSyncMode"))
+        if modes != SYNC_MODES:
+            raise ProbeError(
+                f"{name} is synced as {' + '.join(map(str, modes))}",
+                f"set it to {' + '.join(SYNC_MODES)} in the connection's schema tab",
+            )
+    return f"{', '.join(wanted)}, {' + '.join(SYNC_MODES)}"
 
 
-def _schema(deployment: Deployment) -> str:
-    streams = deployment.connection["syncCatalog"]["streams"]
-    stream = next(one["stream"] for one in streams if one["stream"]["name"] == STREAM)
-    there = set(stream.get("jsonSchema", {}).get("properties", {}))
-    declared = set(declared_schema()["properties"])
-    if missing := sorted(declared - there):
-        raise ProbeError(f"Airbyte drops the fields {', '.join(missing)}, which its schema lacks")
-    return f"{len(declared)} fields"
+def _schema(source: Source, deployment: Deployment) -> str:
+    streams = deployment.connection(source)["syncCatalog"]["streams"]
+    schemas = {one["stream"]["name"]: one["stream"].get("jsonSchema", {}) for one in streams}
+    fields = {stream: _declared(source, stream) for stream in source.streams}
+    missing = {
+        name
+        for stream, declared in fields.items()
+        for name in declared - set(schemas[stream.name].get("properties", {}))
+    }
+    if missing:
+        raise ProbeError(
+            f"Airbyte drops the fields {', '.join(sorted(missing))}, which its schema lacks"
+        )
+    return f"{sum(map(len, fields.values()))} fields"
 
 
-def _source(deployment: Deployment) -> str:
-    source = deployment.airbyte.source(str(deployment.connection["sourceId"]))
-    there = source.get("configuration", {})
-    expected = source_configuration(deployment.tracked)
+def _declared(source: Source, stream: Stream) -> set[str]:
+    return set(declared_schema(CONNECTORS / source.manifest, stream)["properties"])
+
+
+def _configuration(source: Source, deployment: Deployment) -> str:
+    source_id = str(deployment.connection(source)["sourceId"])
+    there = deployment.airbyte(source).source(source_id).get("configuration", {})
+    expected = source.configuration(deployment.tracked)
     differing = [name for name, value in expected.items() if name != "marketplaces"]
     differing = [name for name in differing if there.get(name) != expected[name]]
     if differing:
@@ -90,15 +103,17 @@ def _some(products: set[str]) -> str:
     return shown if len(products) <= SHOWN_ASINS else f"{shown} and {len(products)} in all"
 
 
-def _destination(deployment: Deployment) -> str:
+def _destination(source: Source, deployment: Deployment) -> str:
     settings = deployment.settings
-    destination = deployment.airbyte.destination(str(deployment.connection["destinationId"]))
+    destination_id = str(deployment.connection(source)["destinationId"])
+    destination = deployment.airbyte(source).destination(destination_id)
     if destination.get("destinationType") != "s3":
         raise ProbeError(
             f"the connection writes to {destination.get('destinationType')}, not to S3"
         )
     there = destination.get("configuration", {})
-    prefix = settings.landing_prefix.strip("/")
+    (stream,) = source.streams
+    prefix = stream.prefix(settings.environment).strip("/")
     expected = {
         "s3_bucket_name": settings.raw_bucket,
         "s3_bucket_path": prefix,
@@ -121,15 +136,69 @@ def _destination(deployment: Deployment) -> str:
     return f"JSONL, GZIP, s3://{settings.raw_bucket}/{prefix}/"
 
 
-def _keepa_key(deployment: Deployment) -> str:
-    fault = deployment.airbyte.source_fault(str(deployment.connection["sourceId"]))
+def _key(source: Source, deployment: Deployment) -> str:
+    source_id = str(deployment.connection(source)["sourceId"])
+    fault = deployment.airbyte(source).source_fault(source_id)
     if fault is not None:
-        raise ProbeError(f"Airbyte cannot read Keepa: {fault}")
+        raise ProbeError(f"Airbyte cannot read {source.title}: {fault}")
     return "Airbyte's own check of the source succeeded"
 
 
+def _probes_of(source: Source) -> tuple[DeploymentProbe, ...]:
+    """The probes of a source's connection."""
+    # Told apart only where there are several.
+    of = f" of {source.name}" if len(SOURCES) > 1 else ""
+    connection = f"airbyte connection{of}"
+    streams = ", ".join(stream.name for stream in source.streams)
+    return (
+        Probe(
+            connection,
+            partial(_connection, source),
+            "make the connection as infra/airbyte/README.md says, and set"
+            f" {variable_of(source.connection)} to the UUID in its address",
+            after="airbyte sign-in",
+        ),
+        Probe(
+            f"airbyte stream{of}",
+            partial(_streams, source),
+            f"select {streams}, and no other, in the connection's schema tab",
+            after=connection,
+        ),
+        Probe(
+            f"airbyte schema{of}",
+            partial(_schema, source),
+            f"publish {source.manifest} in Airbyte's Connector Builder, then refresh the"
+            " connection's source schema",
+            after=f"airbyte stream{of}",
+        ),
+        Probe(
+            f"airbyte source{of}",
+            partial(_configuration, source),
+            "set the source to what `python -m veracitypro_pipeline.sources.connector"
+            f" {source.name}` prints (on a laptop: `vp run` without --products)",
+            after=connection,
+        ),
+        Probe(
+            f"airbyte destination{of}",
+            partial(_destination, source),
+            "set the S3 destination as infra/airbyte/README.md says",
+            after=connection,
+        ),
+        Probe(
+            f"{source.name} key",
+            partial(_key, source),
+            f"set a valid {source.title} API key in the Airbyte source, the only place that"
+            " holds it",
+            after=connection,
+        ),
+    )
+
+
 PROBES: Final[tuple[DeploymentProbe, ...]] = (
-    settings_probe("airbyte", REQUIRED),
+    settings_probe(
+        "airbyte",
+        (REQUIRED[0], *(source.connection for source in SOURCES), *REQUIRED[1:]),
+    ),
     Probe(
         "airbyte sign-in",
         _sign_in,
@@ -137,43 +206,5 @@ PROBES: Final[tuple[DeploymentProbe, ...]] = (
         " and set AIRBYTE_CLIENT_ID, AIRBYTE_CLIENT_SECRET and AIRBYTE_WORKSPACE_ID",
         after="airbyte settings",
     ),
-    Probe(
-        "airbyte connection",
-        _connection,
-        "make the connection as described in infra/airbyte/README.md, and set"
-        " AIRBYTE_CONNECTION_ID to the UUID in its address",
-        after="airbyte sign-in",
-    ),
-    Probe(
-        "airbyte stream",
-        _stream,
-        f"select {STREAM}, and no other, in the connection's schema tab",
-        after="airbyte connection",
-    ),
-    Probe(
-        "airbyte schema",
-        _schema,
-        f"publish {MANIFEST.name} in Airbyte's Connector Builder, then refresh the connection's"
-        " source schema",
-        after="airbyte stream",
-    ),
-    Probe(
-        "airbyte source",
-        _source,
-        "set the source to what `python -m veracitypro_pipeline.resources.airbyte_source` prints"
-        " (on a laptop: `vp run` without --products)",
-        after="airbyte connection",
-    ),
-    Probe(
-        "airbyte destination",
-        _destination,
-        "set the S3 destination as described in infra/airbyte/README.md",
-        after="airbyte connection",
-    ),
-    Probe(
-        "keepa key",
-        _keepa_key,
-        "set a valid Keepa API key in the Airbyte source, the only place that holds it",
-        after="airbyte connection",
-    ),
+    *(probe for source in SOURCES for probe in _probes_of(source)),
 )

@@ -8,11 +8,6 @@ import dagster as dg
 
 from veracitypro_pipeline.doctor.probe import Probe, ProbeError
 from veracitypro_pipeline.resources.airbyte.resource import AirbyteResource
-from veracitypro_pipeline.resources.airbyte_source import (
-    SourceError,
-    tracked_asins,
-    tracked_products_file,
-)
 from veracitypro_pipeline.resources.dbt.command import ManifestMissingError
 from veracitypro_pipeline.resources.powerbi import PowerBIResource
 from veracitypro_pipeline.resources.run_settings import RunSettings
@@ -21,6 +16,12 @@ from veracitypro_pipeline.resources.slack import SlackError, SlackResource
 from veracitypro_pipeline.resources.state_store import StateStore
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings, variable_of
+from veracitypro_pipeline.sources.connector import (
+    SourceError,
+    tracked_asins,
+    tracked_products_file,
+)
+from veracitypro_pipeline.sources.source import Source, Tracked
 
 if TYPE_CHECKING:
     from veracitypro_pipeline.resources.airbyte.client import SyncClient
@@ -54,7 +55,7 @@ class Deployment:
     def __init__(
         self,
         run_settings: RunSettings,
-        tracked: Callable[[], Mapping[int, Sequence[str]]] | None = None,
+        tracked: Callable[[], Tracked] | None = None,
     ) -> None:
         self.settings: Settings = run_settings.get()
         self._tracked = tracked
@@ -76,21 +77,27 @@ class Deployment:
         )
         self._airbyte = AirbyteResource(settings=run_settings)
         self._powerbi = PowerBIResource(settings=run_settings)
+        # By the name of the source.
+        self._clients: dict[str, SyncClient] = {}
+        self._connections: dict[str, Mapping[str, Any]] = {}
 
     @property
-    def tracked(self) -> Mapping[int, Sequence[str]]:
+    def tracked(self) -> Tracked:
         if self._tracked is not None:
             return self._tracked()
         return tracked_asins(tracked_products_file(self.settings))
 
-    @cached_property
-    def airbyte(self) -> "SyncClient":
-        return self._airbyte.client()
+    def airbyte(self, source: Source) -> "SyncClient":
+        """A client of the source's connection; one sign-in for all that is asked."""
+        if source.name not in self._clients:
+            self._clients[source.name] = self._airbyte.client(source.connection)
+        return self._clients[source.name]
 
-    @cached_property
-    def connection(self) -> Mapping[str, Any]:
-        """The Airbyte connection, requested once."""
-        return self.airbyte.connection()
+    def connection(self, source: Source) -> Mapping[str, Any]:
+        """The source's connection as Airbyte has it; asked for once."""
+        if source.name not in self._connections:
+            self._connections[source.name] = self.airbyte(source).connection()
+        return self._connections[source.name]
 
     @cached_property
     def powerbi(self) -> "PowerBIClient":

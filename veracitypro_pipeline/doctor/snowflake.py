@@ -11,15 +11,16 @@ from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentProbe
 from veracitypro_pipeline.doctor.probe import Probe, ProbeError
 from veracitypro_pipeline.doctor.warehouse import SCHEMAS, TABLES
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
+from veracitypro_pipeline.sources import STREAMS
+from veracitypro_pipeline.sources.source import Stream
 
 INTEGRATION: Final = "VP_S3_INT"
-STAGE: Final = "RAW.STAGE_KEEPA"
 # Privileges as (privilege, kind, name); ownership of an object implies them all. Names in braces
 # are filled in from settings.
 _BOTH: Final = (("USAGE", "DATABASE", "{database}"), ("USAGE", "WAREHOUSE", "{warehouse}"))
 NEEDED: Final = (
     *_BOTH,
-    ("USAGE", "STAGE", "{database}." + STAGE),
+    *(("USAGE", "STAGE", "{database}." + stream.snowflake_stage) for stream in STREAMS),
     *(
         (privilege, "TABLE", "{database}." + table)
         for table in TABLES
@@ -29,7 +30,7 @@ NEEDED: Final = (
 NEEDED_BY_DBT: Final = (
     *_BOTH,
     ("USAGE", "SCHEMA", "{database}.RAW"),
-    ("SELECT", "TABLE", "{database}.RAW.KEEPA_RAW"),
+    *(("SELECT", "TABLE", "{database}." + stream.raw_table) for stream in STREAMS),
     *(
         (privilege, "SCHEMA", "{database}." + schema)
         for privilege in ("USAGE", "CREATE TABLE", "CREATE VIEW")
@@ -114,24 +115,31 @@ def _granted(
             yield from _granted(warehouse, name, seen)
 
 
-def _stage(deployment: Deployment) -> str:
+def _stages(deployment: Deployment) -> str:
+    return "; ".join(_stage(deployment, stream) for stream in STREAMS)
+
+
+def _stage(deployment: Deployment, stream: Stream) -> str:
     settings = deployment.settings
-    schema, name = STAGE.split(".")
+    stage = stream.snowflake_stage
+    schema, name = stage.split(".")
     rows = _rows(deployment.warehouse, f"show stages like '{name}' in schema {schema}")
     if not rows:
-        raise ProbeError(f"there is no stage {STAGE}, or the role has no USAGE on it")
+        raise ProbeError(f"there is no stage {stage}, or the role has no USAGE on it")
     url, integration = str(rows[0]["url"]), rows[0]["storage_integration"]
-    if url != f"s3://{settings.raw_bucket}/{settings.landing_prefix}":
-        raise ProbeError(f"the stage {STAGE} is at {url}, not at the landing prefix")
+    if url != f"s3://{settings.raw_bucket}/{stream.prefix(settings.environment)}":
+        raise ProbeError(f"the stage {stage} is at {url}, not at the landing prefix")
     if integration != INTEGRATION:
-        raise ProbeError(f"the stage {STAGE} reads through {integration}, not {INTEGRATION}")
-    return f"{STAGE} at {url}"
+        raise ProbeError(f"the stage {stage} reads through {integration}, not {INTEGRATION}")
+    return f"{stage} at {url}"
 
 
 def _integration(deployment: Deployment) -> str:
     """LIST reads S3 as Snowflake's own user, so it fails unless AWS and Snowflake trust each
     other."""
-    return f"{len(_rows(deployment.warehouse, f'list @{STAGE}'))} files seen through {INTEGRATION}"
+    lists = [f"list @{stream.snowflake_stage}" for stream in STREAMS]
+    files = sum(len(_rows(deployment.warehouse, sql)) for sql in lists)
+    return f"{files} files seen through {INTEGRATION}"
 
 
 def _rows(warehouse: WarehouseResource, sql: str) -> list[dict[str, Any]]:
@@ -169,7 +177,7 @@ PROBES: Final[tuple[DeploymentProbe, ...]] = (
         " OPERATOR_ROLE what it needs",
         after="snowflake session",
     ),
-    Probe("snowflake stage", _stage, _APPLY, after="snowflake session"),
+    Probe("snowflake stage", _stages, _APPLY, after="snowflake session"),
     Probe(
         "snowflake integration",
         _integration,

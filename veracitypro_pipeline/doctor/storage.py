@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentProbe
 from veracitypro_pipeline.doctor.probe import Probe, ProbeError
+from veracitypro_pipeline.sources import STREAMS
 
 # The key of the value that is written and read back. It is not deleted; the next run overwrites it.
 WRITTEN_KEY: Final = "doctor/probe"
@@ -20,21 +21,32 @@ class WrittenValue(BaseModel):
 
 
 def _list(deployment: Deployment) -> str:
-    settings = deployment.settings
-    listing = deployment.s3.list_objects(settings.raw_bucket, settings.landing_prefix)
+    return "; ".join(_listed(deployment, prefix) for prefix in _prefixes(deployment))
+
+
+def _listed(deployment: Deployment, prefix: str) -> str:
+    bucket = deployment.settings.raw_bucket
+    listing = deployment.s3.list_objects(bucket, prefix)
     seen = sum(1 for _ in islice(listing, MOST_LISTED))
     count = f"{seen} objects" if seen < MOST_LISTED else f"{MOST_LISTED} objects or more"
-    return f"{count} in s3://{settings.raw_bucket}/{settings.landing_prefix}"
+    return f"{count} in s3://{bucket}/{prefix}"
 
 
 def _read(deployment: Deployment) -> str:
-    settings = deployment.settings
-    listing = deployment.s3.list_objects(settings.raw_bucket, settings.landing_prefix)
-    first = next(listing, None)
+    return "; ".join(_read_first(deployment, prefix) for prefix in _prefixes(deployment))
+
+
+def _read_first(deployment: Deployment, prefix: str) -> str:
+    bucket = deployment.settings.raw_bucket
+    first = next(deployment.s3.list_objects(bucket, prefix), None)
     if first is None:
         return "no object to read yet; the first sync writes one"
-    deployment.s3.read_start(settings.raw_bucket, first.key)
-    return f"read the start of {first.key.removeprefix(settings.landing_prefix)}"
+    deployment.s3.read_start(bucket, first.key)
+    return f"read the start of {first.key.removeprefix(prefix)}"
+
+
+def _prefixes(deployment: Deployment) -> list[str]:
+    return [stream.prefix(deployment.settings.environment) for stream in STREAMS]
 
 
 def _handover(deployment: Deployment) -> str:

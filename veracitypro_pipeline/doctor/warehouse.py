@@ -4,11 +4,12 @@ from typing import Final
 
 from veracitypro_pipeline.doctor.deployment import Deployment, DeploymentProbe
 from veracitypro_pipeline.doctor.probe import Probe, ProbeError
+from veracitypro_pipeline.sources import STREAMS
 
 SCHEMAS: Final = ("RAW", "STG", "CORE", "MART", "MONITORING")
 # Written by the load, by the recording of runs and by failed dbt tests; dbt creates all others.
 TABLES: Final = (
-    "RAW.KEEPA_RAW",
+    *(stream.raw_table for stream in STREAMS),
     "MONITORING.LOAD_LEDGER",
     "MONITORING.PIPELINE_RUN_MONITORING",
     "MONITORING.PIPELINE_RUN_CHECK",

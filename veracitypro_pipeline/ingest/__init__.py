@@ -1,1 +1,1 @@
-"""Keepa -> S3 through Airbyte: the sync of one as-of day."""
+"""A source -> S3 through Airbyte: the sync of one as-of day."""

@@ -9,7 +9,7 @@ import dagster as dg
 
 from veracitypro_pipeline import links
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
-from veracitypro_pipeline.lineage import AIRBYTE_PRODUCT, INGEST, OWNERS, STAGE_VALUES_IO
+from veracitypro_pipeline.lineage import INGEST, OWNERS, STAGE_VALUES_IO, ingest_key
 from veracitypro_pipeline.partitions import (
     ONE_DAY_A_RUN,
     SYNC_DAYS,
@@ -21,6 +21,7 @@ from veracitypro_pipeline.partitions import (
 from veracitypro_pipeline.resources.airbyte.resource import AirbyteResource
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.state_store import StateStore
+from veracitypro_pipeline.sources.source import Source, Stream
 from veracitypro_pipeline.stage_values.sync import (
     FinishedSync,
     SyncClaim,
@@ -45,11 +46,17 @@ class SyncConfig(dg.Config):
     resync: bool = False
 
 
-def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
-    """The assets of this stage."""
+def build_assets(source: Source, retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
+    """The assets of this stage: the sync of each stream."""
+    return [_sync(source, stream, retries) for stream in source.streams]
+
+
+def _sync(source: Source, stream: Stream, retries: dg.RetryPolicy) -> dg.AssetsDefinition:
+    key = ingest_key(stream)
+    budget = source.budget
 
     @dg.asset(
-        key=AIRBYTE_PRODUCT,
+        key=key,
         group_name=INGEST,
         owners=OWNERS,
         kinds={"airbyte"},
@@ -59,23 +66,23 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         retry_policy=retries,
     )
     @final_when_interrupted
-    def airbyte_product_raw(
+    def sync(
         context: dg.AssetExecutionContext,
         config: SyncConfig,
         run_settings: RunSettings,
         airbyte: AirbyteResource,
         state_store: StateStore,
     ) -> dg.MaterializeResult[SyncReport]:
-        """The nightly Airbyte sync of Keepa's product data into S3.
+        """The nightly Airbyte sync of the stream into S3.
 
-        Grain: one sync per as-of day, which reads every tracked product once.
-        Re-run: a day whose sync has succeeded or is under way uses that sync and spends no tokens,
+        Grain: one sync per as-of day, which reads everything that is tracked once.
+        Re-run: a day whose sync has succeeded or is under way uses that sync and costs nothing,
         also one that a killed run or a person has started; `resync: true` asks for a new one.
-        A day whose end lies too far back is not synced anew: Keepa would answer of today.
+        A day whose end lies too far back is not synced: the source would answer for today.
         """
         as_of_date = context.partition_time_window.start.date()
-        claim_name = f"{'/'.join(AIRBYTE_PRODUCT.path)}/claims/{as_of_date}"
-        client = airbyte.client()
+        claim_name = f"{key.to_user_string()}/claims/{as_of_date}"
+        client = airbyte.client(source.connection)
 
         claim = state_store.read(claim_name, SyncClaim)
         # A new sync is asked for once a run: a further try follows the one that the first started.
@@ -122,12 +129,15 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         report = _report(job, context.partition_time_window.start).model_copy(
             update={"earlier": earlier_syncs(jobs, as_of_date, job_id)}
         )
-        # By Keepa's price list. A sync that a run has reported before was counted there.
-        before = state_store.read(f"{'/'.join(AIRBYTE_PRODUCT.path)}/{as_of_date}", SyncReport)
+        # A sync that a run has reported before was counted there.
+        before = state_store.read(f"{key.to_user_string()}/{as_of_date}", SyncReport)
         is_new = before is None or before.job_id != report.job_id
         settings = run_settings.get()
-        tokens = report.records * settings.keepa_tokens_per_product if is_new else 0
-        page = links.airbyte_job(settings, job_id)
+        spent = {}
+        if budget is not None:
+            cost = report.records * int(getattr(settings, budget.a_record))
+            spent = {f"{budget.unit}_spent": cost if is_new else 0}
+        page = links.airbyte_job(settings, source, job_id)
         return dg.MaterializeResult(
             value=report,
             metadata={
@@ -140,12 +150,12 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
                 "rows_refused": 0,
                 "bytes": report.size_bytes,
                 "sync_seconds": report.seconds,
-                "tokens_spent": tokens,
+                **spent,
                 "started_by_this_run": started_here,
             },
         )
 
-    return [airbyte_product_raw]
+    return sync
 
 
 def _refuse_a_past_day(context: dg.AssetExecutionContext, as_of_date: date, now: datetime) -> None:

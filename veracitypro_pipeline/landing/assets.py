@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 import dagster as dg
 
@@ -11,17 +10,18 @@ from veracitypro_pipeline import jsonl
 from veracitypro_pipeline.failures import PermanentFailure
 from veracitypro_pipeline.landing.manifest import index_of, landed_file, manifest_of
 from veracitypro_pipeline.lineage import (
-    AIRBYTE_PRODUCT,
     LANDING,
-    LANDING_INDEX,
-    LANDING_PRODUCT,
     OWNERS,
     STAGE_VALUES_IO,
+    ingest_key,
+    landing_index,
+    landing_key,
 )
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.s3 import S3Resource, StoredObject
 from veracitypro_pipeline.resources.state_store import StateStore, UnreadableStateError
+from veracitypro_pipeline.sources.source import Source, Stream
 from veracitypro_pipeline.stage_values.landing import (
     LandedFile,
     LandingIndex,
@@ -30,16 +30,19 @@ from veracitypro_pipeline.stage_values.landing import (
 from veracitypro_pipeline.stage_values.sync import SyncReport
 from veracitypro_pipeline.step_guard import final_when_interrupted
 
-# What was read of the bucket so far. A cache: an entry lost to a concurrent run is read again.
-INDEX: Final = LANDING_INDEX
+
+def build_assets(source: Source, retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
+    """The assets of this stage: the landing files of each stream."""
+    return [_landing(stream, retries) for stream in source.streams]
 
 
-def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
-    """The assets of this stage."""
+def _landing(stream: Stream, retries: dg.RetryPolicy) -> dg.AssetsDefinition:
+    # What was read of the bucket so far. A cache: an entry lost to a concurrent run is read again.
+    index_name = landing_index(stream)
 
     @dg.asset(
-        key=LANDING_PRODUCT,
-        ins={"airbyte_product_raw": dg.AssetIn(key=AIRBYTE_PRODUCT)},
+        key=landing_key(stream),
+        ins={"report": dg.AssetIn(key=ingest_key(stream))},
         group_name=LANDING,
         owners=OWNERS,
         kinds={"s3"},
@@ -49,9 +52,9 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         retry_policy=retries,
     )
     @final_when_interrupted
-    def landing_product_raw(
+    def landing(
         context: dg.AssetExecutionContext,
-        airbyte_product_raw: SyncReport,
+        report: SyncReport,
         run_settings: RunSettings,
         s3: S3Resource,
         state_store: StateStore,
@@ -65,13 +68,13 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         Re-run: reads only objects it has not read before, and gives the same manifest.
         """
         settings = run_settings.get()
-        old = _index(state_store, context.log.warning)
-        listing = list(s3.list_objects(settings.raw_bucket, settings.landing_prefix))
+        old = _index(state_store, index_name, context.log.warning)
+        prefix = stream.prefix(settings.environment)
+        listing = list(s3.list_objects(settings.raw_bucket, prefix))
         index = _updated(old, listing, s3, settings.raw_bucket)
         if index != old:
-            state_store.write(INDEX, index)
+            state_store.write(index_name, index)
 
-        report = airbyte_product_raw
         manifest = manifest_of(report, index)
         if index.unreadable and not manifest.is_whole:
             # Nobody can say whose it is: the sync's own, as long as that lacks something.
@@ -90,7 +93,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
             },
         )
 
-    return [landing_product_raw]
+    return landing
 
 
 def _table(manifest: LandingManifest) -> dg.TableMetadataValue:
@@ -118,10 +121,10 @@ def _table(manifest: LandingManifest) -> dg.TableMetadataValue:
     )
 
 
-def _index(state_store: StateStore, warn: Callable[[str], None]) -> LandingIndex:
+def _index(state_store: StateStore, name: str, warn: Callable[[str], None]) -> LandingIndex:
     """What was read so far; nothing if that cannot be read, and then each object is read again."""
     try:
-        return state_store.read(INDEX, LandingIndex) or LandingIndex()
+        return state_store.read(name, LandingIndex) or LandingIndex()
     except UnreadableStateError as damage:
         warn(f"{damage.description} It is made anew; which files are gone is not known any more.")
         return LandingIndex()

@@ -28,9 +28,6 @@ class Credentials:
     """Ids and secrets of every stand-in; secrets do not appear in the repr."""
 
     airbyte_workspace_id: Word = field(default_factory=_uuid)
-    airbyte_connection_id: Word = field(default_factory=_uuid)
-    airbyte_source_id: Word = field(default_factory=_uuid)
-    airbyte_destination_id: Word = field(default_factory=_uuid)
     airbyte_client_id: Word = field(default_factory=_uuid)
     airbyte_client_secret: Word = field(default_factory=secrets.token_urlsafe, repr=False)
     aws_access_key_id: Word = field(default_factory=lambda: f"AKIA{secrets.token_hex(8).upper()}")
@@ -46,6 +43,10 @@ class Credentials:
     powerbi_dataset_id: Word = field(default_factory=_uuid)
     keepa_api_key: Word = field(default_factory=lambda: secrets.token_hex(32), repr=False)
     control_token: Word = field(default_factory=secrets.token_urlsafe, repr=False)
+
+    def airbyte_id(self, kind: str, source: str) -> str:
+        """The id of a source's `connection`, `source` or `destination` in the local Airbyte."""
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.airbyte_workspace_id}/{kind}/{source}"))
 
     @classmethod
     def load_or_make(cls, path: Path) -> Self:

@@ -8,13 +8,14 @@ from typing import Final, NamedTuple
 
 import dagster as dg
 
-from veracitypro_pipeline.lineage import JOB_NAME, MART, POWERBI_DATASET, RAW_KEEPA, model_key
+from veracitypro_pipeline.lineage import JOB_NAME, MART, POWERBI_DATASET, model_key, raw_key
 from veracitypro_pipeline.notify import messages
 from veracitypro_pipeline.notify.messages import Links, Message
 from veracitypro_pipeline.partitions import runs_of_day
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.runs.events import run_summary, was_stopped
 from veracitypro_pipeline.service_levels import MARTS, Freshness, freshness, newest_days
+from veracitypro_pipeline.sources import STREAMS
 from veracitypro_pipeline.transform.freshness_and_volume import freshness_evaluations
 
 _STATES: Final = {
@@ -72,7 +73,11 @@ def is_done(instance: dg.DagsterInstance, day: date) -> bool:
         instance.fetch_materializations(
             dg.AssetRecordsFilter(asset_key=key, asset_partitions=[day.isoformat()]), limit=1
         ).records
-        for key in (POWERBI_DATASET, RAW_KEEPA, *(model_key(MART, mart) for mart in MARTS))
+        for key in (
+            POWERBI_DATASET,
+            *(raw_key(stream) for stream in STREAMS),
+            *(model_key(MART, mart) for mart in MARTS),
+        )
     )
 
 

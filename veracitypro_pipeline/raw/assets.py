@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from veracitypro_pipeline.lineage import LANDING_PRODUCT, OWNERS, RAW, RAW_KEEPA, STAGE_VALUES_IO
+from veracitypro_pipeline.lineage import OWNERS, RAW, STAGE_VALUES_IO, landing_key, raw_key
 from veracitypro_pipeline.partitions import ONE_DAY_A_RUN, daily_as_of
 from veracitypro_pipeline.raw.engines import raw_engine
-from veracitypro_pipeline.raw.tables import LEDGER_OF_FILES, ROWS_OF_FILES, Load
+from veracitypro_pipeline.raw.tables import LEDGER_OF_FILES, ROWS_OF_FILES, Load, on
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.s3 import S3Resource
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
+from veracitypro_pipeline.sources.source import Source, Stream
 from veracitypro_pipeline.stage_values.landing import LandingManifest
 from veracitypro_pipeline.step_guard import final_when_interrupted
 
@@ -22,12 +23,17 @@ class LoadConfig(dg.Config):
     reload: bool = False
 
 
-def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
-    """The assets of this stage."""
+def build_assets(source: Source, retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
+    """The assets of this stage: the table of each stream."""
+    return [_table(stream, retries) for stream in source.streams]
+
+
+def _table(stream: Stream, retries: dg.RetryPolicy) -> dg.AssetsDefinition:
+    rows_of_files = on(stream, ROWS_OF_FILES)
 
     @dg.asset(
-        key=RAW_KEEPA,
-        ins={"landing_product_raw": dg.AssetIn(key=LANDING_PRODUCT)},
+        key=raw_key(stream),
+        ins={"manifest": dg.AssetIn(key=landing_key(stream))},
         group_name=RAW,
         owners=OWNERS,
         kinds={"table"},
@@ -37,10 +43,10 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         retry_policy=retries,
     )
     @final_when_interrupted
-    def keepa_raw(
+    def table(
         context: dg.AssetExecutionContext,
         config: LoadConfig,
-        landing_product_raw: LandingManifest,
+        manifest: LandingManifest,
         run_settings: RunSettings,
         s3: S3Resource,
         warehouse: WarehouseResource,
@@ -55,14 +61,13 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         asks for it; a file whose etag has changed replaces the rows it brought. The load of a sync
         is one transaction.
         """
-        manifest = landing_product_raw
         engine = raw_engine(warehouse)
-        engine.prepare(warehouse)
+        engine.prepare(warehouse, stream)
         known = {"files": [file.key for file in manifest.loadable_files]}
         ledger = warehouse.query(LEDGER_OF_FILES, known).rows
         loaded = {name: (etag, day) for name, etag, day in ledger}
         if config.reload:
-            rows = {name: count for name, count, _ in warehouse.query(ROWS_OF_FILES, known).rows}
+            rows = {name: count for name, count, _ in warehouse.query(rows_of_files, known).rows}
             whole = {
                 file.key for file in manifest.loadable_files if rows.get(file.key) == file.lines
             }
@@ -79,6 +84,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         for sync in manifest.loadable:
             if loads[sync.job_id]:
                 load = Load(
+                    stream=stream,
                     files=loads[sync.job_id],
                     as_of_date=sync.as_of_date,
                     load_id=context.op_execution_context.run_id,
@@ -90,7 +96,7 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
         new = loads.pop(manifest.job_id)
         late = [file for files in loads.values() for file in files]
         names = {"files": sorted(file.key for file in manifest.files)}
-        rows = {name: counts for name, *counts in warehouse.query(ROWS_OF_FILES, names).rows}
+        rows = {name: counts for name, *counts in warehouse.query(rows_of_files, names).rows}
         in_raw = sum(counts[0] for counts in rows.values())
         refused = sum(counts[1] for counts in rows.values())
         return dg.MaterializeResult(
@@ -107,4 +113,4 @@ def build_assets(retries: dg.RetryPolicy) -> list[dg.AssetsDefinition]:
             }
         )
 
-    return [keepa_raw]
+    return table

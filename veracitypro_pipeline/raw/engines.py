@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from veracitypro_pipeline import jsonl
 from veracitypro_pipeline.failures import PermanentFailure
-from veracitypro_pipeline.lineage import LANDING_PRODUCT
+from veracitypro_pipeline.lineage import landing_key
 from veracitypro_pipeline.raw import on_duckdb, on_snowflake
-from veracitypro_pipeline.raw.tables import ROWS_OF_FILES, Load, miscounted
+from veracitypro_pipeline.raw.tables import ROWS_OF_FILES, Load, miscounted, on
 from veracitypro_pipeline.resources.s3 import S3Resource
 from veracitypro_pipeline.resources.warehouse.factory import Engine
 from veracitypro_pipeline.resources.warehouse.protocol import Transaction
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.sources.source import Stream
 from veracitypro_pipeline.stage_values.landing import LandedFile
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ BATCH_BYTES: Final = 16_000_000
 class RawEngine(Protocol):
     """What the stage asks of an engine."""
 
-    def prepare(self, warehouse: WarehouseResource) -> None:
+    def prepare(self, warehouse: WarehouseResource, stream: Stream) -> None:
         """Make the tables, where nobody else does."""
 
     def load(
@@ -44,14 +45,17 @@ class RawEngine(Protocol):
 class DuckDBEngine:
     """The file is read here and its lines handed over; it makes its own tables."""
 
-    def prepare(self, warehouse: WarehouseResource) -> None:
-        warehouse.transact(on_duckdb.CREATE_TABLES)
+    def prepare(self, warehouse: WarehouseResource, stream: Stream) -> None:
+        warehouse.transact(on_duckdb.create_tables(stream))
 
     def load(
         self, load: Load, settings: Settings, s3: S3Resource, warehouse: WarehouseResource
     ) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            paths = [_fetched(s3, settings.raw_bucket, file, Path(folder)) for file in load.files]
+            paths = [
+                _fetched(load.stream, s3, settings.raw_bucket, file, Path(folder))
+                for file in load.files
+            ]
             lines = {"landing_lines": line_batches(load.files, paths)}
             with warehouse.transaction(relations=lines) as transaction:
                 for statement in on_duckdb.load_statements(load):
@@ -62,14 +66,16 @@ class DuckDBEngine:
 class SnowflakeEngine:
     """Snowflake copies the files from its stage; `vp infra apply` has made the tables."""
 
-    def prepare(self, warehouse: WarehouseResource) -> None:
+    def prepare(self, warehouse: WarehouseResource, stream: Stream) -> None:
         pass
 
     def load(
         self, load: Load, settings: Settings, s3: S3Resource, warehouse: WarehouseResource
     ) -> None:
         try:
-            statements = on_snowflake.load_statements(load, settings.landing_prefix)
+            statements = on_snowflake.load_statements(
+                load, load.stream.prefix(settings.environment)
+            )
         except ValueError as refusal:
             raise PermanentFailure(str(refusal)) from refusal
         with warehouse.transaction(before=[on_snowflake.CREATE_STAGING]) as transaction:
@@ -79,7 +85,8 @@ class SnowflakeEngine:
             # Snowflake does not say which version of an object it has read. It is that of the
             # manifest if S3 still holds it now, because an older version never comes back.
             for file in load.files:
-                _confirm_version(settings.raw_bucket, file, s3.etag(settings.raw_bucket, file.key))
+                etag = s3.etag(settings.raw_bucket, file.key)
+                _confirm_version(load.stream, settings.raw_bucket, file, etag)
 
 
 _ENGINES: Final[Mapping[Engine, RawEngine]] = {
@@ -94,28 +101,28 @@ def raw_engine(warehouse: WarehouseResource) -> RawEngine:
 
 
 def _confirm_rows(load: Load, transaction: Transaction) -> None:
-    answer = transaction.query(ROWS_OF_FILES, load.names)
+    answer = transaction.query(on(load.stream, ROWS_OF_FILES), load.names)
     wrong = miscounted(load, {row["source_file"]: int(row["raw_rows"]) for row in answer.dicts()})
     if wrong:
         raise PermanentFailure(
             f"The load was undone, because files are not what was counted ({'; '.join(wrong)}):"
-            f" materialize {LANDING_PRODUCT.to_user_string()} of this day again."
+            f" materialize {landing_key(load.stream).to_user_string()} of this day again."
         )
 
 
-def _confirm_version(bucket: str, file: LandedFile, etag: str | None) -> None:
+def _confirm_version(stream: Stream, bucket: str, file: LandedFile, etag: str | None) -> None:
     if etag != file.etag:
         raise PermanentFailure(
             f"s3://{bucket}/{file.key} has changed since it was counted (etag {file.etag}, now"
-            f" {etag}): materialize {LANDING_PRODUCT.to_user_string()} of this day again."
+            f" {etag}): materialize {landing_key(stream).to_user_string()} of this day again."
         )
 
 
-def _fetched(s3: S3Resource, bucket: str, file: LandedFile, folder: Path) -> Path:
+def _fetched(stream: Stream, s3: S3Resource, bucket: str, file: LandedFile, folder: Path) -> Path:
     """The object as a local file, in the version that the manifest counted."""
     # A name of our own: an object's key is no path to trust.
     path = folder / f"{file.etag}.jsonl.gz"
-    _confirm_version(bucket, file, s3.download(bucket, file.key, path))
+    _confirm_version(stream, bucket, file, s3.download(bucket, file.key, path))
     return path
 
 

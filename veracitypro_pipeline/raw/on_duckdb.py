@@ -7,14 +7,12 @@ else is bound, because file names are whatever somebody put into a bucket.
 from functools import reduce
 from typing import Final
 
-from veracitypro_pipeline.raw.tables import HALVES_REPLACED, Load, replacing
+from veracitypro_pipeline.raw.tables import HALVES_REPLACED, Load, on, replacing
+from veracitypro_pipeline.sources.source import Stream
 from veracitypro_pipeline.statement import Statement
 
-CREATE_TABLES: Final = (
-    Statement("create schema if not exists RAW"),
-    Statement("create schema if not exists MONITORING"),
-    Statement("""
-create table if not exists RAW.KEEPA_RAW (
+_CREATE_TABLE: Final = """
+create table if not exists {table} (
     payload json,
     raw_line varchar,
     _airbyte_raw_id varchar,
@@ -25,7 +23,10 @@ create table if not exists RAW.KEEPA_RAW (
     load_id varchar not null,
     loaded_at timestamp not null
 )
-"""),
+"""
+_CREATE_LEDGER: Final = (
+    Statement("create schema if not exists RAW"),
+    Statement("create schema if not exists MONITORING"),
     Statement("""
 create table if not exists MONITORING.LOAD_LEDGER (
     source_file varchar primary key,
@@ -56,7 +57,7 @@ def _replaced(text: str, step: tuple[str, str]) -> str:
 
 
 _INSERT_ROWS: Final = """
-insert into RAW.KEEPA_RAW
+insert into {table}
 with parsed as (
     select
         source_file,
@@ -113,6 +114,11 @@ from records
 """.replace("{mended}", reduce(_replaced, HALVES_REPLACED, "raw_line"))
 
 
+def create_tables(stream: Stream) -> list[Statement]:
+    """Make the stream's table and the ledger of all streams where they are missing."""
+    return [*_CREATE_LEDGER, Statement(on(stream, _CREATE_TABLE))]
+
+
 def load_statements(load: Load) -> list[Statement]:
     """Replace what these files brought before by what they hold now."""
-    return replacing(load, [Statement(_INSERT_ROWS, load.stamp)])
+    return replacing(load, [Statement(on(load.stream, _INSERT_ROWS), load.stamp)])

@@ -9,14 +9,14 @@ columns of staged files (read 2026-11).
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import reduce
 from typing import Final
 
-from veracitypro_pipeline.raw.tables import HALVES_REPLACED, Load, replacing
+from veracitypro_pipeline.raw.tables import HALVES_REPLACED, Load, on, replacing
+from veracitypro_pipeline.sources.source import Stream
 from veracitypro_pipeline.statement import Statement
 
-STAGE: Final = "RAW.STAGE_KEEPA"
 # Snowflake's limit for the list FILES of one COPY.
 FILES_PER_COPY: Final = 1_000
 
@@ -70,7 +70,7 @@ def _replaced(text: str, step: tuple[str, str]) -> str:
 # Snowflake also reads arrays with holes ([1,,2]) and numbers like .5, which are no JSON to DuckDB:
 # they are looked for in `bare`, the line without the contents of its strings.
 _INSERT_ROWS: Final = """
-insert into RAW.KEEPA_RAW (
+insert into {table} (
     payload,
     raw_line,
     _airbyte_raw_id,
@@ -166,27 +166,28 @@ def load_statements(load: Load, prefix: str) -> list[Statement]:
         load,
         [
             *(
-                Statement(_COPY.format(stage=STAGE, files=files))
-                for files in _lists_of_files([file.key for file in load.files], prefix)
+                Statement(_COPY.format(stage=load.stream.snowflake_stage, files=files))
+                for files in _lists_of_files(load, prefix)
             ),
-            Statement(_INSERT_ROWS, {**load.stamp, "prefix": prefix}),
+            Statement(on(load.stream, _INSERT_ROWS), {**load.stamp, "prefix": prefix}),
         ],
     )
 
 
-def _lists_of_files(keys: Sequence[str], prefix: str) -> Iterator[str]:
+def _lists_of_files(load: Load, prefix: str) -> Iterator[str]:
     """The contents of FILES, which takes no bound values: names below the stage, as literals."""
-    names = [_literal(_below(key, prefix)) for key in keys]
+    names = [_literal(_below(file.key, prefix, load.stream)) for file in load.files]
     for first in range(0, len(names), FILES_PER_COPY):
         yield ", ".join(names[first : first + FILES_PER_COPY])
 
 
-def _below(key: str, prefix: str) -> str:
+def _below(key: str, prefix: str, stream: Stream) -> str:
     name = key.removeprefix(prefix)
     if name == key or not name:
         raise ValueError(
             f"The landing file {key!r} does not lie under {prefix!r}, the path of the stage"
-            f" {STAGE}: make the S3 path of the Airbyte connection and of the stage the same."
+            f" {stream.snowflake_stage}: make the S3 path of the Airbyte connection and of the"
+            " stage the same."
         )
     if _UNSAFE.search(key) or len(key.encode()) > _KEY_BYTES:
         raise ValueError(

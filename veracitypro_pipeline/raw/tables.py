@@ -1,12 +1,14 @@
 """What RAW holds of a file, asked and written in SQL that every engine understands. Pure.
 
-Everything but names of tables is bound, because file names are whatever somebody put into a bucket.
+`{table}` stands for the table of a stream (`on`). Everything but names of tables is bound, because
+file names are whatever somebody put into a bucket.
 """
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
+from veracitypro_pipeline.sources.source import Stream
 from veracitypro_pipeline.stage_values.landing import LandedFile
 from veracitypro_pipeline.statement import Statement
 
@@ -17,7 +19,7 @@ where source_file in ($files)
 """
 
 # A row has either a payload or the text of a line that is none. The text is counted: its column is
-# nearly empty, while a payload is all that Keepa sent.
+# nearly empty, while a payload is all that the source sent.
 
 # Of each file, as it stands in RAW: the rows, and those without a payload.
 ROWS_OF_FILES: Final = """
@@ -25,7 +27,7 @@ select
     source_file,
     count(*) as raw_rows,
     count(raw_line) as refused
-from RAW.KEEPA_RAW
+from {table}
 where source_file in ($files)
 group by source_file
 """
@@ -49,7 +51,7 @@ HALVES_REPLACED: Final = (
 # Rows of these files of which the record stands in another row of them.
 DOUBLED_RECORDS: Final = """
 select count(_airbyte_raw_id) - count(distinct _airbyte_raw_id) as doubled
-from RAW.KEEPA_RAW
+from {table}
 where source_file in ($files)
 """
 
@@ -63,7 +65,7 @@ with in_raw as (
         min(as_of_date) as as_of_date,
         count(*) - count(raw_line) as loaded,
         count(raw_line) as quarantined
-    from RAW.KEEPA_RAW
+    from {table}
     group by source_file
 )
 select
@@ -85,7 +87,7 @@ order by as_of_date, source_file
 
 FILES_IN_LEDGER: Final = "select source_file from MONITORING.LOAD_LEDGER"
 
-_FORGET_ROWS: Final = "delete from RAW.KEEPA_RAW where source_file in ($files)"
+_FORGET_ROWS: Final = "delete from {table} where source_file in ($files)"
 _FORGET_LEDGER: Final = "delete from MONITORING.LOAD_LEDGER where source_file in ($files)"
 
 _INSERT_LEDGER: Final = """
@@ -112,19 +114,25 @@ select
     $load_id as load_id,
     cast($loaded_at as timestamp) as loaded_at,
     cast($arrived_at as timestamp) as arrived_at
-from RAW.KEEPA_RAW
+from {table}
 where source_file = $source_file
 """
 
 
+def on(stream: Stream, sql: str) -> str:
+    """SQL of this stage about the table of a stream."""
+    return sql.replace("{table}", stream.raw_table)
+
+
 class Load(NamedTuple):
-    """One load of landing files: which, on behalf of what, and when.
+    """One load of a stream's landing files: which, on behalf of what, and when.
 
     `loaded_at` is UTC without a zone, as the table's instants are; `load_id` is the Dagster run.
     `gone` are files of the same sync that are not there any more: whoever renames a file must not
     double its rows.
     """
 
+    stream: Stream
     files: Sequence[LandedFile]
     as_of_date: date
     load_id: str
@@ -148,12 +156,12 @@ def replacing(load: Load, inserts: Sequence[Statement]) -> list[Statement]:
     """Replace what these files brought before in RAW, by `inserts`, and in the ledger."""
     outdated = {"files": [*load.names["files"], *load.gone]}
     return [
-        Statement(_FORGET_ROWS, outdated),
+        Statement(on(load.stream, _FORGET_ROWS), outdated),
         Statement(_FORGET_LEDGER, outdated),
         *inserts,
         *(
             Statement(
-                _INSERT_LEDGER,
+                on(load.stream, _INSERT_LEDGER),
                 {
                     **load.stamp,
                     "source_file": file.key,

@@ -15,9 +15,9 @@ from dagster import AssetKey, DagsterEventType
 
 from veracitypro_pipeline.failures import INTERRUPTED
 from veracitypro_pipeline.lineage import (
-    AIRBYTE_PRODUCT,
     DBT_STAGES,
-    LANDING_PRODUCT,
+    INGEST,
+    LANDING,
     STAGES,
     stage_of,
 )
@@ -75,8 +75,8 @@ def run_record(instance: dg.DagsterInstance, run_id: str) -> RunRecord:
         events,
         are_checks_alone=are_checks_alone(run),
     )
-    sync = _metadata_of(events, AIRBYTE_PRODUCT)
-    files = _metadata_of(events, LANDING_PRODUCT)
+    sync = _figures_of(events, INGEST)
+    files = _figures_of(events, LANDING)
     return RunRecord(
         summary=summary,
         job=CHECKS_ALONE if summary.are_checks_alone else run.job_name,
@@ -179,18 +179,23 @@ def _end(record: dg.RunRecord, events: Sequence[dg.EventLogEntry]) -> float | No
     return record.end_time or (events[-1].timestamp if events else None)
 
 
-def _metadata_of(events: Iterable[dg.EventLogEntry], key: AssetKey) -> dict[str, int]:
-    """The whole numbers in the metadata of an asset's last materialization; ids may be text."""
-    metadata: Mapping[str, Any] = {}
-    for event in _dagster_events(events, DagsterEventType.ASSET_MATERIALIZATION):
-        if event.step_materialization_data.materialization.asset_key == key:
-            metadata = event.step_materialization_data.materialization.metadata
-    return {
-        name: int(str(value.value))
-        for name, value in metadata.items()
-        if (isinstance(value, dg.IntMetadataValue) and value.value is not None)
-        or (isinstance(value, dg.TextMetadataValue) and str(value.value).isdecimal())
+def _figures_of(events: Iterable[dg.EventLogEntry], stage: str) -> dict[str, int]:
+    """The whole numbers that the assets of a stage state, by name: the sums over the assets; of an
+    id, which is text, the last. Of an asset that was materialized twice, the last one counts."""
+    last: dict[AssetKey, Mapping[str, Any]] = {
+        materialization.asset_key: materialization.metadata
+        for event in _dagster_events(events, DagsterEventType.ASSET_MATERIALIZATION)
+        for materialization in (event.step_materialization_data.materialization,)
+        if stage_of(materialization.asset_key) == stage
     }
+    figures: dict[str, int] = {}
+    for metadata in last.values():
+        for name, value in metadata.items():
+            if isinstance(value, dg.IntMetadataValue) and value.value is not None:
+                figures[name] = figures.get(name, 0) + value.value
+            elif isinstance(value, dg.TextMetadataValue) and str(value.value).isdecimal():
+                figures[name] = int(str(value.value))
+    return figures
 
 
 def _result(evaluation: dg.AssetCheckEvaluation) -> CheckResult:

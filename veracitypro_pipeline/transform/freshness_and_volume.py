@@ -10,7 +10,7 @@ from typing import Final
 
 import dagster as dg
 
-from veracitypro_pipeline.lineage import DIM_PRODUCT, JOB_NAME, LANDING_PRODUCT, MART, model_key
+from veracitypro_pipeline.lineage import JOB_NAME, MART, landing_key, model_key
 from veracitypro_pipeline.partitions import day_of_step
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.service_levels import (
@@ -22,6 +22,7 @@ from veracitypro_pipeline.service_levels import (
     newest_days,
     volume,
 )
+from veracitypro_pipeline.sources.source import Source
 from veracitypro_pipeline.stage_values.landing import LandingManifest
 from veracitypro_pipeline.step_guard import (
     CHECK_RETRIES,
@@ -50,50 +51,64 @@ tracked products. After products were added it warns until enough good nights ha
 Runbook: infra/runbooks/volume_is_usual.md"""
 
 
-@dg.multi_asset_check(
-    name="service_levels",
-    specs=[
-        *(
+def build_checks(source: Source) -> list[dg.AssetChecksDefinition]:
+    """The checks of a source with promises: its marts, and the gate of its night."""
+    gate = source.gate
+    if gate is None or not source.promises:
+        return []
+    (stream,) = source.streams
+
+    @dg.multi_asset_check(
+        name="service_levels",
+        specs=[
+            *(
+                dg.AssetCheckSpec(
+                    FRESH,
+                    asset=model_key(MART, mart),
+                    description=_FRESH_DESCRIPTION,
+                )
+                for mart in source.promises
+            ),
             dg.AssetCheckSpec(
-                FRESH,
-                asset=model_key(MART, mart),
-                description=_FRESH_DESCRIPTION,
+                USUAL,
+                asset=model_key(MART, gate),
+                description=_USUAL_DESCRIPTION,
+                additional_deps=[landing_key(stream)],
+            ),
+        ],
+        retry_policy=CHECK_RETRIES,
+        can_subset=True,
+        ins={"manifest": dg.AssetIn(key=landing_key(stream))},
+    )
+    def service_levels(
+        context: dg.AssetCheckExecutionContext,
+        manifest: LandingManifest,
+        warehouse: WarehouseResource,
+    ) -> Iterator[dg.AssetCheckResult]:
+        """One question for all marts and one for the nights before; each only if a check needs
+        it."""
+        with permanent_failures_end_retries(), errors_are_masked(), interrupts_are_final():
+            as_of_date = day_of_step(context)
+            selected = context.selected_asset_check_keys
+            marts = [key.asset_key.path[-1] for key in selected if key.name == FRESH]
+            if marts:
+                for found in freshness(warehouse.query(newest_days(marts)).dicts(), as_of_date):
+                    yield _freshness_result(found, as_of_date.isoformat())
+            if not any(key.name == USUAL for key in selected):
+                return
+            tonight = Night(
+                as_of_date=as_of_date,
+                records=manifest.lines,
+                size_bytes=manifest.size_bytes,
+                mart_rows_out=sum(warehouse.row_counts(MART).values()),
+                seconds=0.0,
+                ingest_seconds=None,
             )
-            for mart in MARTS
-        ),
-        dg.AssetCheckSpec(
-            USUAL,
-            asset=DIM_PRODUCT,
-            description=_USUAL_DESCRIPTION,
-            additional_deps=[LANDING_PRODUCT],
-        ),
-    ],
-    retry_policy=CHECK_RETRIES,
-    can_subset=True,
-    ins={"manifest": dg.AssetIn(key=LANDING_PRODUCT)},
-)
-def service_levels(
-    context: dg.AssetCheckExecutionContext, manifest: LandingManifest, warehouse: WarehouseResource
-) -> Iterator[dg.AssetCheckResult]:
-    """One question for all marts and one for the nights before; each only if a check needs it."""
-    with permanent_failures_end_retries(), errors_are_masked(), interrupts_are_final():
-        as_of_date = day_of_step(context)
-        selected = context.selected_asset_check_keys
-        marts = [key.asset_key.path[-1] for key in selected if key.name == FRESH]
-        if marts:
-            for found in freshness(warehouse.query(newest_days(marts)).dicts(), as_of_date):
-                yield _freshness_result(found, as_of_date.isoformat())
-        if not any(key.name == USUAL for key in selected):
-            return
-        tonight = Night(
-            as_of_date=as_of_date,
-            records=manifest.lines,
-            size_bytes=manifest.size_bytes,
-            mart_rows_out=sum(warehouse.row_counts(MART).values()),
-            seconds=0.0,
-            ingest_seconds=None,
-        )
-        yield _volume_result(good_nights(warehouse.query, JOB_NAME, as_of_date), tonight)
+            yield _volume_result(
+                model_key(MART, gate), good_nights(warehouse.query, JOB_NAME, as_of_date), tonight
+            )
+
+    return [service_levels]
 
 
 def freshness_evaluations(
@@ -138,11 +153,11 @@ def _freshness_metadata(found: Freshness) -> dict[str, int]:
     return {} if found.days_behind is None else {"days_behind": found.days_behind}
 
 
-def _volume_result(nights: list[Night], tonight: Night) -> dg.AssetCheckResult:
+def _volume_result(asset: dg.AssetKey, nights: list[Night], tonight: Night) -> dg.AssetCheckResult:
     measured = volume(nights, tonight)
     odd = [one for one in measured if not one.is_usual]
     return dg.AssetCheckResult(
-        asset_key=DIM_PRODUCT,
+        asset_key=asset,
         check_name=USUAL,
         passed=not odd,
         severity=dg.AssetCheckSeverity.WARN,
@@ -153,6 +168,3 @@ def _volume_result(nights: list[Night], tonight: Night) -> dg.AssetCheckResult:
         + ".",
         metadata={name: value for one in measured for name, value in one.metadata.items()},
     )
-
-
-CHECKS: Final = [service_levels]

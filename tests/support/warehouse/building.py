@@ -20,7 +20,8 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
 from tests.support.warehouse.reference import Fetch
-from veracitypro_pipeline.raw.on_duckdb import CREATE_TABLES
+from veracitypro_pipeline.raw.on_duckdb import create_tables
+from veracitypro_pipeline.sources.keepa import PRODUCT_RAW
 
 FILE_NAME: Final = "warehouse.duckdb"
 PARTIAL_PARSE: Final = "partial_parse.msgpack"
@@ -124,7 +125,7 @@ class Warehouse:
         self.folder.mkdir(parents=True)
         self.path = self.folder / FILE_NAME
         with duckdb.connect(str(self.path)) as connection:
-            for statement in CREATE_TABLES:
+            for statement in create_tables(PRODUCT_RAW):
                 connection.execute(statement.sql)
 
     def load(self, lines: Iterable[Line]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from tests.support.warehouse.building import fetch_at
 from tests.support.warehouse.products import a_product, an_unknown_asin
 from tests.support.warehouse.reference import Fetch
-from veracitypro_pipeline.keepa import CHANNEL_BY_NAME, minute_of
+from veracitypro_pipeline.sources.keepa.vocabulary import CHANNEL_BY_NAME, minute_of
 
 FIRST_NIGHT: Final = datetime(2026, 1, 10, 0, 10)
 NIGHTS: Final = 5

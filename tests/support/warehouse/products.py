@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from veracitypro_pipeline.keepa import CHANNEL_BY_NAME, CHANNELS
+from veracitypro_pipeline.sources.keepa.vocabulary import CHANNEL_BY_NAME, CHANNELS
 
 ASIN: Final = "B0PADDLE01"
 

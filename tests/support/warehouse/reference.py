@@ -13,7 +13,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 from typing import Any, Final
 
-from veracitypro_pipeline.keepa import CHANNELS, EPOCH, MARKETPLACES, ChannelKind
+from veracitypro_pipeline.sources.keepa.vocabulary import CHANNELS, EPOCH, MARKETPLACES, ChannelKind
 
 MINUTES_PER_DAY: Final = 1440
 PLAIN_HISTORIES: Final = {

@@ -13,6 +13,7 @@ from veracitypro_pipeline.raw.tables import Load
 from veracitypro_pipeline.resources.s3 import S3Resource
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.sources.keepa import PRODUCT_RAW
 from veracitypro_pipeline.stage_values.landing import LandedFile
 from veracitypro_pipeline.statement import Statement
 
@@ -44,7 +45,7 @@ class Site:
 
     def land(self, name: str, lines: Sequence[bytes]) -> LandedFile:
         """Put a landing file into the bucket, as Airbyte does."""
-        key = self.settings.landing_prefix + name
+        key = PRODUCT_RAW.prefix(self.settings.environment) + name
         body = gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0)
         put = self.client.put_object(Bucket=self.settings.raw_bucket, Key=key, Body=body)
         return LandedFile(
@@ -59,8 +60,8 @@ class Site:
     def load(self, files: Sequence[LandedFile], load_id: str = "run", day: date = DAY) -> None:
         """Load them, as the raw stage does."""
         engine = raw_engine(self.warehouse)
-        engine.prepare(self.warehouse)
-        load = Load(files, day, load_id, LOADED_AT)
+        engine.prepare(self.warehouse, PRODUCT_RAW)
+        load = Load(PRODUCT_RAW, files, day, load_id, LOADED_AT)
         engine.load(load, self.settings, self.s3, self.warehouse)
 
     def land_and_load(self, files: Mapping[str, Sequence[bytes]], load_id: str = "run") -> None:
@@ -75,7 +76,7 @@ class Site:
 
     def alike(self, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         """Rows with landing files named as they are in every environment."""
-        prefix = self.settings.landing_prefix
+        prefix = PRODUCT_RAW.prefix(self.settings.environment)
         return [
             tuple(one.removeprefix(prefix) if isinstance(one, str) else one for one in row)
             for row in rows

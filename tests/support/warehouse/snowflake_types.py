@@ -13,8 +13,9 @@ from sqlglot.dialects.snowflake import Snowflake
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
-from veracitypro_pipeline.raw.on_duckdb import CREATE_TABLES
+from veracitypro_pipeline.raw.on_duckdb import create_tables
 from veracitypro_pipeline.settings import REPOSITORY_DIR
+from veracitypro_pipeline.sources.keepa import PRODUCT_RAW
 from veracitypro_pipeline.transform.columns import read
 
 Schema = dict[str, object]
@@ -50,7 +51,7 @@ def known_tables() -> Schema:
     """Column types of RAW, the seeds and the models, by table."""
     (raw,) = (
         table
-        for statement in CREATE_TABLES
+        for statement in create_tables(PRODUCT_RAW)
         if "RAW.KEEPA_RAW" in statement.sql
         for table in [sqlglot.parse_one(statement.sql, dialect="duckdb")]
     )

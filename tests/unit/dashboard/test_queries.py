@@ -9,9 +9,9 @@ import sqlglot
 
 from veracitypro_pipeline.dashboard import pipeline_queries, product_queries
 from veracitypro_pipeline.dashboard.product_page import channel_title
-from veracitypro_pipeline.keepa import CHANNELS
 from veracitypro_pipeline.lineage import STAGES
 from veracitypro_pipeline.runs.summary import ROWS_ARE
+from veracitypro_pipeline.sources.keepa.vocabulary import CHANNELS
 from veracitypro_pipeline.statement import positional
 
 NIGHT = datetime(2026, 2, 1, 0, 10, tzinfo=UTC)

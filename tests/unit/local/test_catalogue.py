@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from veracitypro_pipeline.keepa import (
+from veracitypro_pipeline.local.sources.keepa.catalogue import CatalogueSource, TrackedProduct
+from veracitypro_pipeline.sources.keepa.vocabulary import (
     CHANNEL_BY_NAME,
     CHANNELS,
     EPOCH,
@@ -21,7 +22,6 @@ from veracitypro_pipeline.keepa import (
     ChannelKind,
     minute_of,
 )
-from veracitypro_pipeline.local.sources.keepa.catalogue import CatalogueSource, TrackedProduct
 
 # One worker makes the catalogue.
 pytestmark = pytest.mark.xdist_group("catalogue")

@@ -52,7 +52,7 @@ def test_a_sync_that_died_with_the_stack_ends_at_its_last_sign_of_life(
     """Otherwise its day would be played at the time of the restart, after later days."""
     jobs = JobStore(tmp_path / "jobs.json", playback.now)
     playback.play(FIRST, payloads, jobs)
-    died = jobs.start(playback.inputs())
+    died = jobs.start("keepa", playback.inputs())
 
     later = JobStore(tmp_path / "jobs.json", lambda: playback.now() + timedelta(days=3))
 
@@ -85,7 +85,7 @@ def test_products_that_join_others_are_known_to(
     jobs = JobStore(tmp_path / "jobs.json", playback.now)
     # Nothing was synced before, so there is nothing to join.
     assert playback.play(FIRST, payloads, jobs).before == ""
-    jobs.finish(jobs.start(playback.inputs()), "succeeded")
+    jobs.finish(jobs.start("keepa", playback.inputs()), "succeeded")
     assert playback.play(SECOND, payloads, jobs).before == ""
     assert playback.play(SECOND, TRACKED_ALONE, jobs).before == f"payload files of {payloads}"
     assert playback.play(SECOND, TRACKED_ALONE, jobs).before == ""

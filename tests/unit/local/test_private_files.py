@@ -46,7 +46,7 @@ REFRESH = {
     "outcome": "Completed",
     "over_at": 1.0,
 }
-STARTED = {"pid": 1, "url": "u", "s3_url": "s", "tracked_products": "t", "manifest": "m"}
+STARTED = {"pid": 1, "url": "u", "s3_url": "s", "tracked_products": "t", "connectors": "c"}
 
 # What is no value of any of the files.
 NEVER = ["", " ", "null", "0", '"text"', "true", '{"a": ', "[1]", "[null]", "[[]]", "\x00"]

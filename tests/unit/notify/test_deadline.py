@@ -10,7 +10,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from veracitypro_pipeline.lineage import MART, POWERBI_DATASET, RAW_KEEPA, model_key
+from veracitypro_pipeline.lineage import MART, POWERBI_DATASET, model_key, raw_key
 from veracitypro_pipeline.notify.sensors import judge
 from veracitypro_pipeline.partitions import daily_as_of
 from veracitypro_pipeline.resources.run_settings import RunSettings
@@ -18,6 +18,7 @@ from veracitypro_pipeline.resources.slack import SlackError
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.service_levels import MARTS
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.sources.keepa import PRODUCT_RAW
 from veracitypro_pipeline.statement import Answer
 
 DAY = date(2026, 1, 31)
@@ -71,7 +72,7 @@ class Morning:
                 raise RuntimeError("Power BI is away.")
 
         marts = [model_key(MART, mart) for mart in MARTS]
-        tables = [_a_table(key) for key in (RAW_KEEPA, *marts)]
+        tables = [_a_table(key) for key in (raw_key(PRODUCT_RAW), *marts)]
         job = dg.Definitions(
             assets=[dataset, *(tables if is_whole else [])]
         ).resolve_implicit_global_asset_job_def()

@@ -16,7 +16,7 @@ from veracitypro_pipeline.failures import (
     PermanentFailure,
     TransientFailure,
 )
-from veracitypro_pipeline.lineage import MART, POWERBI_DATASET, RAW_KEEPA, model_key
+from veracitypro_pipeline.lineage import MART, POWERBI_DATASET, model_key, raw_key
 from veracitypro_pipeline.notify import delivery
 from veracitypro_pipeline.notify.delivery import (
     ANNOUNCES_ITSELF_TAG,
@@ -32,6 +32,7 @@ from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.slack import Posted, SlackError, SlackUnavailableError
 from veracitypro_pipeline.service_levels import MARTS
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.sources.keepa import PRODUCT_RAW
 
 
 class Slack:
@@ -83,7 +84,7 @@ class Team:
         set."""
 
         @dg.asset(
-            key=RAW_KEEPA,
+            key=raw_key(PRODUCT_RAW),
             partitions_def=dg.DailyPartitionsDefinition("2025-11-15"),
             retry_policy=dg.RetryPolicy(max_retries=2),
         )
@@ -225,7 +226,9 @@ def test_checks_that_are_executed_alone_raise_no_alarm(team: Team) -> None:
     night is no recovery."""
     team.night()
     team.severity = dg.AssetCheckSeverity.ERROR
-    checks_alone(team.instance, team.defs(), dg.AssetCheckKey(RAW_KEEPA, "lines_are_json"))
+    checks_alone(
+        team.instance, team.defs(), dg.AssetCheckKey(raw_key(PRODUCT_RAW), "lines_are_json")
+    )
     team.severity = None
     team.deliver()
     team.night()
@@ -255,7 +258,9 @@ def test_rejected_days_of_a_backfill_are_not_reported(team: Team) -> None:
 
 
 def test_checks_without_a_day_to_judge_raise_no_alarm(team: Team) -> None:
-    checks_alone(team.instance, team.defs(), dg.AssetCheckKey(RAW_KEEPA, "lines_are_json"))
+    checks_alone(
+        team.instance, team.defs(), dg.AssetCheckKey(raw_key(PRODUCT_RAW), "lines_are_json")
+    )
     team.deliver()
     assert (
         team.slack.taken[0][1] == f"{YELLOW} Checks executed alone for no partition have no result"
@@ -274,7 +279,7 @@ def test_selected_assets_recover_a_day_only_with_its_data(
     team.deliver()
     team.error = None
     marts = [model_key(MART, mart) for mart in MARTS]
-    keys = [RAW_KEEPA, *marts, POWERBI_DATASET] if is_whole else [POWERBI_DATASET]
+    keys = [raw_key(PRODUCT_RAW), *marts, POWERBI_DATASET] if is_whole else [POWERBI_DATASET]
     partitions = dg.DailyPartitionsDefinition("2025-11-15")
 
     @dg.multi_asset(specs=[dg.AssetSpec(key, partitions_def=partitions) for key in keys])

@@ -12,13 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from veracitypro_pipeline.raw.engines import line_batches
-from veracitypro_pipeline.raw.on_duckdb import CREATE_TABLES, load_statements
-from veracitypro_pipeline.raw.tables import FILES_UNLIKE_LEDGER, ROWS_OF_FILES, Load
+from veracitypro_pipeline.raw.on_duckdb import create_tables, load_statements
+from veracitypro_pipeline.raw.tables import FILES_UNLIKE_LEDGER, ROWS_OF_FILES, Load, on
 from veracitypro_pipeline.resources.warehouse.on_duckdb import DuckDBWarehouse
 from veracitypro_pipeline.resources.warehouse.protocol import (
     WarehouseMissingError,
     WarehouseRejectedError,
 )
+from veracitypro_pipeline.sources.keepa import PRODUCT_RAW
 from veracitypro_pipeline.stage_values.landing import LandedFile
 from veracitypro_pipeline.statement import Statement
 
@@ -43,7 +44,7 @@ class Raw:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.warehouse = DuckDBWarehouse(folder / "dwh.duckdb", lock_wait_seconds=0.2)
-        self.run(CREATE_TABLES)
+        self.run(create_tables(PRODUCT_RAW))
 
     def load(self, files: dict[str, list[bytes]], load_id: str = "run") -> None:
         landed, paths = [], []
@@ -61,7 +62,9 @@ class Raw:
                     arrived_at=ARRIVED_AT,
                 )
             )
-        load = Load(landed, as_of_date=DAY, load_id=load_id, loaded_at=datetime(2026, 2, 1))
+        load = Load(
+            PRODUCT_RAW, landed, as_of_date=DAY, load_id=load_id, loaded_at=datetime(2026, 2, 1)
+        )
         self.run(load_statements(load), {"landing_lines": line_batches(landed, paths)})
 
     def run(
@@ -146,7 +149,7 @@ def test_a_line_that_is_no_record_keeps_its_text(raw: Raw, line: bytes) -> None:
     assert [row[1] for row in rows] == [1, 2, 3]
     assert rows[1][2] is None
     assert rows[1][3] == line.decode(errors="backslashreplace")
-    answer = raw.warehouse.query(ROWS_OF_FILES, {"files": ["a.gz"]})
+    answer = raw.warehouse.query(on(PRODUCT_RAW, ROWS_OF_FILES), {"files": ["a.gz"]})
     assert answer.rows == [("a.gz", 3, 1)]
     (ledger,) = raw.warehouse.query(
         "select lines, loaded, quarantined from MONITORING.LOAD_LEDGER"
@@ -192,7 +195,7 @@ def test_each_source_is_held_against_its_own_lines_of_the_ledger(raw: Raw) -> No
         ]
         + [Statement("delete from RAW.KEEPA_RAW where source_file = $like", {"like": lost})]
     )
-    unlike = raw.warehouse.query(FILES_UNLIKE_LEDGER, {"prefix": of_keepa}).rows
+    unlike = raw.warehouse.query(on(PRODUCT_RAW, FILES_UNLIKE_LEDGER), {"prefix": of_keepa}).rows
     assert [(name, lines, rows) for name, _, lines, rows in unlike] == [(lost, 1, 0)]
 
 
@@ -205,7 +208,7 @@ def test_a_changed_file_replaces_what_it_brought_and_nothing_else(raw: Raw) -> N
 def test_a_warehouse_of_before_arrivals_were_kept_goes_on(raw: Raw) -> None:
     raw.load({"a.gz": [a_line(asin="X")]})
     raw.run([Statement("alter table MONITORING.LOAD_LEDGER drop column arrived_at")])
-    raw.run(CREATE_TABLES)
+    raw.run(create_tables(PRODUCT_RAW))
     raw.load({"b.gz": [a_line(asin="Y")]})
     ledger = raw.warehouse.query(
         "select source_file, arrived_at from MONITORING.LOAD_LEDGER order by all"

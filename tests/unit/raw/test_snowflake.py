@@ -10,9 +10,10 @@ from veracitypro_pipeline.raw.on_snowflake import (
     FILES_PER_COPY,
     load_statements,
 )
-from veracitypro_pipeline.raw.tables import LEDGER_OF_FILES, ROWS_OF_FILES, Load, miscounted
+from veracitypro_pipeline.raw.tables import LEDGER_OF_FILES, ROWS_OF_FILES, Load, miscounted, on
 from veracitypro_pipeline.resources.warehouse import on_snowflake
 from veracitypro_pipeline.resources.warehouse.protocol import relations_of
+from veracitypro_pipeline.sources.keepa import PRODUCT_RAW
 from veracitypro_pipeline.stage_values.landing import LandedFile
 from veracitypro_pipeline.statement import Statement, positional
 
@@ -32,7 +33,7 @@ def load_of(*names: str) -> Load:
         )
         for name in names
     ]
-    return Load(files, date(2026, 1, 31), "run", datetime(2026, 2, 1, 0, 30))
+    return Load(PRODUCT_RAW, files, date(2026, 1, 31), "run", datetime(2026, 2, 1, 0, 30))
 
 
 def test_the_ledger_gets_the_time_of_arrival_in_utc() -> None:
@@ -46,7 +47,7 @@ def test_every_statement_is_snowflake_sql() -> None:
         CREATE_STAGING,
         *load_statements(load_of("a.gz"), PREFIX),
         Statement(LEDGER_OF_FILES, names),
-        Statement(ROWS_OF_FILES, names),
+        Statement(on(PRODUCT_RAW, ROWS_OF_FILES), names),
         Statement(on_snowflake._USAGE_OF_RUN, {"run_id": "r"}),
         relations_of("RAW"),
     ):

@@ -19,11 +19,12 @@ from veracitypro_pipeline.infra_plan import (
     statements_of,
 )
 from veracitypro_pipeline.lineage import STAGES
-from veracitypro_pipeline.monitoring.tables import create_tables
-from veracitypro_pipeline.raw.on_duckdb import CREATE_TABLES
-from veracitypro_pipeline.raw.on_snowflake import STAGE, load_statements
+from veracitypro_pipeline.monitoring import tables as run_tables
+from veracitypro_pipeline.raw.on_duckdb import create_tables
+from veracitypro_pipeline.raw.on_snowflake import load_statements
 from veracitypro_pipeline.raw.tables import Load
 from veracitypro_pipeline.settings import Settings, SettingsError
+from veracitypro_pipeline.sources.keepa import PRODUCT_RAW
 from veracitypro_pipeline.stage_values.landing import LandedFile
 
 ARN = "arn:aws:iam::123456789012:role/vp-snowflake-dev"
@@ -48,7 +49,7 @@ def test_the_names_are_those_of_the_contract() -> None:
         *("DASHBOARD_ROLE", "OPERATOR_ROLE"),
     }
     assert names("STORAGE INTEGRATION") == {"VP_S3_INT"}
-    assert names("STAGE") == {f"VP_DWH.{STAGE}"}
+    assert names("STAGE") == {f"VP_DWH.{PRODUCT_RAW.snowflake_stage}"}
 
 
 def test_the_integration_reaches_every_source_and_a_stage_one_of_them() -> None:
@@ -58,12 +59,12 @@ def test_the_integration_reaches_every_source_and_a_stage_one_of_them() -> None:
     (location,) = re.findall(r"storage_allowed_locations = \('([^']+)'\)", integration)
     (url,) = re.findall(r"url = '([^']+)'", stage)
     assert location == f"s3://{SETTINGS.raw_bucket}/env=dev/"
-    assert url == f"s3://{SETTINGS.raw_bucket}/{SETTINGS.landing_prefix}"
+    assert url == f"s3://{SETTINGS.raw_bucket}/{PRODUCT_RAW.prefix(SETTINGS.environment)}"
     assert url.startswith(location)
 
 
 def test_nothing_that_holds_data_or_trust_is_ever_replaced() -> None:
-    text = "".join(file.read_text() for file in FOLDER.glob("*.sql"))
+    text = "".join(file.read_text() for file in FOLDER.rglob("*.sql"))
     without_comments = re.sub(r"--[^\n]*", "", text).lower()
     assert not re.search(
         r"\b(replace\s+(table|stage|database|schema|\w*\s*integration)|drop|"
@@ -124,14 +125,14 @@ def test_tables_have_the_columns_that_duckdb_gives_them() -> None:
         return found
 
     # A primary key is not null.
-    ours = [one.sql.replace("primary key", "not null") for one in CREATE_TABLES]
-    of_duckdb = tables([*ours, *(one.sql for one in create_tables(STAGES))], "duckdb")
+    ours = [one.sql.replace("primary key", "not null") for one in create_tables(PRODUCT_RAW)]
+    of_duckdb = tables([*ours, *(one.sql for one in run_tables.create_tables(STAGES))], "duckdb")
     assert ("arrived_at", False) in of_duckdb["LOAD_LEDGER"]
     assert tables([one.sql for one in STATEMENTS], "snowflake") == of_duckdb
 
 
 def test_the_view_of_stages_is_the_one_that_duckdb_gets() -> None:
-    (ours,) = [one.sql for one in create_tables(STAGES) if "create view" in one.sql]
+    (ours,) = [one.sql for one in run_tables.create_tables(STAGES) if "create view" in one.sql]
     (theirs,) = [one.sql for one in STATEMENTS if one.sql.startswith("create view")]
     assert theirs.replace("VP_DWH.MONITORING", "MONITORING") == ours
 
@@ -143,7 +144,7 @@ def test_the_file_format_for_people_is_that_of_the_load() -> None:
     (by_hand,) = [one.sql for one in STATEMENTS if "file format" in one.sql]
     (copy,) = [
         statement.sql
-        for statement in load_statements(_a_load(), SETTINGS.landing_prefix)
+        for statement in load_statements(_a_load(), PRODUCT_RAW.prefix(SETTINGS.environment))
         if "copy into" in statement.sql
     ]
     of_load = re.search(r"file_format = \((.*?)\n\)", copy, re.DOTALL)
@@ -153,9 +154,13 @@ def test_the_file_format_for_people_is_that_of_the_load() -> None:
 
 def _a_load() -> Load:
     file = LandedFile(
-        key=f"{SETTINGS.landing_prefix}a", etag="e", size_bytes=1, lines=1, sync_ids={}
+        key=f"{PRODUCT_RAW.prefix(SETTINGS.environment)}a",
+        etag="e",
+        size_bytes=1,
+        lines=1,
+        sync_ids={},
     )
-    return Load([file], date(2026, 1, 1), "run", datetime(2026, 1, 2))
+    return Load(PRODUCT_RAW, [file], date(2026, 1, 1), "run", datetime(2026, 1, 2))
 
 
 def test_what_is_there_is_told_from_what_show_lists() -> None:
@@ -208,7 +213,6 @@ def test_a_grant_of_which_a_part_is_missing_is_missing() -> None:
     [
         ("database", "VP_DWH; drop database VP_DWH"),
         ("raw_bucket", "x'"),
-        ("landing_prefix", "a/') --/"),
         ("storage_role_arn", "arn:aws:iam::1:role/x"),
         ("storage_role_arn", "arn:aws-us-gov:iam::123456789012:role/vp-snowflake-dev"),
         ("storage_role_arn", ""),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from veracitypro_pipeline.sources.keepa.conservation import CONSERVATION
 from veracitypro_pipeline.transform.conservation import broken_equations
 
 GOOD = {
@@ -18,10 +19,10 @@ GOOD = {
 
 
 def test_a_day_on_which_all_agrees_has_nothing_to_say() -> None:
-    assert broken_equations(GOOD) == []
+    assert broken_equations(CONSERVATION.equations, GOOD) == []
 
 
 @pytest.mark.parametrize("name", GOOD)
 def test_a_count_that_is_off_by_one_is_named(name: str) -> None:
-    (sentence,) = broken_equations({**GOOD, name: GOOD[name] + 1})
+    (sentence,) = broken_equations(CONSERVATION.equations, {**GOOD, name: GOOD[name] + 1})
     assert str(GOOD[name] + 1) in sentence or name in ("accepted", "refused")

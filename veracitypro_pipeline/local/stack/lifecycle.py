@@ -32,8 +32,9 @@ from veracitypro_pipeline.local.played_day import (
 )
 from veracitypro_pipeline.local.private_files import DamagedFileError, read_json
 from veracitypro_pipeline.local.stack import processes
-from veracitypro_pipeline.resources.airbyte_source import MANIFEST
 from veracitypro_pipeline.settings import PACKAGE_DIR, inherited_environment
+from veracitypro_pipeline.sources import SOURCES
+from veracitypro_pipeline.sources.connector import CONNECTORS
 from veracitypro_pipeline.surroundings import AWS, NO_AWS_FILES
 
 SLACK_CHANNEL: Final = "#data-alerts"
@@ -64,7 +65,7 @@ class Started:
     url: str
     s3_url: str
     tracked_products: str
-    manifest: str
+    connectors: str
     code: str = ""
 
 
@@ -76,7 +77,8 @@ class StackState:
     airbyte_api_url: str
     airbyte_configuration_api_url: str
     airbyte_workspace_id: str
-    airbyte_connection_id: str
+    # Of each source, by its name.
+    airbyte_connection_ids: dict[str, str]
     airbyte_client_id: str
     airbyte_client_secret: str = field(repr=False)
     s3_endpoint_url: str
@@ -106,7 +108,9 @@ class StackState:
             airbyte_api_url=f"{url}/airbyte/v1",
             airbyte_configuration_api_url=f"{url}/airbyte/api/v1",
             airbyte_workspace_id=own.airbyte_workspace_id,
-            airbyte_connection_id=own.airbyte_connection_id,
+            airbyte_connection_ids={
+                source.name: own.airbyte_id("connection", source.name) for source in SOURCES
+            },
             airbyte_client_id=own.airbyte_client_id,
             airbyte_client_secret=own.airbyte_client_secret,
             s3_endpoint_url=started.s3_url,
@@ -135,7 +139,7 @@ def ensure_stack(
     *,
     tracked_products: Path,
     timeout: float = 60,
-    manifest: Path = MANIFEST,
+    connectors: Path = CONNECTORS,
     say: Callable[[str], object] = lambda _: None,
 ) -> StackState:
     """Return the running stack of this home, or start one, which `say` is told of.
@@ -149,7 +153,7 @@ def ensure_stack(
     """
     folder = make_private_folder(make_home(home.expanduser().resolve()) / "stack")
     deadline = time.monotonic() + timeout
-    files = (str(tracked_products.resolve()), str(manifest.resolve()))
+    files = (str(tracked_products.resolve()), str(connectors.resolve()))
     try:
         with FileLock(folder / "start.lock", timeout=timeout):
             started = read_started(folder)
@@ -168,15 +172,16 @@ def ensure_stack(
 
 
 def _runs_with(started: Started, files: tuple[str, str]) -> bool:
-    return (started.tracked_products, started.manifest, started.code) == (*files, code_hash())
+    return (started.tracked_products, started.connectors, started.code) == (*files, code_hash())
 
 
 @cache
 def code_hash() -> str:
     """A hash of the stack's code, as it was when this process first asked."""
     digest = hashlib.sha256()
-    for path in sorted((PACKAGE_DIR / "local").rglob("*.py")):
-        digest.update(path.read_bytes())
+    for folder in ("local", "sources"):
+        for path in sorted((PACKAGE_DIR / folder).rglob("*.py")):
+            digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
@@ -269,9 +274,9 @@ def _healthy(folder: Path, started: Started) -> StackState | None:
 
 def _start(folder: Path, files: tuple[str, str], deadline: float) -> StackState:
     log = folder / LOG_FILE
-    tracked_products, manifest = files
+    tracked_products, connectors = files
     command = [sys.executable, "-m", processes.SERVER_MODULE, str(folder)]
-    command += ["--tracked-products", tracked_products, "--manifest", manifest]
+    command += ["--tracked-products", tracked_products, "--connectors", connectors]
     with log.open("ab") as sink:
         log.chmod(0o600)
         server = subprocess.Popen(

@@ -20,9 +20,10 @@ from veracitypro_pipeline.local.played_day import (
     Products,
 )
 from veracitypro_pipeline.local.private_files import read_json, write_json
-from veracitypro_pipeline.local.services.airbyte.jobs import SUCCEEDED, JobStore
+from veracitypro_pipeline.local.services.airbyte.jobs import RUNNING, SUCCEEDED, JobStore
 from veracitypro_pipeline.local.sources.keepa.catalogue import CatalogueSource, TrackedProduct
 from veracitypro_pipeline.local.sources.keepa.products import DirectorySource, ProductSource
+from veracitypro_pipeline.sources.keepa import KEEPA
 
 # When the nightly run begins, after the end of the as-of day.
 NIGHTLY_START: Final = timedelta(minutes=10)
@@ -90,16 +91,20 @@ class Playback:
         with self._lock:
             state = self._state_on(as_of_date, products)
             source = self._read_source(state)
-            of_day = jobs.of_day(as_of_date)
+            of_day = [job for job in jobs.newest_first() if job.as_of_date == as_of_date]
             start = datetime.combine(as_of_date + timedelta(days=1), time(), UTC) + NIGHTLY_START
             instant = max([start, *(job.updated_at + BETWEEN_SYNCS for job in of_day)])
             state.inputs = _fingerprint(source, instant)
-            if running := jobs.running():
-                if running.as_of_date != as_of_date or running.inputs != state.inputs:
+            if running := [job for job in jobs.newest_first() if job.status == RUNNING]:
+                if any(
+                    job.as_of_date != as_of_date
+                    or (job.source == KEEPA.name and job.inputs != state.inputs)
+                    for job in running
+                ):
                     raise PlaybackError(
-                        f"Airbyte job {running.job_id} for {running.as_of_date} is still running,"
-                        f" so the local stack cannot turn to {as_of_date} with these products now:"
-                        " wait for its end, or stop it with `vp down`."
+                        f"Airbyte job {running[0].job_id} for {running[0].as_of_date} is still"
+                        f" running, so the local stack cannot turn to {as_of_date} with these"
+                        " products now: wait for its end, or stop it with `vp down`."
                     )
             else:
                 self._clock.set(instant)
@@ -107,7 +112,8 @@ class Playback:
             state.offset_seconds = self._clock.offset.total_seconds()
             write_json(self._path, asdict(state))
             self._state, self._source = state, source
-            succeeded = next((job for job in of_day if job.status == SUCCEEDED), None)
+            of_keepa = [job for job in of_day if job.source == KEEPA.name]
+            succeeded = next((job for job in of_keepa if job.status == SUCCEEDED), None)
             return PlayedDay(
                 tracked=sum(map(len, source.tracked().values())),
                 source=_source_of(state),

@@ -25,10 +25,11 @@ from veracitypro_pipeline.local.stack.lifecycle import (
     play_day,
 )
 from veracitypro_pipeline.partitions import are_checks_alone, days_of
-from veracitypro_pipeline.resources.airbyte_source import tracked_products_file
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.run_lock import one_run_at_a_time
 from veracitypro_pipeline.settings import Settings
+from veracitypro_pipeline.sources import SOURCES
+from veracitypro_pipeline.sources.connector import tracked_products_file
 
 # Services on loopback answer at once.
 POLL_SECONDS: Final = 0.2
@@ -104,7 +105,7 @@ def on_stack(settings: Settings, stack: StackState) -> Settings:
             "airbyte_api_url": stack.airbyte_api_url,
             "airbyte_configuration_api_url": stack.airbyte_configuration_api_url,
             "airbyte_workspace_id": stack.airbyte_workspace_id,
-            "airbyte_connection_id": stack.airbyte_connection_id,
+            **{source.connection: stack.airbyte_connection_ids[source.name] for source in SOURCES},
             "airbyte_client_id": stack.airbyte_client_id,
             "airbyte_client_secret": SecretStr(stack.airbyte_client_secret),
             "airbyte_poll_seconds": POLL_SECONDS,

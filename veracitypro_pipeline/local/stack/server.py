@@ -31,10 +31,11 @@ from veracitypro_pipeline.home import make_private_folder
 from veracitypro_pipeline.local.credentials import Credentials
 from veracitypro_pipeline.local.private_files import DamagedFileError, write_json
 from veracitypro_pipeline.local.services.airbyte.app import create_airbyte_app
-from veracitypro_pipeline.local.services.airbyte.connector import source_config
+from veracitypro_pipeline.local.services.airbyte.connector import Connector
 from veracitypro_pipeline.local.services.airbyte.destination import Bucket
 from veracitypro_pipeline.local.services.airbyte.jobs import JobStore
-from veracitypro_pipeline.local.services.airbyte.sync import Connection, Syncs
+from veracitypro_pipeline.local.services.airbyte.replay import Replay
+from veracitypro_pipeline.local.services.airbyte.sync import Connection, Reader, Syncs
 from veracitypro_pipeline.local.services.powerbi import Refreshes, create_powerbi_app
 from veracitypro_pipeline.local.services.s3 import (
     S3Server,
@@ -56,10 +57,16 @@ from veracitypro_pipeline.local.stack.lifecycle import (
     read_started,
 )
 from veracitypro_pipeline.local.stack.playback import Playback
+from veracitypro_pipeline.settings import PACKAGE_DIR
+from veracitypro_pipeline.sources import SOURCES
+from veracitypro_pipeline.sources.keepa import KEEPA
+from veracitypro_pipeline.sources.source import Source
 
 HOST: Final = "127.0.0.1"
 RAW_BUCKET: Final = "vp-raw-local-us-east-2"
-LANDING_PREFIX: Final = "env=local/source=keepa/stream=product_raw/"
+ENVIRONMENT: Final = "local"
+# A folder a source: recorded records of a source without a stand-in.
+RECORDED: Final = PACKAGE_DIR / "local" / "sources"
 # Open connections get this long to finish when the stack stops.
 GRACE_SECONDS: Final = 2
 # Between two looks at the state file.
@@ -74,7 +81,7 @@ class Options:
 
     folder: Path
     tracked_products: Path
-    manifest: Path
+    connectors: Path
 
 
 def main() -> int:
@@ -102,7 +109,7 @@ def main() -> int:
         url=url,
         s3_url=s3.url,
         tracked_products=str(options.tracked_products),
-        manifest=str(options.manifest),
+        connectors=str(options.connectors),
         code=code_hash(),
     )
     write_json(options.folder / STATE_FILE, asdict(started))
@@ -122,20 +129,37 @@ def _create_app(options: Options, credentials: Credentials, s3: S3Server, url: s
     jobs = JobStore(folder / "airbyte.json", playback.now)
     client = s3_client(s3.url, credentials.aws_access_key_id, credentials.aws_secret_access_key)
 
-    def connector_config() -> dict[str, Any]:
-        return source_config(
-            playback.source().tracked(),
-            base_url=f"{url}/keepa",
-            api_key=credentials.keepa_api_key,
+    # What a connector needs to know of a stand-in, by source.
+    stand_ins = {
+        KEEPA.name: {"base_url": f"{url}/keepa", "api_key": credentials.keepa_api_key},
+    }
+
+    def connection_of(source: Source) -> Connection:
+        manifest = options.connectors / source.manifest
+        of_stand_in = stand_ins.get(source.name)
+
+        def reader(work: Path) -> Reader:
+            if of_stand_in is None:
+                return Replay(RECORDED / source.name)
+            return Connector(manifest, source.secrets, work)
+
+        def source_config() -> dict[str, Any]:
+            return {**source.configuration(playback.source().tracked()), **(of_stand_in or {})}
+
+        return Connection(
+            source=source,
+            manifest=manifest,
+            source_config=source_config,
+            inputs=playback.inputs,
+            reader=reader,
+            buckets={
+                stream.name: Bucket(client, RAW_BUCKET, stream.prefix(ENVIRONMENT))
+                for stream in source.streams
+            },
         )
 
-    connection = Connection(
-        manifest=options.manifest,
-        source_config=connector_config,
-        inputs=playback.inputs,
-        bucket=Bucket(client, RAW_BUCKET, LANDING_PREFIX),
-    )
-    syncs = Syncs(connection, jobs, playback.now, make_private_folder(folder / "work"))
+    work = make_private_folder(folder / "work")
+    syncs = [Syncs(connection_of(source), jobs, playback.now, work) for source in SOURCES]
 
     def health() -> dict[str, Any] | None:
         if not s3.is_running:
@@ -148,7 +172,8 @@ def _create_app(options: Options, credentials: Credentials, s3: S3Server, url: s
         try:
             yield
             watch.cancel()
-            syncs.shut_down()
+            for of_source in syncs:
+                of_source.shut_down()
         finally:
             s3.stop()
             if _is_ours(folder):
@@ -157,9 +182,7 @@ def _create_app(options: Options, credentials: Credentials, s3: S3Server, url: s
     keepa = create_keepa_app(
         api_key=credentials.keepa_api_key, now=playback.now, source=playback.source
     )
-    airbyte = create_airbyte_app(
-        credentials=credentials, connection=connection, syncs=syncs, now=playback.now
-    )
+    airbyte = create_airbyte_app(credentials=credentials, syncs=syncs, jobs=jobs, now=playback.now)
     slack = create_slack_app(
         bot_token=credentials.slack_bot_token,
         webhook_secret=credentials.slack_webhook_secret,
@@ -220,7 +243,7 @@ def _parsed(arguments: list[str]) -> Options:
     parser = argparse.ArgumentParser(prog="veracitypro_pipeline.local.stack.server")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--tracked-products", type=Path, required=True)
-    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--connectors", type=Path, required=True)
     return Options(**vars(parser.parse_args(arguments)))
 
 

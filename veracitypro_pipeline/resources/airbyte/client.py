@@ -45,8 +45,8 @@ class SyncClient(AirbyteClient):
     sync_timeout: float
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "SyncClient":
-        """A client for these settings; workspace, connection and credentials must be set."""
+    def from_settings(cls, settings: Settings, connection_id: str) -> "SyncClient":
+        """A client of a connection; workspace and credentials must be set."""
         assert settings.airbyte_client_secret is not None
         # The library warns at every use that its client is beta; its version is pinned and tested.
         # The filter is set here, because another thread that imports Dagster resets filters.
@@ -55,7 +55,7 @@ class SyncClient(AirbyteClient):
             rest_api_base_url=settings.airbyte_api_url,
             configuration_api_base_url=settings.airbyte_configuration_api_url,
             workspace_id=str(settings.airbyte_workspace_id),
-            connection_id=str(settings.airbyte_connection_id),
+            connection_id=connection_id,
             client_id=settings.airbyte_client_id,
             client_secret=settings.airbyte_client_secret.get_secret_value(),
             request_max_retries=0,

@@ -10,21 +10,22 @@ if TYPE_CHECKING:
     from veracitypro_pipeline.resources.airbyte.client import SyncClient
 
 
-REQUIRED: Final = (
-    "airbyte_workspace_id",
-    "airbyte_connection_id",
-    "airbyte_client_id",
-    "airbyte_client_secret",
-)
+# Beside the connection of a source.
+REQUIRED: Final = ("airbyte_workspace_id", "airbyte_client_id", "airbyte_client_secret")
 
 
 class AirbyteResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The Airbyte connection that reads Keepa and writes S3."""
+    """Airbyte, whose connections read the sources and write S3."""
 
     settings: dg.ResourceDependency[RunSettings]
 
-    def client(self) -> "SyncClient":
-        """A client. Raises PermanentFailure if a setting is missing."""
+    def client(self, connection: str) -> "SyncClient":
+        """A client of one connection; `connection` names the setting with its id.
+
+        Raises:
+            PermanentFailure: a setting is missing.
+        """
         from veracitypro_pipeline.resources.airbyte.client import SyncClient
 
-        return SyncClient.from_settings(self.settings.get(*REQUIRED))
+        settings = self.settings.get(*REQUIRED, connection)
+        return SyncClient.from_settings(settings, str(getattr(settings, connection)))

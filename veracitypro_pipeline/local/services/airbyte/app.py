@@ -12,7 +12,7 @@ than syncs, state. `failureReason` of a job is ours: the public API has none.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -29,11 +29,12 @@ from veracitypro_pipeline.local.credentials import Credentials
 from veracitypro_pipeline.local.services.airbyte.jobs import (
     RUNNING,
     Job,
+    JobStore,
     SyncRunningError,
 )
-from veracitypro_pipeline.local.services.airbyte.sync import Connection, Syncs
+from veracitypro_pipeline.local.services.airbyte.sync import Syncs
 from veracitypro_pipeline.local.services.s3 import REGION
-from veracitypro_pipeline.resources.airbyte_source import STREAM, SourceError, declared_schema
+from veracitypro_pipeline.sources.connector import SourceError, declared_schema
 
 # As in Airbyte Cloud; clients get a new token before it expires.
 TOKEN_SECONDS: Final = 180.0
@@ -49,21 +50,20 @@ ORDERS: Final = frozenset(
 def create_airbyte_app(
     *,
     credentials: Credentials,
-    connection: Connection,
-    syncs: Syncs,
+    syncs: Sequence[Syncs],
+    jobs: JobStore,
     now: Callable[[], datetime],
     token_seconds: float = TOKEN_SECONDS,
 ) -> Starlette:
-    """Airbyte as an ASGI application with one workspace, source, destination and connection."""
-    service = _Airbyte(credentials, connection, syncs, now, AccessTokens(token_seconds))
-    workspace, source = service.one("workspace"), service.one("source")
-    destination = service.one("destination")
+    """Airbyte as an ASGI application with one workspace, and a source, a destination and a
+    connection for each of `syncs`, whose jobs are in `jobs`."""
+    service = _Airbyte(credentials, syncs, jobs, now, AccessTokens(token_seconds))
     return Starlette(
         routes=[
             Route("/v1/applications/token", service.token, methods=["POST"]),
-            Route("/v1/workspaces/{id}", workspace, methods=["GET"]),
-            Route("/v1/sources/{id}", source, methods=["GET"]),
-            Route("/v1/destinations/{id}", destination, methods=["GET"]),
+            Route("/v1/workspaces/{id}", service.workspace, methods=["GET"]),
+            Route("/v1/sources/{id}", service.source, methods=["GET"]),
+            Route("/v1/destinations/{id}", service.destination, methods=["GET"]),
             Route("/v1/connections", service.connections, methods=["GET"]),
             Route("/v1/jobs", service.list_jobs, methods=["GET"]),
             Route("/v1/jobs", service.create_job, methods=["POST"]),
@@ -80,14 +80,14 @@ class _Airbyte:
     def __init__(
         self,
         credentials: Credentials,
-        connection: Connection,
-        syncs: Syncs,
+        syncs: Sequence[Syncs],
+        jobs: JobStore,
         now: Callable[[], datetime],
         tokens: AccessTokens,
     ) -> None:
         self._credentials = credentials
-        self._connection = connection
         self._syncs = syncs
+        self._jobs = jobs
         self._now = now
         self._tokens = tokens
 
@@ -105,51 +105,82 @@ class _Airbyte:
             }
         )
 
-    def one(self, kind: str) -> Callable[[Request], Response]:
-        """The endpoint that describes the workspace, the source or the destination."""
+    def workspace(self, request: Request) -> Response:
+        self._sign_in(request)
+        own = self._credentials.airbyte_workspace_id
+        if request.path_params["id"] != own:
+            raise HTTPException(404, f"There is no workspace {request.path_params['id']}.")
+        return JSONResponse({"workspaceId": own, "name": "local", "dataResidency": "us"})
 
-        def describe(request: Request) -> Response:
-            self._sign_in(request)
-            resource = self._resource(kind)
-            _known(kind, request.path_params["id"], resource[f"{kind}Id"])
-            return JSONResponse(resource)
+    def source(self, request: Request) -> Response:
+        self._sign_in(request)
+        syncs = self._of("source", request.path_params["id"])
+        source = syncs.connection.source
+        masked = dict.fromkeys(source.secrets, MASKED)
+        return JSONResponse(
+            {
+                "workspaceId": self._credentials.airbyte_workspace_id,
+                "sourceId": request.path_params["id"],
+                "name": source.name,
+                "sourceType": "custom",
+                "configuration": {**syncs.connection.source_config(), **masked},
+            }
+        )
 
-        return describe
+    def destination(self, request: Request) -> Response:
+        self._sign_in(request)
+        syncs = self._of("destination", request.path_params["id"])
+        return JSONResponse(
+            {
+                "workspaceId": self._credentials.airbyte_workspace_id,
+                "destinationId": request.path_params["id"],
+                "name": "s3",
+                "destinationType": "s3",
+                "configuration": _destination_configuration(syncs),
+            }
+        )
 
     def connections(self, request: Request) -> Response:
         self._sign_in(request)
         workspaces = request.query_params.get("workspaceIds", "")
-        offset, _ = _page(request)
-        is_asked = workspaces in ("", self._credentials.airbyte_workspace_id) and offset == 0
-        return JSONResponse({"data": [self._summary()] if is_asked else [], "next": ""})
+        offset, limit = _page(request)
+        is_asked = workspaces in ("", self._credentials.airbyte_workspace_id)
+        page = self._syncs[offset : offset + limit] if is_asked else ()
+        return JSONResponse({"data": [self._summary(syncs) for syncs in page], "next": ""})
 
     async def configured_connection(self, request: Request) -> Response:
         self._sign_in(request)
-        asked = (await _json_body(request)).get("connectionId")
-        _known("connection", asked, self._credentials.airbyte_connection_id)
+        syncs = self._of("connection", (await _json_body(request)).get("connectionId"))
+        connection = syncs.connection
         try:
-            schema = declared_schema(self._connection.manifest)
+            schemas = {
+                stream.name: declared_schema(connection.manifest, stream)
+                for stream in connection.source.streams
+            }
         except SourceError as error:
             raise HTTPException(500, str(error)) from error
-        stream = {
-            "name": STREAM,
-            "jsonSchema": schema,
-            "supportedSyncModes": ["full_refresh"],
-        }
-        config = {
-            "selected": True,
-            "syncMode": "full_refresh",
-            "destinationSyncMode": "append",
-            "aliasName": STREAM,
-        }
-        catalog = {"streams": [{"stream": stream, "config": config}]}
-        return JSONResponse({**self._summary(), "syncCatalog": catalog})
+        streams = [
+            {
+                "stream": {
+                    "name": name,
+                    "jsonSchema": schema,
+                    "supportedSyncModes": ["full_refresh"],
+                },
+                "config": {
+                    "selected": True,
+                    "syncMode": "full_refresh",
+                    "destinationSyncMode": "append",
+                    "aliasName": name,
+                },
+            }
+            for name, schema in schemas.items()
+        ]
+        return JSONResponse({**self._summary(syncs), "syncCatalog": {"streams": streams}})
 
     async def check_source(self, request: Request) -> Response:
         self._sign_in(request)
         asked = (await _json_body(request)).get("sourceId")
-        _known("source", asked, self._credentials.airbyte_source_id)
-        fault = await run_in_threadpool(self._syncs.check_source)
+        fault = await run_in_threadpool(self._of("source", asked).check_source)
         return JSONResponse(
             {
                 "status": "succeeded" if fault is None else "failed",
@@ -165,14 +196,14 @@ class _Airbyte:
     async def create_job(self, request: Request) -> Response:
         self._sign_in(request)
         asked = await _json_body(request)
-        _known("connection", asked.get("connectionId"), self._credentials.airbyte_connection_id)
+        syncs = self._of("connection", asked.get("connectionId"))
         if asked.get("jobType") != "sync":
             raise HTTPException(400, f"jobType is {asked.get('jobType')!r}, expected 'sync'.")
         try:
-            job = self._syncs.start()
+            job = syncs.start()
         except SyncRunningError as error:
-            connection_id = self._credentials.airbyte_connection_id
-            raise HTTPException(409, f"A sync is already running for: {connection_id}") from error
+            running = asked["connectionId"]
+            raise HTTPException(409, f"A sync is already running for: {running}") from error
         return JSONResponse(self._view(job))
 
     def get_job(self, request: Request) -> Response:
@@ -180,26 +211,30 @@ class _Airbyte:
 
     def cancel_job(self, request: Request) -> Response:
         job = self._job(request)
-        self._syncs.cancel(job)
+        for syncs in self._syncs:
+            if syncs.connection.source.name == job.source:
+                syncs.cancel(job)
         return JSONResponse(self._view(job))
 
     def list_jobs(self, request: Request) -> Response:
         self._sign_in(request)
-        asked, own = request.query_params, self._credentials
+        asked = request.query_params
         offset, limit = _page(request)
         order = asked.get("orderBy", "createdAt|DESC")
         if order not in ORDERS:
             raise HTTPException(400, f"orderBy is {order!r}, expected one of {sorted(ORDERS)}.")
+        workspace = self._credentials.airbyte_workspace_id
         is_ours = (
-            asked.get("connectionId", own.airbyte_connection_id) == own.airbyte_connection_id
-            and asked.get("workspaceIds", own.airbyte_workspace_id) == own.airbyte_workspace_id
+            asked.get("workspaceIds", workspace) == workspace
             and asked.get("jobType", "sync") == "sync"
         )
         since = _instant(asked.get("createdAtStart"))
         jobs = [
             job
-            for job in (self._syncs.jobs.newest_first() if is_ours else [])
-            if asked.get("status", job.status) == job.status
+            for job in (self._jobs.newest_first() if is_ours else [])
+            if asked.get("connectionId", self._id("connection", job.source))
+            == self._id("connection", job.source)
+            and asked.get("status", job.status) == job.status
             and (since is None or job.started_at >= since)
         ]
         if order.endswith("ASC"):
@@ -217,7 +252,7 @@ class _Airbyte:
     def _job(self, request: Request) -> Job:
         self._sign_in(request)
         job_id = request.path_params["job_id"]
-        job = self._syncs.jobs.get(job_id)
+        job = self._jobs.get(job_id)
         if job is None:
             raise HTTPException(404, f"There is no job {job_id}.")
         return job
@@ -229,7 +264,7 @@ class _Airbyte:
             "jobId": job.job_id,
             "status": job.status,
             "jobType": "sync",
-            "connectionId": self._credentials.airbyte_connection_id,
+            "connectionId": self._id("connection", job.source),
             "startTime": api_time(job.started_at),
             "lastUpdatedAt": api_time(updated_at),
             "duration": _iso_duration(updated_at - job.started_at),
@@ -238,66 +273,51 @@ class _Airbyte:
         }
         return view | ({"failureReason": job.failure_reason} if job.failure_reason else {})
 
-    def _summary(self) -> dict[str, Any]:
-        own = self._credentials
+    def _summary(self, syncs: Syncs) -> dict[str, Any]:
+        source = syncs.connection.source.name
         return {
-            "connectionId": own.airbyte_connection_id,
-            "name": "keepa_to_s3",
-            "workspaceId": own.airbyte_workspace_id,
-            "sourceId": own.airbyte_source_id,
-            "destinationId": own.airbyte_destination_id,
+            "connectionId": self._id("connection", source),
+            "name": f"{source}_to_s3",
+            "workspaceId": self._credentials.airbyte_workspace_id,
+            "sourceId": self._id("source", source),
+            "destinationId": self._id("destination", source),
             "status": "active",
             "prefix": "",
         }
 
-    def _resource(self, kind: str) -> dict[str, Any]:
-        own = self._credentials
-        at = {"workspaceId": own.airbyte_workspace_id}
-        if kind == "workspace":
-            return {**at, "name": "local", "dataResidency": "us"}
-        if kind == "source":
-            return {
-                **at,
-                "sourceId": own.airbyte_source_id,
-                "name": "keepa",
-                "sourceType": "custom",
-                "configuration": {**self._connection.source_config(), "api_key": MASKED},
-            }
-        return {
-            **at,
-            "destinationId": own.airbyte_destination_id,
-            "name": "s3",
-            "destinationType": "s3",
-            "configuration": self._destination_configuration(),
-        }
+    def _of(self, kind: str, asked: object) -> Syncs:
+        """The syncs to which the id of a connection, a source or a destination belongs."""
+        for syncs in self._syncs:
+            if self._id(kind, syncs.connection.source.name) == asked:
+                return syncs
+        raise HTTPException(404, f"There is no {kind} {asked}.")
 
-    def _destination_configuration(self) -> dict[str, Any]:
-        """The format that `destination.py` writes, as a configuration of the S3 destination."""
-        bucket = self._connection.bucket
-        return {
-            "access_key_id": MASKED,
-            "secret_access_key": MASKED,
-            "s3_bucket_name": bucket.name,
-            "s3_bucket_path": bucket.prefix.strip("/"),
-            "s3_bucket_region": REGION,
-            "s3_path_format": "${YEAR}_${MONTH}_${DAY}_${EPOCH}_",
-            "format": {
-                "format_type": "JSONL",
-                "compression": {"compression_type": "GZIP"},
-                "flattening": "No flattening",
-            },
-        }
+    def _id(self, kind: str, source: str) -> str:
+        return self._credentials.airbyte_id(kind, source)
+
+
+def _destination_configuration(syncs: Syncs) -> dict[str, Any]:
+    """What `destination.py` writes, in the words of the S3 destination."""
+    (bucket,) = syncs.connection.buckets.values()
+    return {
+        "access_key_id": MASKED,
+        "secret_access_key": MASKED,
+        "s3_bucket_name": bucket.name,
+        "s3_bucket_path": bucket.prefix.strip("/"),
+        "s3_bucket_region": REGION,
+        "s3_path_format": "${YEAR}_${MONTH}_${DAY}_${EPOCH}_",
+        "format": {
+            "format_type": "JSONL",
+            "compression": {"compression_type": "GZIP"},
+            "flattening": "No flattening",
+        },
+    }
 
 
 def _refusal(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     body = {"status": error.status_code, "message": error.detail}
     return JSONResponse(body, error.status_code)
-
-
-def _known(kind: str, asked: object, known: str) -> None:
-    if asked != known:
-        raise HTTPException(404, f"There is no {kind} {asked}.")
 
 
 async def _json_body(request: Request) -> Mapping[str, Any]:

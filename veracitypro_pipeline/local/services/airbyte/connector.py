@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from veracitypro_pipeline.masking import masked
-from veracitypro_pipeline.resources.airbyte_source import STREAM, source_configuration
 from veracitypro_pipeline.settings import inherited_environment
 
 # Not the console script: it need not be on the PATH.
@@ -28,19 +27,13 @@ class SyncError(RuntimeError):
     """A sync cannot go on. The message is shown as the job's failure reason."""
 
 
-def source_config(
-    tracked: Mapping[int, Sequence[str]], *, base_url: str, api_key: str
-) -> dict[str, Any]:
-    """The source's whole configuration, with the address of the local Keepa and its key."""
-    return {**source_configuration(tracked), "api_key": api_key, "base_url": base_url}
-
-
 class Connector:
     """One run of the connector. Another thread can call `stop` at any time."""
 
-    def __init__(self, manifest: Path, folder: Path) -> None:
-        """`folder` belongs to this run; the configuration with the API key is written to it."""
+    def __init__(self, manifest: Path, secrets: Sequence[str], folder: Path) -> None:
+        """`folder` belongs to this run; the configuration with its `secrets` is written to it."""
         self._manifest = manifest
+        self._secrets = secrets
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._is_stopped = False
@@ -54,30 +47,30 @@ class Connector:
                 self._process.kill()
 
     def read(
-        self, config: Mapping[str, Any], schema: Mapping[str, Any]
-    ) -> Iterator[dict[str, Any]]:
-        """Yield the data of each record.
+        self, config: Mapping[str, Any], schemas: Mapping[str, Mapping[str, Any]]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the stream and the data of each record; schemas are by stream.
 
         Raises:
             SyncError: the connector reported an error or crashed; raised after the last record.
         """
         error: str | None = None
-        with self._started("read", {"config": config, "catalog": _catalog(schema)}) as process:
+        with self._started("read", {"config": config, "catalog": _catalog(schemas)}) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 message = _message(line)
                 kind = message.get("type")
-                if kind == "RECORD" and message["record"]["stream"] == STREAM:
-                    yield message["record"]["data"]
+                if kind == "RECORD" and message["record"]["stream"] in schemas:
+                    yield message["record"]["stream"], message["record"]["data"]
                 elif kind == "TRACE" and message["trace"]["type"] == "ERROR":
                     error = error or str(message["trace"]["error"]["message"])
                 elif kind == "LOG" and message["log"]["level"] in _LOGGED_LEVELS:
-                    log.warning("connector: %s", _masked(message["log"]["message"], config))
+                    log.warning("connector: %s", self._masked(message["log"]["message"], config))
             exit_code = process.wait()
         if error is None and exit_code != 0:
             error = f"The connector ended with exit code {exit_code}: {self._last_error_line()}"
         if error is not None:
-            raise SyncError(_masked(error, config))
+            raise SyncError(self._masked(error, config))
 
     def check(self, config: Mapping[str, Any]) -> str | None:
         """The error if the source cannot be reached with this configuration, else None."""
@@ -90,7 +83,7 @@ class Connector:
         status = said[-1]["connectionStatus"]
         if status["status"] == "SUCCEEDED":
             return None
-        return _masked(str(status.get("message") or "no reason given"), config)
+        return self._masked(str(status.get("message") or "no reason given"), config)
 
     @contextmanager
     def _started(
@@ -119,20 +112,27 @@ class Connector:
             finally:
                 process.kill()
 
+    def _masked(self, text: str, config: Mapping[str, Any]) -> str:
+        return masked(text, [str(config[name]) for name in self._secrets])
+
     def _last_error_line(self) -> str:
         lines = (self._folder / "stderr").read_text(errors="replace").split("\n")
         return next((line for line in reversed(lines) if line.strip()), "it said nothing")
 
 
-def _catalog(schema: Mapping[str, Any]) -> dict[str, Any]:
-    stream = {
-        "name": STREAM,
-        "json_schema": schema,
-        "supported_sync_modes": ["full_refresh"],
-    }
+def _catalog(schemas: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "streams": [
-            {"stream": stream, "sync_mode": "full_refresh", "destination_sync_mode": "append"}
+            {
+                "stream": {
+                    "name": name,
+                    "json_schema": schema,
+                    "supported_sync_modes": ["full_refresh"],
+                },
+                "sync_mode": "full_refresh",
+                "destination_sync_mode": "append",
+            }
+            for name, schema in schemas.items()
         ]
     }
 
@@ -144,7 +144,3 @@ def _message(line: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return message if isinstance(message, dict) else {}
-
-
-def _masked(text: str, config: Mapping[str, Any]) -> str:
-    return masked(text, [str(config["api_key"])])

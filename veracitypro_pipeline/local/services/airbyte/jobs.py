@@ -34,6 +34,8 @@ class Job:
     rows: NonNegativeInt = 0
     bytes: NonNegativeInt = 0
     failure_reason: str | None = None
+    # By name. Jobs that were recorded before this field are Keepa's.
+    source: str = "keepa"
 
     @property
     def as_of_date(self) -> date:
@@ -42,7 +44,7 @@ class Job:
 
 
 class JobStore:
-    """All jobs, oldest first. Safe to use from several threads."""
+    """The jobs of all connections, oldest first. Safe to use from several threads."""
 
     def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
         """Read the file; a job that was running when the stack stopped becomes failed.
@@ -62,17 +64,17 @@ class JobStore:
                 job.failure_reason = "The local stack was stopped while the sync ran."
                 self._write()
 
-    def start(self, inputs: str) -> Job:
-        """Record a new running job.
+    def start(self, source: str, inputs: str) -> Job:
+        """Record a new running job of a source.
 
         Raises:
-            SyncRunningError: one is running.
+            SyncRunningError: one of the source is running.
         """
         with self._lock:
-            if self.running() is not None:
+            if self.running(source) is not None:
                 raise SyncRunningError
             now = self._now()
-            job = Job(len(self._jobs) + 1, inputs, started_at=now, updated_at=now)
+            job = Job(len(self._jobs) + 1, inputs, now, now, source=source)
             self._jobs.append(job)
             self._write()
             return job
@@ -93,20 +95,17 @@ class JobStore:
             job.updated_at = self._now()
             self._write()
 
-    def running(self) -> Job | None:
-        return next((job for job in self.newest_first() if job.status == RUNNING), None)
+    def running(self, source: str) -> Job | None:
+        return next((job for job in self.newest_first(source) if job.status == RUNNING), None)
 
     def get(self, job_id: int) -> Job | None:
         with self._lock:
             return self._jobs[job_id - 1] if 1 <= job_id <= len(self._jobs) else None
 
-    def newest_first(self) -> list[Job]:
+    def newest_first(self, source: str | None = None) -> list[Job]:
+        """The jobs of a source, or of all."""
         with self._lock:
-            return self._jobs[::-1]
-
-    def of_day(self, as_of_date: date) -> list[Job]:
-        """The jobs of one as-of day, newest first."""
-        return [job for job in self.newest_first() if job.as_of_date == as_of_date]
+            return [job for job in self._jobs[::-1] if source in (None, job.source)]
 
     def _write(self) -> None:
         write_json(self._path, [_to_json(job) for job in self._jobs])

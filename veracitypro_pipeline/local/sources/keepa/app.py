@@ -31,7 +31,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from veracitypro_pipeline.keepa import INVALID_PRODUCT_TYPE, NO_VALUE, minute_of
 from veracitypro_pipeline.local.sources.keepa.product_request import (
     BadParameterError,
     ProductRequest,
@@ -42,6 +41,7 @@ from veracitypro_pipeline.local.sources.keepa.products import (
     ProductSource,
 )
 from veracitypro_pipeline.local.sources.keepa.token_bucket import TokenBucket
+from veracitypro_pipeline.sources.keepa.vocabulary import INVALID_PRODUCT_TYPE, NO_VALUE, minute_of
 
 # Responses are megabytes: on loopback a higher level costs more time than it saves.
 GZIP_LEVEL: Final = 1

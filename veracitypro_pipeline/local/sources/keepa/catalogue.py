@@ -19,14 +19,6 @@ from datetime import datetime
 from random import Random
 from typing import Any, Final
 
-from veracitypro_pipeline.keepa import (
-    CHANNEL_BY_NAME,
-    CHANNELS,
-    MARKETPLACES,
-    NO_VALUE,
-    ChannelKind,
-    minute_of,
-)
 from veracitypro_pipeline.local.sources.keepa import paddles, timeline
 from veracitypro_pipeline.local.sources.keepa.offers import (
     buy_box_holders,
@@ -49,6 +41,14 @@ from veracitypro_pipeline.local.sources.keepa.timeline import (
     MINUTES_PER_DAY,
     MINUTES_PER_YEAR,
     Rhythm,
+)
+from veracitypro_pipeline.sources.keepa.vocabulary import (
+    CHANNEL_BY_NAME,
+    CHANNELS,
+    MARKETPLACES,
+    NO_VALUE,
+    ChannelKind,
+    minute_of,
 )
 
 DEFAULT_SEED: Final = 20_251_115

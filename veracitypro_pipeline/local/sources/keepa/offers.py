@@ -6,13 +6,13 @@ As in `timeline.py`, each is one fixed sequence; a later `end` shows more of it.
 from random import Random
 from typing import Any, Final
 
-from veracitypro_pipeline.keepa import NO_VALUE, UNKNOWN
 from veracitypro_pipeline.local.sources.keepa import timeline
 from veracitypro_pipeline.local.sources.keepa.timeline import (
     MINUTES_PER_DAY,
     TICK,
     Rhythm,
 )
+from veracitypro_pipeline.sources.keepa.vocabulary import NO_VALUE, UNKNOWN
 
 # Mean days between two new offers, and mean days that an offer lasts.
 DAYS_BETWEEN_OFFERS: Final = 60

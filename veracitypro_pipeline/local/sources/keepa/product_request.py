@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from veracitypro_pipeline.keepa import CHANNELS, MARKETPLACES, minute_of
 from veracitypro_pipeline.local.sources.keepa.product_statistics import statistics
 from veracitypro_pipeline.local.sources.keepa.products import Product
+from veracitypro_pipeline.sources.keepa.vocabulary import CHANNELS, MARKETPLACES, minute_of
 
 MAX_ASINS: Final = 100
 MAX_ASINS_WITH_OFFERS: Final = 20

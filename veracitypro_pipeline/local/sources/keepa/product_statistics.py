@@ -8,8 +8,14 @@ from bisect import bisect_right
 from itertools import pairwise
 from typing import Any, Final
 
-from veracitypro_pipeline.keepa import CHANNEL_BY_NAME, CHANNELS, NO_VALUE, UNKNOWN, ChannelKind
 from veracitypro_pipeline.local.sources.keepa.products import Product
+from veracitypro_pipeline.sources.keepa.vocabulary import (
+    CHANNEL_BY_NAME,
+    CHANNELS,
+    NO_VALUE,
+    UNKNOWN,
+    ChannelKind,
+)
 
 MINUTES_PER_DAY: Final = 24 * 60
 AVERAGE_DAYS: Final = (30, 90, 180, 365)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from veracitypro_pipeline.keepa import MARKETPLACES, unix_ms_of
+from veracitypro_pipeline.sources.keepa.vocabulary import MARKETPLACES, unix_ms_of
 
 Product = dict[str, Any]
 

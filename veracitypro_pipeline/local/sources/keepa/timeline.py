@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from veracitypro_pipeline.keepa import NO_VALUE
+from veracitypro_pipeline.sources.keepa.vocabulary import NO_VALUE
 
 MINUTES_PER_HOUR: Final = 60
 MINUTES_PER_DAY: Final = 24 * MINUTES_PER_HOUR

@@ -1,33 +1,32 @@
-"""The Airbyte source as this repository declares it: connector manifest, schema, configuration.
+"""The connectors as this repository declares them: manifests, schemas, configurations.
 
-What is tracked stands in the dbt seed `tracked_products`; the configuration is made from it. As a
-script it prints the configuration to set in Airbyte, without the API key.
+What is tracked stands in the dbt seed `tracked_products`; the configurations are made from it. As a
+script it prints the configuration of a source to set in Airbyte, without its secrets.
 
-Not here: talking to Airbyte (`airbyte/client.py`).
+Not here: talking to Airbyte (`resources/airbyte/client.py`).
 """
 
 import csv
 import json
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
+from veracitypro_pipeline.sources import SOURCES
+from veracitypro_pipeline.sources.source import Stream, Tracked
 
-STREAM: Final = "product_raw"
-MANIFEST: Final = REPOSITORY_DIR / "infra" / "airbyte" / "source_keepa.yaml"
-# Ratings and the buy box cost tokens; the models read both.
-OPTIONS: Final = {"rating": True, "buybox": True}
+# The folder of the manifests.
+CONNECTORS: Final = REPOSITORY_DIR / "infra" / "airbyte"
 
 
 class SourceError(RuntimeError):
     """The manifest or the tracked products cannot be read. One sentence with the next step."""
 
 
-def declared_schema(manifest: Path = MANIFEST) -> dict[str, Any]:
+def declared_schema(manifest: Path, stream: Stream) -> dict[str, Any]:
     """The JSON schema that the manifest declares for the stream.
 
     Raises:
@@ -35,15 +34,15 @@ def declared_schema(manifest: Path = MANIFEST) -> dict[str, Any]:
     """
     try:
         document = yaml.safe_load(manifest.read_text(encoding="utf-8"))
-        streams = [_resolved(document, stream) for stream in document["streams"]]
-        stream = next(stream for stream in streams if stream["name"] == STREAM)
-        loader = _resolved(document, stream["schema_loader"])
+        streams = [_resolved(document, one) for one in document["streams"]]
+        declared = next(one for one in streams if one["name"] == stream.name)
+        loader = _resolved(document, declared["schema_loader"])
         schema = _resolved(document, loader["schema"])
         return {**schema, "properties": _resolved(document, schema["properties"])}
     except (OSError, yaml.YAMLError, KeyError, TypeError, StopIteration) as error:
         raise SourceError(
-            f"The connector manifest {manifest} declares no inline schema of the stream {STREAM}"
-            f" ({type(error).__name__}: {error}): correct the file."
+            f"The connector manifest {manifest} declares no inline schema of the stream"
+            f" {stream.name} ({type(error).__name__}: {error}): correct the file."
         ) from error
 
 
@@ -52,7 +51,7 @@ def tracked_products_file(settings: Settings) -> Path:
     return settings.dbt_project_dir / "seeds" / "tracked_products.csv"
 
 
-def tracked_asins(path: Path) -> dict[int, list[str]]:
+def tracked_asins(path: Path) -> Tracked:
     """The tracked ASINs of each domain id, in the order of the seed.
 
     Raises:
@@ -71,17 +70,6 @@ def tracked_asins(path: Path) -> dict[int, list[str]]:
     return tracked
 
 
-def source_configuration(tracked: Mapping[int, Sequence[str]]) -> dict[str, Any]:
-    """The source's configuration, as the manifest's spec asks, for these ASINs by domain id.
-
-    All but the API key, which Airbyte alone holds.
-    """
-    marketplaces = [
-        {"domain_id": domain_id, "asins": list(asins)} for domain_id, asins in tracked.items()
-    ]
-    return {"marketplaces": marketplaces, **OPTIONS}
-
-
 def _resolved(document: Any, value: Any) -> Any:
     """Follow `$ref: "#/a/b"`, alone or with other keys beside it, which then win."""
     if not isinstance(value, dict | str):
@@ -97,6 +85,12 @@ def _resolved(document: Any, value: Any) -> Any:
     return {**target, **own}
 
 
+def main(name: str) -> None:
+    """Print the configuration of the source with this name."""
+    (source,) = [source for source in SOURCES if source.name == name]
+    tracked = tracked_asins(tracked_products_file(Settings.load()))
+    json.dump(source.configuration(tracked), sys.stdout, indent=1)
+
+
 if __name__ == "__main__":
-    of_seed = source_configuration(tracked_asins(tracked_products_file(Settings.load())))
-    json.dump(of_seed, sys.stdout, indent=1)
+    main(*sys.argv[1:])
