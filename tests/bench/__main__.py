@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from tests.bench import (
+    dbt_runner,
     explode,
     nights,
     orchestration,
@@ -26,6 +27,10 @@ BENCHMARKS: Final[dict[str, dict[str, Callable[[], Benchmark]]]] = {
     "orchestration": {
         FULL: lambda: orchestration.orchestration(repetitions=3),
         TINY: lambda: orchestration.orchestration(repetitions=1),
+    },
+    "dbt_runner": {
+        FULL: lambda: dbt_runner.dbt_runner(repetitions=3),
+        TINY: lambda: dbt_runner.dbt_runner(repetitions=1),
     },
     "load": {
         FULL: lambda: starting.load(repetitions=5),

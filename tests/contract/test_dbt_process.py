@@ -10,28 +10,23 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import dagster as dg
 import duckdb
 import pytest
-from dagster_dbt import DagsterDbtTranslator
-from packaging.version import Version
 
 from tests.support.settings import fixed
 from veracitypro_pipeline.code_links import CodeLinks
 from veracitypro_pipeline.notify import runbooks
 from veracitypro_pipeline.resources.dbt import command as dbt_command
-from veracitypro_pipeline.resources.dbt import resource as dbt_resource
+from veracitypro_pipeline.resources.dbt import process as dbt_process
 from veracitypro_pipeline.resources.dbt.command import (
     MANIFEST,
     build_folder,
     manifest_path,
 )
-from veracitypro_pipeline.resources.dbt.invocation import Invocation
-from veracitypro_pipeline.resources.dbt.process import DbtProcess
 from veracitypro_pipeline.resources.dbt.resource import DbtResource
 from veracitypro_pipeline.resources.warehouse.resource import WarehouseResource
 from veracitypro_pipeline.settings import REPOSITORY_DIR, Settings
@@ -57,6 +52,17 @@ def model(dbt, session):
 """
 FIRST_YML: Final = "models: [{name: first, columns: [{name: n, data_tests: [unique]}]}]"
 DOUBLED: Final = f"{FIRST} union all {FIRST}"
+# Runs dbt, and drops the results of the second model and of tests.
+FORGETFUL: Final = """
+import subprocess, sys
+from veracitypro_pipeline.resources.dbt.process import command
+with subprocess.Popen(command(*sys.argv[1:]), stdout=subprocess.PIPE, text=True) as dbt:
+    for line in dbt.stdout:
+        if "LogTestResult" in line or ("LogModelResult" in line and "model.small.second" in line):
+            continue
+        print(line, end="", flush=True)
+sys.exit(dbt.returncode)
+"""
 # A failing test that does not stop the models after it.
 WARNS: Final = "\ndata_tests: {+severity: warn}\n"
 
@@ -174,19 +180,6 @@ def _name(entry: dg.EventLogEntry) -> str | None:
     return None
 
 
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[DbtProcess]:
-    """Every dbt process that a test has started."""
-    found = []
-
-    def start(*arguments: Any) -> DbtProcess:
-        found.append(DbtProcess(*arguments))
-        return found[-1]
-
-    monkeypatch.setattr(dbt_resource, "DbtProcess", start)
-    return found
-
-
 @pytest.mark.parametrize("damage", ["", "{}", "[]", "null", None, "\xff"])
 def test_a_damaged_manifest_is_parsed_again(
     folder: Path, damage: str | None, monkeypatch: pytest.MonkeyPatch
@@ -201,11 +194,8 @@ def test_a_damaged_manifest_is_parsed_again(
     assert manifest_path(settings).read_bytes() == whole
 
 
-def test_a_model_is_recorded_while_the_next_one_runs(
-    folder: Path, started: list[DbtProcess]
-) -> None:
-    """The second model waits until the first and its test are recorded. dbt runs in the process
-    that was started at the beginning of the run."""
+def test_a_model_is_recorded_while_the_next_one_runs(folder: Path) -> None:
+    """The second model waits until the first and its test are recorded."""
     seen: set[str] = set()
 
     def let_it_go_on(name: str) -> None:
@@ -216,7 +206,6 @@ def test_a_model_is_recorded_while_the_next_one_runs(
     night = Night(folder, let_it_go_on)
     assert night.success
     assert sorted(night.recorded) == ["first", "second", "unique_first_n"]
-    assert len(started) == 1
 
 
 def test_a_dbt_that_dies_at_startup_records_nothing(folder: Path) -> None:
@@ -248,26 +237,18 @@ def test_variables_for_another_dbt_change_nothing(
 def test_a_dbt_that_exits_0_without_a_result_for_each_node_has_failed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A node without a result may be wrong or old, and Power BI would be refreshed. An event of
-    another run does not count as a result."""
+    """A node without a result may be wrong or old, and Power BI would be refreshed."""
     (settings_of(folder).warehouse_path.parent).mkdir(parents=True)
     (settings_of(folder).warehouse_path.parent / "go").touch()
-    event_in = Invocation._event_in
-
-    def heard(invocation: Invocation, line: str) -> Any:
-        if '"LogTestResult"' in line:
-            return ""
-        if '"LogModelResult"' in line and "model.small.second" in line:
-            line = line.replace(RUN_ID, "22222222-2222-2222-2222-222222222222")
-        return event_in(invocation, line)
-
-    monkeypatch.setattr(Invocation, "_event_in", heard)
+    monkeypatch.setattr(
+        dbt_process, "command", lambda *arguments: [sys.executable, "-c", FORGETFUL, *arguments]
+    )
     night = Night(folder)
     assert not night.success
     assert night.recorded == ["first"]
     (failure,) = night.failures
     assert "reported no result for 1 of 2 tables and 1 of 1 tests" in failure
-    assert "stg/second, stg/first: unique_first_n" in failure
+    assert "second, first: unique_first_n" in failure
 
 
 def change(folder: Path, name: str, text: str) -> None:
@@ -367,65 +348,18 @@ def test_stopping_a_run_does_not_wait_for_the_rows_of_red_tests(folder: Path) ->
         process.wait(timeout=30)
 
 
-def test_a_run_interrupted_while_it_records_events_ends_dbt_first(
-    folder: Path, started: list[DbtProcess]
-) -> None:
+def test_a_run_interrupted_while_it_records_events_ends_dbt_first(folder: Path) -> None:
     """Then dbt's output is not being read. A dbt that runs on would lock the warehouse, so that the
     end of the run could not be recorded."""
+    at_work = settings_of(folder).warehouse_path.parent / "at_work"
 
     def interrupt(_name: str) -> None:
+        _wait_until(lambda: at_work.exists() and bool(at_work.read_text()))
         raise dg.DagsterExecutionInterruptedError
 
     night = Night(folder, interrupt)
     assert not night.success
-    (dbt,) = started
-    assert dbt._process.returncode is not None
-
-
-def test_closing_the_stream_of_events_raises_nothing() -> None:
-    """dagster-dbt's own generator raises RuntimeError when closed, or warns at garbage collection.
-    Lines that are not events of dbt are skipped."""
-    said = ["dbt", "1", '{"info": {}}', '{"info": {"level": "info"}}']
-    with subprocess.Popen(
-        [sys.executable, "-c", f"print(*{said}, sep='\\n', flush=True); input()"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as process:
-        lines = Invocation(
-            process=process,
-            manifest={},
-            dagster_dbt_translator=DagsterDbtTranslator(),
-            project_dir=Path(),
-            target_path=Path(),
-            raise_on_error=True,
-            cli_version=Version("1.11"),
-        )._stream_stdout()
-        assert list(islice(lines, len(said))) == [*said[:-1], {"info": {"level": "info"}}]
-        lines.close()  # type: ignore[attr-defined]
-        process.communicate(b"\n")
-    assert process.returncode == 0
-
-
-def test_a_dbt_that_is_not_needed_is_stopped(tmp_path: Path) -> None:
-    """An earlier stage failed before dbt had read the project."""
-    dbt = DbtProcess(os.environ, tmp_path)
-    dbt.end()
-    assert dbt._process.returncode == -signal.SIGKILL
-
-
-def test_a_dbt_interrupted_before_it_handles_signals_is_stopped(folder: Path) -> None:
-    """While dbt reads the project it has no handler, and the interrupt is lost."""
-    settings = settings_of(folder)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Which a child inherits.
-    try:
-        of_dbt = dbt_command.environment(settings, build_folder(settings))
-        settings.warehouse_path.parent.mkdir(parents=True)
-        dbt = DbtProcess(of_dbt, settings.dbt_project_dir)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    dbt.run(["build"])
-    dbt.end()
-    assert dbt._process.returncode not in (None, 0)
+    assert not _is_alive(int(at_work.read_text()))
 
 
 def _wait_until(holds: Callable[[], bool]) -> None:

@@ -195,6 +195,8 @@ def _served(home: Path, *command: str) -> Iterator[DagsterDev]:
             stdout=output,
             stderr=output,
             start_new_session=True,
+            # A shell that runs the tests in the background has them ignore it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         try:
             address = f"http://127.0.0.1:{port}"

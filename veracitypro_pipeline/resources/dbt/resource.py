@@ -1,17 +1,17 @@
 """dbt as a Dagster resource: one `dbt build`, its events streamed as they happen.
 
-dagster-dbt reads the log of the process and makes the events. Its `DbtCliResource` is left out:
-each call of it starts a second process for `dbt --version`, which costs a third of a small build,
-and its manifest parsing belongs to `resources/dbt/command.py`.
+dagster-dbt reads the log of the process and makes the events. Why not its `DbtCliResource`:
+infra/decisions/0006-how-dbt-is-run.md.
 """
 
 import re
+import subprocess
+from collections import deque
 from collections.abc import Iterator, Set
-from contextlib import ExitStack, contextmanager
-from datetime import date
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
-from signal import SIGKILL
+from signal import SIGINT, SIGKILL
 from typing import Any, Final
 
 import dagster as dg
@@ -21,9 +21,9 @@ from veracitypro_pipeline import full_disk
 from veracitypro_pipeline.failures import PermanentFailure, TransientFailure
 from veracitypro_pipeline.home import FOLDER_MODE
 from veracitypro_pipeline.masking import mask_error, masked
-from veracitypro_pipeline.partitions import day_of_run, days_of
+from veracitypro_pipeline.partitions import day_of_run
 from veracitypro_pipeline.resources.dbt import command as dbt_command
-from veracitypro_pipeline.resources.dbt.process import DbtProcess
+from veracitypro_pipeline.resources.dbt import process
 from veracitypro_pipeline.resources.http import TRANSIENT_STATUSES
 from veracitypro_pipeline.resources.run_settings import RunSettings
 from veracitypro_pipeline.resources.warehouse.factory import engine_of
@@ -69,24 +69,15 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The dbt project on the environment's target."""
 
     settings: dg.ResourceDependency[RunSettings]
-    _waiting: DbtProcess | None = PrivateAttr(default=None)
-    _at_work: DbtProcess | None = PrivateAttr(default=None)
-    _turn: ExitStack = PrivateAttr(default_factory=ExitStack)
+    # What ends with a build: its process, and on DuckDB its turn.
+    _at_work: ExitStack = PrivateAttr(default_factory=ExitStack)
 
-    @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["DbtResource"]:
-        """Make dbt ready while the stages before it are at work."""
-        days = days_of(context.run) if context.run else []
-        if context.run is not None and days:
-            self._waiting = self._start(context.run.run_id, days[0])
-        try:
-            yield self
-        finally:
-            # One is at work if the run was interrupted while Dagster wrote an event of it down.
-            for dbt in (self._waiting, self._at_work):
-                if dbt is not None:
-                    dbt.end()
-            self._turn.close()
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
+        """End a build that is not followed any more.
+
+        `build` does not resume if the run is interrupted while Dagster records an event.
+        """
+        self._at_work.close()
 
     @property
     def run_results(self) -> Path:
@@ -107,21 +98,20 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             TransientFailure: dbt could not get at the warehouse, or was killed.
         """
         settings = self.settings.get()
-        self._turn.enter_context(_turn_of(settings))
+        self._at_work.enter_context(_turn_of(settings))
         try:
             yield from self._build(context, settings, full_refresh=full_refresh)
         finally:
-            self._turn.close()
+            self._at_work.close()
 
     def _build(
         self, context: dg.AssetExecutionContext, settings: Settings, *, full_refresh: bool
     ) -> Iterator[Any]:
+        from dagster_dbt import DbtCliInvocation
         from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_context
         from dagster_dbt.dagster_dbt_translator import DagsterDbtTranslator
         from dagster_dbt.errors import DagsterDbtCliRuntimeError
         from packaging.version import Version
-
-        from veracitypro_pipeline.resources.dbt.invocation import Invocation
 
         # Manifest and translator come from the asset itself, which carries those it was made with.
         parameters = get_updated_cli_invocation_params_for_context(
@@ -133,24 +123,32 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             arguments.append("--full-refresh")
         if parameters.indirect_selection:
             arguments += ["--indirect-selection", parameters.indirect_selection]
-        # The one that waits serves once; a further try starts another.
-        day = day_of_run(context.instance, context.run)
-        dbt = self._waiting or self._start(context.run.run_id, day)
-        self._waiting, self._at_work = None, dbt
-        invocation = Invocation(
-            process=dbt.run(arguments),
+        target_path = dbt_command.build_folder(settings)
+        invocation = DbtCliInvocation.run(
+            args=process.command(*arguments),
+            env={
+                **dbt_command.environment(settings, target_path),
+                # Query tags are made of these, and results are matched by the first.
+                f"{dbt_command.CUSTOM}{DBT_RUN_ID}": context.run.run_id,
+                f"{dbt_command.CUSTOM}PARTITION": day_of_run(
+                    context.instance, context.run
+                ).isoformat(),
+            },
             manifest=parameters.manifest,
             dagster_dbt_translator=parameters.dagster_dbt_translator,
             project_dir=settings.dbt_project_dir,
-            target_path=dbt_command.build_folder(settings),
+            target_path=target_path,
             raise_on_error=True,
             context=context,
+            adapter=None,
             cli_version=Version(version("dbt-core")),
         )
+        events = iter(invocation.stream())
+        self._at_work.callback(_end, invocation.process, events)
         reported: set[dg.AssetKey | dg.AssetCheckKey | None] = set()
         try:
             with interrupts_are_final():
-                for event in invocation.stream():
+                for event in events:
                     reported.add(_node_of(context, event))
                     yield event
         except DagsterDbtCliRuntimeError as error:
@@ -164,18 +162,16 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         if not reported >= tables | tests:
             raise _unreported(tables, tests, reported)
 
-    def _start(self, run_id: str, as_of_date: date) -> DbtProcess:
-        settings = self.settings.get()
-        settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
-        return DbtProcess(
-            {
-                **dbt_command.environment(settings, dbt_command.build_folder(settings)),
-                # Query tags are made of these, and events are known by the first.
-                f"{dbt_command.CUSTOM}{DBT_RUN_ID}": run_id,
-                f"{dbt_command.CUSTOM}PARTITION": as_of_date.isoformat(),
-            },
-            settings.dbt_project_dir,
-        )
+
+def _end(dbt: "subprocess.Popen[bytes]", events: Iterator[Any]) -> None:
+    """End dbt if it is at work; it cancels its statements first (`process.py` limits how long)."""
+    if dbt.poll() is None:
+        dbt.send_signal(SIGINT)
+    # Read to the end: dbt must not wait with a full pipe, and dagster-dbt's (0.29.27) generator
+    # raises an error if it is closed before.
+    with suppress(Exception):
+        deque(events, maxlen=0)
+    dbt.wait()
 
 
 @contextmanager
@@ -187,6 +183,7 @@ def _turn_of(settings: Settings) -> Iterator[None]:
     from veracitypro_pipeline.resources.warehouse.duckdb_turn import turn_of_writer
     from veracitypro_pipeline.resources.warehouse.on_duckdb import LOCK_WAIT_SECONDS
 
+    settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
     with turn_of_writer(settings.warehouse_path.parent, LOCK_WAIT_SECONDS):
         yield
 
