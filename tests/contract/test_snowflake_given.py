@@ -38,7 +38,8 @@ def given(
     service: Service, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Mounted]:
     """The connector's default connection, from a mounted file, as in Snowflake's container."""
-    mounted = SnowflakeWarehouse.of(settings, {}).arguments
+    arguments = SnowflakeWarehouse.of(settings, {}).arguments
+    mounted = {**arguments, **arguments["additional_snowflake_connection_args"]}
     names = ("account", "user", "password", "protocol", "host", "port")
     lines = [f"{name} = {json.dumps(mounted[name])}" for name in names]
     monkeypatch.setenv("SNOWFLAKE_CONNECTIONS", "\n".join(["[default]", *lines]))

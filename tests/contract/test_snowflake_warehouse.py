@@ -177,6 +177,10 @@ def test_the_key_pair_goes_before_the_password(
     with_key = settings.model_copy(
         update={**place[kept], "snowflake_private_key_passphrase": SecretStr("phrase")}
     )
+    wrong = with_key.model_copy(update={"snowflake_private_key_passphrase": SecretStr("wrong")})
+    with pytest.raises(WarehouseRejectedError, match=r"(?i)private key.* (passphrase|password)"):
+        open_warehouse(wrong).query("select 1")
+
     open_warehouse(with_key).query("select 1")
     (signed_in,) = service.signed_in
     assert signed_in["AUTHENTICATOR"] == "SNOWFLAKE_JWT"

@@ -539,7 +539,8 @@ def test_the_app_in_snowflake_shows_what_the_pages_show_on_a_laptop(
     """`infra/streamlit` on what Snowflake mounts for an app: the connector's default connection."""
     snowflake, duckdb = recorded
     of_app = snowflake.settings.model_copy(update={"snowflake_warehouse": "WH_BI"})
-    mounted = SnowflakeWarehouse.of(of_app, {}, role="DASHBOARD_ROLE").arguments
+    arguments = SnowflakeWarehouse.of(of_app, {}, role="DASHBOARD_ROLE").arguments
+    mounted = {**arguments, **arguments["additional_snowflake_connection_args"]}
     monkeypatch.setenv(
         "SNOWFLAKE_CONNECTIONS",
         "[default]\n"

@@ -1,14 +1,15 @@
-"""The warehouse of dev and prod: a Snowflake database, through Snowflake's own connector.
+"""The warehouse of dev and prod: a Snowflake database, through dagster-snowflake's resource.
 
-No Dagster here, so that `vp sql` starts soon; dagster-snowflake wraps the same connector and takes
-seven seconds to import. Values are bound on the server, never written into a statement.
+`SnowflakeResource` holds the sign-in, role, warehouse and session parameters. It is imported with
+the first session, because that takes seconds. Values are bound on the server, never written into a
+statement.
 """
 
 import json
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -30,6 +31,7 @@ from veracitypro_pipeline.settings import Settings, SettingsError, proxy_hint
 from veracitypro_pipeline.statement import Answer, Rows, Statement, positional
 
 if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
     from snowflake.connector.cursor import SnowflakeCursor
 
 APPLICATION_NAME: Final = "VeracityPro"
@@ -121,7 +123,8 @@ class SnowflakeReading:
 class SnowflakeWarehouse:
     """Queries and transactions, each in a session of its own, in UTC.
 
-    `arguments` are those of the connector; the repr leaves them out, because they hold secrets.
+    `arguments` are those of `SnowflakeResource`; the repr leaves them out, because they hold
+    secrets.
     """
 
     account: str
@@ -147,6 +150,7 @@ class SnowflakeWarehouse:
         warehouse = (
             settings.snowflake_reader_warehouse if is_reader else settings.snowflake_warehouse
         )
+        sign_in, key = _sign_in(settings)
         return cls(
             account=str(settings.snowflake_account),
             role=role,
@@ -156,18 +160,26 @@ class SnowflakeWarehouse:
                 "role": role,
                 "warehouse": warehouse,
                 "database": settings.snowflake_database,
-                "application": APPLICATION_NAME,
                 "login_timeout": LOGIN_TIMEOUT_SECONDS,
-                "socket_timeout": SOCKET_TIMEOUT_SECONDS,
-                "backoff_policy": _backoff,
                 # Values are bound by the server.
                 "paramstyle": "qmark",
-                "session_parameters": {
-                    "QUERY_TAG": json.dumps({k: v for k, v in tag.items() if v})[:TAG_CHARACTERS],
-                    **session_parameters(settings),
+                # Otherwise the resource sends a commit at the end of each session.
+                "autocommit": True,
+                **sign_in,
+                # What the resource has no field for.
+                "additional_snowflake_connection_args": {
+                    "application": APPLICATION_NAME,
+                    "socket_timeout": SOCKET_TIMEOUT_SECONDS,
+                    "backoff_policy": _backoff,
+                    "session_parameters": {
+                        "QUERY_TAG": json.dumps({k: v for k, v in tag.items() if v})[
+                            :TAG_CHARACTERS
+                        ],
+                        **session_parameters(settings),
+                    },
+                    **_address(settings),
+                    **key,
                 },
-                **_address(settings),
-                **_sign_in(settings),
             },
         )
 
@@ -260,19 +272,38 @@ class SnowflakeWarehouse:
             WarehouseUnavailableError: no connection, a timeout, or a transient error.
             WarehouseRejectedError: the sign-in or a statement is rejected.
         """
-        import snowflake.connector
-
         whose = f"(account {self.account}, role {self.role})"
-        with translated_errors(f"the sign-in as {self.arguments['user']} {whose}"):
-            connection = snowflake.connector.connect(**self.arguments)
-        with (
-            closing(connection),
-            translated_errors(f"a statement {whose}"),
-            connection.cursor() as cursor,
-        ):
+        with ExitStack() as block:
+            with translated_errors(f"the sign-in as {self.arguments['user']} {whose}"):
+                connection = block.enter_context(_connection(self.arguments))
+            block.enter_context(translated_errors(f"a statement {whose}"))
+            cursor = block.enter_context(connection.cursor())
             # Otherwise the user's other roles apply too and hide a missing grant.
             cursor.execute("use secondary roles none")
             yield SnowflakeTransaction(cursor)
+
+
+@contextmanager
+def _connection(arguments: Mapping[str, Any]) -> Iterator["SnowflakeConnection"]:
+    """A connection of the connector.
+
+    Raises:
+        WarehouseRejectedError: the private key cannot be read.
+    """
+    from dagster_snowflake import SnowflakeResource
+
+    with ExitStack() as block:
+        try:
+            connection: Any = block.enter_context(SnowflakeResource(**arguments).get_connection())
+        except (TypeError, ValueError) as error:
+            # cryptography's message names neither the key nor its setting.
+            raise WarehouseRejectedError(
+                f"The private key of {arguments['user']} cannot be read: check that it is PEM, and"
+                " that SNOWFLAKE_PRIVATE_KEY_PASSPHRASE is its passphrase."
+            ) from error
+        # dagster-snowflake leaves it open after an error.
+        block.enter_context(closing(connection))
+        yield connection
 
 
 def session_parameters(settings: Settings) -> dict[str, str | int]:
@@ -367,14 +398,19 @@ def _address(settings: Settings) -> dict[str, Any]:
     return {"protocol": address.scheme, "host": address.host, "port": address.port}
 
 
-def _sign_in(settings: Settings) -> dict[str, Any]:
-    """Connection arguments for the key pair if one is set, else for a token used as password.
+def _sign_in(settings: Settings) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The key pair if one is set, else a token used as password: fields of `SnowflakeResource`, and
+    arguments of the connector.
+
+    The resource needs a key with its line breaks, which variables often lose; the connector does
+    not.
 
     Raises:
         SettingsError: neither is set, or the key's file does not exist.
     """
     passphrase = settings.snowflake_private_key_passphrase
     phrase = passphrase.get_secret_value() if passphrase else None
+    by_key = {"authenticator": "SNOWFLAKE_JWT"}
     if settings.snowflake_private_key_path is not None:
         path = settings.snowflake_private_key_path.expanduser()
         if not path.is_file():
@@ -382,19 +418,14 @@ def _sign_in(settings: Settings) -> dict[str, Any]:
                 f"SNOWFLAKE_PRIVATE_KEY_PATH names {path}, where there is no file: put the private"
                 " key of SNOWFLAKE_USER there (PEM)."
             )
-        return {
-            "authenticator": "SNOWFLAKE_JWT",
-            "private_key_file": str(path),
-            "private_key_file_pwd": phrase,
-        }
+        return {**by_key, "private_key_path": str(path), "private_key_password": phrase}, {}
     if settings.snowflake_private_key_base64 is not None:
-        return {
-            "authenticator": "SNOWFLAKE_JWT",
+        return by_key, {
             "private_key": settings.snowflake_private_key_base64.get_secret_value(),
             "private_key_passphrase": phrase.encode() if phrase else None,
         }
     if settings.snowflake_password is not None:
-        return {"password": settings.snowflake_password.get_secret_value()}
+        return {"password": settings.snowflake_password.get_secret_value()}, {}
     raise SettingsError(
         "None of SNOWFLAKE_PRIVATE_KEY_PATH, SNOWFLAKE_PRIVATE_KEY and SNOWFLAKE_PASSWORD is set:"
         " sign in to Snowflake with a key pair (better), or with a programmatic access token in"
