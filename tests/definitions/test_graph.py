@@ -9,8 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import click
 import dagster as dg
 import pytest
+from click.testing import CliRunner
+from dagster._cli import create_dagster_cli
+from dagster_dg_cli.cli import cli as dg_cli
 
 from veracitypro_pipeline.automation.schedules import build_schedules
 from veracitypro_pipeline.definitions import STEP_RETRIES, build_definitions
@@ -125,6 +129,29 @@ def test_the_definitions_load_without_any_network(
     keys = json.loads(outcome.stdout.splitlines()[-1])
     assert keys == sorted(key.to_user_string() for key in graph.get_all_asset_keys())
     assert "Warning" not in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("cli", "arguments", "said"),
+    [
+        (dg_cli, ["check", "defs"], "All definitions loaded successfully."),
+        (dg_cli, ["list", "defs", "--json"], '"vp_daily_batch"'),
+        (
+            create_dagster_cli(),
+            ["definitions", "validate"],
+            "All code locations passed validation.",
+        ),
+    ],
+)
+def test_dagsters_own_commands_find_the_definitions(
+    cli: click.Group, arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By pyproject.toml, in this process."""
+    monkeypatch.chdir(REPOSITORY_DIR)
+    monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
+    outcome = CliRunner().invoke(cli, arguments)
+    assert outcome.exit_code == 0, outcome.output
+    assert said in outcome.output
 
 
 def test_the_graph_is_the_one_that_was_reviewed(built: dict[str, dg.Definitions]) -> None:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 import duckdb
@@ -19,7 +18,7 @@ import pytest
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 from tests.support.browser import CHROMIUM, PATIENCE_MS, a_browser
-from tests.support.dagster_dev import DagsterDev, dagster_dev, vp_dev
+from tests.support.dagster_dev import DagsterDev, vp_dev
 from tests.support.home import RUN_SECONDS, Home
 from veracitypro_pipeline.lineage import CODE_LOCATION, JOB_NAME, SCHEDULE_NAME, STAGES
 from veracitypro_pipeline.local.stack.run_settings import started_stack
@@ -202,11 +201,6 @@ def _touches(box: dict[str, float], x: float, y: float) -> bool:
         box["x"] - near <= x <= box["x"] + box["width"] + near
         and box["y"] <= y <= box["y"] + box["height"]
     )
-
-
-def test_plain_dagster_dev_loads_the_code_location(tmp_path: Path) -> None:
-    with dagster_dev(tmp_path / "home") as dagster:
-        assert dagster.place()["repositoryLocationName"] == CODE_LOCATION
 
 
 def test_vp_dev_names_its_address_and_has_the_output_of_vp_run(
