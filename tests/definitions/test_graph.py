@@ -13,7 +13,7 @@ import click
 import dagster as dg
 import pytest
 from click.testing import CliRunner
-from dagster._cli import create_dagster_cli
+from dagster._cli.definitions import definitions_cli
 from dagster_dg_cli.cli import cli as dg_cli
 
 from veracitypro_pipeline.automation.schedules import build_schedules
@@ -137,8 +137,8 @@ def test_the_definitions_load_without_any_network(
         (dg_cli, ["check", "defs"], "All definitions loaded successfully."),
         (dg_cli, ["list", "defs", "--json"], '"vp_daily_batch"'),
         (
-            create_dagster_cli(),
-            ["definitions", "validate"],
+            definitions_cli,
+            ["validate"],
             "All code locations passed validation.",
         ),
     ],
