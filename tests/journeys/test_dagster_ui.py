@@ -288,7 +288,7 @@ def test_a_mart_shows_its_rows_its_columns_and_what_its_checks_mean(
     keep_picture(page.screenshot(), "asset")
 
     page.goto(f"{mart}?view=checks&checkDetail=data_is_fresh")
-    expect(page.get_by_text("The newest day that the rows speak of")).to_be_visible()
+    expect(page.get_by_text("The newest day in the rows is the as-of day")).to_be_visible()
     expect(page.get_by_text("infra/runbooks/data_is_fresh.md")).to_be_visible()
     keep_picture(page.screenshot(), "checks")
 
