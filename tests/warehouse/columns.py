@@ -108,7 +108,7 @@ def types_of(path: Path) -> dict[tuple[str, str], dict[str, str]]:
 
 def text_of_project(project: Project, warehouse: Warehouse, compiled: Path) -> str:
     """The text of the file for a project that was built in this warehouse."""
-    manifest = json.loads((project.target / "manifest.json").read_text())
+    manifest = project.manifest.writable_manifest().to_dict()
     return text_of(derive(manifest, compiled, types_of(warehouse.path), asset_name))
 
 
