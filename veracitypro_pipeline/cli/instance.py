@@ -52,16 +52,6 @@ CONFIGURATIONS: Final = {"dagster.yaml": _DAGSTER_YAML, "vp_run.yaml": _VP_RUN_Y
 _HELD_FILE: Final = "dev.lock"
 # The first line of a file that `vp` wrote, with the digest of the rest.
 _MADE: Final = re.compile(r"# Made by vp \((?P<digest>\w+)\)[^\n]*\n")
-# Digests of files that `vp` wrote before they had such a line.
-_FORMER: Final = frozenset(
-    {
-        "43e102bfa0110902",
-        "2ff69c6827aa4e05",
-        "b3b424bc008a52e9",
-        "797eaef61942f36c",
-        "5b3d7dc560fbec0f",
-    }
-)
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
@@ -80,8 +70,7 @@ def _write_unless_edited(path: Path, text: str) -> None:
     if path.exists():
         there = path.read_text(encoding="utf-8", errors="replace")
         head = _MADE.match(there)
-        digest = _digest(there[head.end() :] if head else there)
-        is_ours = digest == head.group("digest") if head else digest in _FORMER
+        is_ours = head is not None and _digest(there[head.end() :]) == head.group("digest")
         # An earlier version did not write atomically, so a crash can have left a part.
         is_cut = made.startswith(there)
         if there == made or not (is_ours or is_cut):

@@ -10,15 +10,6 @@ from veracitypro_pipeline.cli import instance
 from veracitypro_pipeline.cli.instance import prepare_dagster_home
 from veracitypro_pipeline.settings import Settings
 
-# Written by `vp` before its files had a first line with a digest.
-FORMER: Final = """\
-telemetry:
-  enabled: false
-compute_logs:
-  module: dagster._core.storage.noop_compute_log_manager
-  class: NoOpComputeLogManager
-"""
-
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -40,14 +31,10 @@ def test_a_file_of_an_older_version_is_updated(home: Path, monkeypatch: pytest.M
         assert yaml.safe_load(prepared(home).read_text()) == {"telemetry": {"enabled": False}}
     assert prepared(home).read_text() == today
 
-    file.write_text(FORMER)
-    assert prepared(home).read_text() == today
 
-
-@pytest.mark.parametrize("former", [True, False])
-def test_an_edited_file_stays(home: Path, former: bool) -> None:
+def test_an_edited_file_stays(home: Path) -> None:
     file = prepared(home)
-    edited = (FORMER if former else file.read_text()) + "# ours\n"
+    edited = file.read_text() + "# ours\n"
     file.write_text(edited)
     assert prepared(home).read_text() == edited
 
