@@ -1,7 +1,6 @@
 """The configuration of a home's Dagster instance: updated by `vp` unless it was edited."""
 
 from pathlib import Path
-from typing import Final
 
 import pytest
 import yaml
