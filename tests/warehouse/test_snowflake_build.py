@@ -158,7 +158,8 @@ def interrupted(begun: tuple[Site, Site], home: Path) -> Interrupted:
     # One thread, so that the next node runs in the session of the failed one. The emulator never
     # ends the transaction of a lost session, whose deleted rows could not be deleted again.
     killing = environment_of(home, KILLED)
-    outcome = build_on_snowflake(snowflake, home, "killed", "--threads", "1", **killing)
+    selection = ("--exclude-resource-type", "test", "--threads", "1")
+    outcome = build_on_snowflake(snowflake, home, "killed", *selection, **killing)
     assert outcome.returncode == -SIGKILL, said_by(outcome)
     assert re.search(f"ERROR creating .*{FAILING}", outcome.stdout, re.IGNORECASE)
     return Interrupted(before, Counter(snowflake.query(f"select * from {FAILING}")))
