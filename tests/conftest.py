@@ -3,6 +3,7 @@
 A test that draws examples (hypothesis) draws few; `--hypothesis-profile=ci` draws more.
 """
 
+import signal
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,15 @@ FOLDER: Final = Path(__file__).parent
 
 # Minutes each, the longest first.
 LONGEST: Final = ("nights", "snowflake", "ui")
+
+# `nohup`, and a script that starts the tests in the background, ignore these signals, and a process
+# that the tests start would inherit that. Tests send them to stop what they started.
+for number, handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 settings.register_profile("dev", max_examples=5, deadline=None)
 settings.register_profile("ci", max_examples=100, deadline=None)

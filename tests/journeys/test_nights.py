@@ -294,7 +294,7 @@ def test_the_same_day_again_changes_no_table_and_calls_keepa_not_once(
     assert "records Airbyte read" in outcome.stdout
     assert "24 products from generated catalogue" in outcome.stderr
     assert outcome.stderr.count("Starting the local stack") == 1
-    assert re.findall(r" s  (\w+): .+ (?:is|are) there$", outcome.stderr, re.MULTILINE) == [*STAGES]
+    assert re.findall(r" s  (\w+): .+ (?:is|are) done$", outcome.stderr, re.MULTILINE) == [*STAGES]
     assert "Warning" not in outcome.stderr
     assert "recovered for 2025-11-21" in home.slack()[-1]["text"]
 
@@ -549,8 +549,8 @@ def test_sql_refuses_in_a_sentence(
         (["--date", "2999-01-01"], "is not over yet"),
         (["--date", "today"], "is not over yet"),
         (["--date", "2020-01-01"], "before the first partition 2025-11-15"),
-        (["--date", "yesterday"], "'yesterday' is no date"),
-        (["--date", ""], "'' is no date"),
+        (["--date", "yesterday"], "'yesterday' is not a date"),
+        (["--date", ""], "'' is not a date"),
         (["--days", "0"], "0 is not in the range"),
         (["--days", "9", "--date", "2025-11-20"], "before the first partition"),
         (["--products", "nowhere"], "nowhere does not exist"),

@@ -59,7 +59,7 @@ def test_an_empty_account_is_furnished_once(run: CliRunner) -> None:
     planned = run.invoke(vp, ["infra", "plan"])
     assert planned.exit_code == 1, planned.output
     assert "missing  01_roles.sql  create role if not exists DAGSTER_ROLE" in planned.output
-    assert "missing  06_tables.sql  create table if not exists VP_DWH.RAW.KEEPA_RAW" in (
+    assert "missing  sources/keepa.sql  create table if not exists VP_DWH.RAW.KEEPA_RAW" in (
         planned.output
     )
 
