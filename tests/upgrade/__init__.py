@@ -19,8 +19,8 @@ from veracitypro_pipeline.settings import REPOSITORY_DIR
 
 FIRST: Final = date(2025, 11, 20)
 VP: Final = "from veracitypro_pipeline.cli.main import main; main()"
-# What a run says of itself; each run adds to these, or says again what it found to do.
-OF_RUNS: Final = ("PIPELINE_RUN_%", "_CHANGES_OF_%", "_BUILT_%", "_COUNTED_LOADS", "LOAD_LEDGER")
+# MONITORING has the state of runs and builds, which each run changes.
+OF_DATA: Final = ("RAW", "STG", "CORE", "MART")
 # A file that is loaded again has these of its last load.
 OF_ROWS: Final = "lower(c) not in ('load_id', 'loaded_at')"
 
@@ -68,9 +68,8 @@ def tables(home: Path) -> dict[str, tuple[int, int]]:
     """Rows and a hash of every table of data, by name."""
     with warehouse(home) as db:
         names = db.execute(
-            "select table_schema || '.' || table_name from information_schema.tables where not ("
-            + " or ".join(f"table_name like '{pattern}'" for pattern in OF_RUNS)
-            + ") order by 1"
+            "select table_schema || '.' || table_name from information_schema.tables"
+            f" where upper(table_schema) in {OF_DATA} order by 1"
         ).fetchall()
         return {
             name: db.execute(
