@@ -119,5 +119,5 @@ def test_a_column_of_another_type_stops_the_build_with_the_next_step(
     said = " ".join(failures["core_keepa_offer"].split())
     assert (
         'core_keepa_offer" was made by another version of its model: other columns (none), other'
-        " types (offer_id). Make it anew by `vp backfill --full-refresh` of the last day."
+        " types (offer_id). Rebuild it with `vp backfill --full-refresh` of the last day."
     ) in said

@@ -61,7 +61,7 @@
         {%- if found and found | sort != node.columns | sort -%}
         {%- do log(
             node.name ~ " has other columns now (new: " ~ _but_not(node.columns, found) ~ "; gone: "
-            ~ _but_not(found, node.columns) ~ "). Its table is made anew from RAW.", info=true
+            ~ _but_not(found, node.columns) ~ "). Its table is rebuilt from RAW.", info=true
         ) -%}
         {%- do adapter.drop_relation(adapter.get_relation(node.database, node.schema, node.alias)) -%}
         {%- endif -%}
@@ -87,7 +87,7 @@
         existing ~ " was made by another version of its model: other columns ("
         ~ (others | map(attribute='name') | join(', ') or 'none') ~ "), other types ("
         ~ (found['new_target_types'] | map(attribute='column_name') | join(', ') or 'none')
-        ~ "). Make it anew by `vp backfill --full-refresh` of the last day."
+        ~ "). Rebuild it with `vp backfill --full-refresh` of the last day."
     ) -%}
     {%- endif -%}
     {{ return(found['source_columns']) }}

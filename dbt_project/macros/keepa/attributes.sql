@@ -209,8 +209,8 @@ group by {{ keys | join(', ') }}
 
 {# The last stated value of each of `columns` (a mapping as `product_columns`), as a select list.
 
-   A fetch that lacks a field, or whose value was refused, states nothing about it; a field that is null
-   states that there is no value. Each stated value is prefixed with the number of its fetch, so that the
+   A fetch that lacks a field, or whose value was refused, states nothing about it; a null field states
+   an empty value. Each stated value is prefixed with the number of its fetch, so that the
    greatest text is the last value. `over`: the window to look back through, if the query does not group.
    Columns in scope: answer_number, absent_fields, refused_fields and `columns`. #}
 {% macro last_stated(columns, over='') -%}

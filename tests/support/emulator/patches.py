@@ -143,8 +143,9 @@ def carry_out(self: Any, command: str, *args: Any, **kwargs: Any) -> Any:
         if explained := _EXPLAIN.match(command):
             # Check names, types and rights as far as DuckDB can without running the statement.
             self.check_db_and_schema(parse_one(explained.group(1)))
-            # None: fakesnow cannot describe it, so neither names nor types were checked.
             if self._describe_only(explained.group(1)) is None:
+                # fakesnow cannot describe it, so neither names nor types were checked: an answer
+                # would claim that they were.
                 raise NotImplementedError("explain of this statement")
             return _execute(self, "select 'GlobalStats:' as \"content\"", **kwargs)
         if temporary := _TEMPORARY.match(command):

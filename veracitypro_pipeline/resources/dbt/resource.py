@@ -90,7 +90,7 @@ class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """`dbt build` of what the run selected, `dbt test` if it selected checks alone; yields
         outputs and check results.
 
-        `full_refresh` makes incremental models anew from RAW.
+        `full_refresh` rebuilds kept tables from RAW.
 
         Raises:
             PermanentFailure: a model or a test failed, and the message has dbt's own words; or dbt
